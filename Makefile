@@ -31,25 +31,28 @@ data: ## fetch real data into .data/ (DATA=digits or fashion), and GitHub's exam
 
 .PHONY: build
 build: tools libtorch ## build everything
-	@echo "build: cargo build (several minutes the first time)"
-	@cargo build --workspace
+	@scripts/step.sh "build (several minutes the first time)" cargo build --workspace
 
 .PHONY: demo
-demo: tools data build ## the main job, start to end (DATA=fashion, KEEP=1 to leave it running)
-	@target/debug/slipway-demo --data $(DATA) $(if $(KEEP),--keep)
+demo: tools ## the main job, start to end (DATA=fashion, KEEP=1 to leave it running)
+	@scripts/step.sh libtorch $(MAKE) libtorch
+	@scripts/step.sh data $(MAKE) data DATA=$(DATA)
+	@# Of the whole workspace, so that `make build` and `make test` use what is built here.
+	@scripts/step.sh "build (several minutes the first time)" cargo build --workspace --bin slipway --bin slipway-trainer --bin slipway-demo
+	@scripts/step.sh demo target/debug/slipway-demo --data $(DATA) $(if $(KEEP),--keep)
 
 .PHONY: test
-test: tools libtorch ## every test: the real trainer and real git servers included
-	@$(MAKE) data DATA=digits
-	@$(MAKE) postgres
-	@$(MAKE) gitea
-	@$(MAKE) previous
-	@$(MAKE) tables
-	@echo "test: cargo test (several minutes the first time)"
-	@cargo build --workspace
-	@cargo test --workspace
-	@$(MAKE) test-api
-	@$(MAKE) test-contract
+test: tools ## every test: the real trainer and real git servers included
+	@scripts/step.sh libtorch $(MAKE) libtorch
+	@scripts/step.sh data $(MAKE) data DATA=digits
+	@scripts/step.sh postgres $(MAKE) postgres
+	@scripts/step.sh gitea $(MAKE) gitea
+	@scripts/step.sh "the release before" $(MAKE) previous
+	@scripts/step.sh tables $(MAKE) tables
+	@$(MAKE) build
+	@scripts/step.sh tests cargo test --workspace
+	@scripts/step.sh "api tests" $(MAKE) test-api
+	@scripts/step.sh "contract tests" $(MAKE) test-contract
 
 .PHONY: test-faults
 test-faults: tools libtorch postgres ## a part of it: kills, outages, full disks, jumping clocks; says what was tried and what was lost
@@ -116,6 +119,12 @@ lint: tools libtorch ## formatting and clippy, warnings denied
 docs: tools libtorch ## API documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
+.PHONY: docs-site
+docs-site: ## the pages of docs/ as a site in target/site (mdBook, which it installs)
+	@command -v mdbook >/dev/null || { scripts/need.sh cargo && cargo install --quiet --locked mdbook@0.5.2; }
+	@mdbook build docs
+	@echo "docs-site: target/site/index.html"
+
 .PHONY: generate
 generate: ## write what is generated: schemas/, docs/cli.md, docs/openapi.json, and parts of other pages
 	@cargo run --quiet --bin slipway -- generate schema
@@ -133,7 +142,7 @@ bench-peers: ## install what benchmarks compare with (PyTorch, 5 GB; NumPy and s
 .PHONY: bench-gate
 bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, pandas' snappy, hostile input (RECORD=1 writes docs/benchmarks.md)
 	@scripts/need.sh python3 pip && scripts/fetch_tables.sh
-	@cargo bench --quiet --profile dev --workspace --bench gate -- all --rounds $(ROUNDS) $(if $(RECORD),--record)
+	@cargo bench --quiet --workspace --bench gate -- all --rounds $(ROUNDS) $(if $(RECORD),--record)
 
 .PHONY: bench-train
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
@@ -151,17 +160,17 @@ bench-intake: tools postgres libtorch ## deliveries beside webhook and probot, i
 .PHONY: bench-promotion
 bench-promotion: ## promotions by slipway and by the git command line, in turns (RECORD=1 writes docs/benchmarks.md)
 	@scripts/need.sh git cargo c++
-	@cargo bench --quiet --profile dev --workspace --bench promotion -- $(if $(RECORD),--record)
+	@cargo bench --quiet --workspace --bench promotion -- $(if $(RECORD),--record)
 
 .PHONY: bench-forge
 bench-forge: tools libtorch ## 500 changes at once at a GitHub with limits, and how soon checks are seen (RECORD=1 writes docs/benchmarks.md)
 	@$(MAKE) data DATA=digits
-	@cargo build --workspace
-	@cargo bench --quiet --profile dev --workspace --bench forge -- $(if $(RECORD),--record)
+	@cargo build --release --workspace
+	@cargo bench --quiet --workspace --bench forge -- $(if $(RECORD),--record)
 
 .PHONY: bench-scale
 bench-scale: tools postgres ## 2,000 models, 100,000 runs and an hour of 20,000 deliveries, and a tenth of it (RECORD=1 writes docs/benchmarks.md)
-	@cargo bench --quiet --profile dev --workspace --bench scale -- $(if $(RECORD),--record)
+	@cargo bench --quiet --workspace --bench scale -- $(if $(RECORD),--record)
 
 .PHONY: doctor
 doctor: ## say what this machine lacks

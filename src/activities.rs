@@ -1,4 +1,4 @@
-//! The activities of the controller over one context. Each uses those before it, and none that come after it.
+//! The activities of the controller over one context. Each activity uses only those before it.
 
 use std::sync::Arc;
 
@@ -18,24 +18,24 @@ use crate::runs::Runs;
 /// All activities.
 #[derive(Clone)]
 pub struct Activities {
-    /// What they share.
+    /// State that all activities share.
     pub context: Arc<Context>,
-    /// Promotions, and what people decide about them.
+    /// Promotions, and people's decisions about them.
     pub promotions: Arc<Promotions>,
     /// The steps of runs.
     pub runs: Arc<Runs>,
-    /// From revisions to runs.
+    /// Starts runs from revisions.
     pub revisions: Arc<Revisions>,
     /// Reports to forges.
     pub reports: Arc<Reports>,
     /// Deliveries.
     pub intake: Arc<Intake>,
-    /// What no event tells of.
+    /// Work that no event triggers.
     pub reconciler: Arc<Reconciler>,
 }
 
 impl Activities {
-    /// The activities over their parts.
+    /// Creates the activities from their parts.
     pub fn new(
         store: Arc<Store>,
         executor: Arc<dyn Executor>,

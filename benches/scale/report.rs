@@ -48,7 +48,7 @@ pub(crate) fn of(root: &Path, measured: &[Measured]) -> Result<(Value, String)> 
     let figures = json!({"commit": commit, "date": date, "cpus": cpus, "results": measured, "bars": bars});
 
     let mut text = format!(
-        "Commit {commit}, {date}, {cpus} processors, built with the `dev` profile. An hour of deliveries in {:.0} s.\n\n",
+        "Commit {commit}, {date}, {cpus} processors, built for release. An hour of deliveries in {:.0} s.\n\n",
         full.hour.seconds
     );
     let mut head = "| |".to_owned();

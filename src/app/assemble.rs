@@ -1,4 +1,4 @@
-//! From the settings to the activities and what the HTTP side shares.
+//! Builds the activities and the shared state of the HTTP server from the settings.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ use slipway_domain::SourceName;
 use slipway_git::{Mirror, Notes};
 use slipway_store::Store;
 
-/// Environments on one branch get one writer, so that their promotions share pushes.
+/// Builds the environments. Those on the same branch share one writer, so that their promotions share pushes.
 fn assemble_environments(
     settings: BTreeMap<SourceName, config::Environment>,
     mirrors: &Path,
@@ -40,7 +40,7 @@ fn assemble_environments(
     Ok(environments)
 }
 
-/// Makes both.
+/// Builds the activities and the shared state of the HTTP server.
 pub(super) fn assemble(
     settings: Settings,
     store: Arc<Store>,
@@ -91,7 +91,7 @@ pub(super) fn assemble(
     {
         let (kind, forge) = (forge, slipway_forge::connect(forge));
         let mirror = Mirror::open(&mirrors, remote)?;
-        // A source without a webhook of its own has the secrets of the one that it shares.
+        // A source without its own webhook uses the secrets of the shared webhook.
         let of_pages = match webhook.as_ref().and_then(|shared| webhooks.get(shared)) {
             Some(shared) if secrets.is_empty() => shared.secrets.clone(),
             _ => secrets.clone(),

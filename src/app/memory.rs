@@ -1,19 +1,19 @@
-//! How the C library's allocator keeps what was freed. By default each thread that waits for another gets an arena of its own,
-//! and keeps there what it freed: threads that ask git servers come and go, and left 5 MB each behind.
+//! Limits the freed memory that the C library's allocator keeps. By default, threads that contend for an arena get arenas of
+//! their own and keep freed memory there. Threads for requests to git servers start and end often, and each left 5 MB behind.
 
-/// Arenas that threads share.
+/// Number of arenas that all threads share.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const ARENAS: libc::c_int = 2;
-/// Blocks from this size on are mapped by themselves, and go back to the system when they are freed. The C library raises it by
-/// itself unless it is set.
+/// Blocks of at least this size, in bytes, get their own mapping and return to the system when they are freed. The C library
+/// raises this threshold dynamically unless it is set.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const BLOCK: libc::c_int = 1 << 20;
-/// So much may be free at the end of an arena until it is given back at once: less would be asked for again under load, page by
-/// page. The rest goes back by [`trim`].
+/// Free bytes at the end of an arena above which the allocator returns them at once. With a smaller value, the process would
+/// request the same pages again under load. [`trim`] returns the rest.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const FREE_AT_END: libc::c_int = 16 << 20;
 
-/// Has the process keep little of what it freed. Called once, before there are threads.
+/// Limits the freed memory that the process keeps. Must be called once, before other threads start.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told this")]
 pub fn keep_little_memory() {
@@ -25,20 +25,20 @@ pub fn keep_little_memory() {
     }
 }
 
-/// Gives free pages back to the system, those between blocks in use as well.
+/// Returns free pages to the system, including those between blocks in use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "the C library has no safe way to be told this")]
 pub(super) fn trim() {
-    // SAFETY: `malloc_trim(3)` takes the allocator's own locks, and touches nothing that is in use.
+    // SAFETY: `malloc_trim(3)` takes the allocator's own locks, and does not access blocks in use.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-/// Other C libraries keep little by themselves.
+/// Does nothing: other C libraries keep little freed memory.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub fn keep_little_memory() {}
 
-/// Other C libraries give back by themselves.
+/// Does nothing: other C libraries return freed memory themselves.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn trim() {}

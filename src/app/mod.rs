@@ -1,4 +1,4 @@
-//! Composition root: makes the parts from their settings, starts them together and stops them together.
+//! Composition root: builds the parts from their settings, starts them together and stops them together.
 
 mod assemble;
 mod memory;
@@ -33,12 +33,12 @@ use slipway_store::Store;
 pub use memory::keep_little_memory;
 pub use reload::ReadSettings;
 
-/// Why a server cannot start in its surroundings, and what to do: nothing of it is a defect.
+/// Reason why a server cannot start in its surroundings, and the remedy. It is not a defect of Slipway.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unstartable(String);
 
-/// Takes the git server's port before anything is started.
+/// Binds the git server's port before any part starts.
 async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener, GitServerSettings, PathBuf)> {
     let backend = web::find_http_backend().await.map_err(Unstartable)?;
     let refused = |error| Unstartable(format!("`git_server`: {}", cannot_listen(git.listen, &error)));
@@ -56,37 +56,37 @@ fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
     format!("cannot listen on {listen}: {error}\n  help: {help}")
 }
 
-/// How long parts may take to stop: below the 30 s that Kubernetes grants a pod.
+/// Time limit for parts to stop. It is below the 30 s that Kubernetes grants a pod.
 const DRAIN: Duration = Duration::from_secs(20);
-/// How often free memory is given back to the system.
+/// Interval at which free memory is returned to the system.
 const TIDY: Duration = Duration::from_secs(10);
 /// Folder of work in progress within the state folder.
 const WORK: &str = "work";
-/// How long a process that was killed may take to let go of the state folder.
+/// Time that a killed process may take to release the state folder.
 const LET_GO: Duration = Duration::from_secs(2);
 
-/// What outlives a reading of the settings.
+/// State that outlives a reload of the settings.
 struct Process {
     store: Arc<Store>,
     render_metrics: RenderMetrics,
     fixed: Fixed,
-    /// Places for workers.
+    /// Permits for workers.
     places: Arc<Semaphore>,
     granted: AtomicUsize,
-    /// Ends everything.
+    /// Stops all parts.
     stop: CancellationToken,
 }
 
 impl Process {
-    /// Sees to it that there are places for so many workers. There are never fewer than there were.
+    /// Raises the number of permits to `workers`. The number never decreases.
     fn grant_places(&self, workers: usize) {
         let granted = self.granted.fetch_max(workers, Ordering::Relaxed);
         self.places.add_permits(workers.saturating_sub(granted));
     }
 }
 
-/// Runs the server until SIGTERM or SIGINT; SIGHUP has it read its settings again. `listening` is told the address once
-/// requests are taken.
+/// Runs the server until SIGTERM or SIGINT. SIGHUP reloads the settings. `listening` receives the address once the server accepts
+/// requests.
 pub async fn serve(
     settings: Settings,
     read_again: ReadSettings,
@@ -120,7 +120,7 @@ pub async fn serve(
         granted: AtomicUsize::new(0),
         stop: CancellationToken::new(),
     };
-    // Before anything is started: what arrives from then on is not lost.
+    // Registered before any part starts, so that no later signal is lost.
     let reloads = signal(SignalKind::hangup()).context("SIGHUP cannot be caught")?;
     let terminate = signal(SignalKind::terminate()).context("SIGTERM cannot be caught")?;
     let interrupt = signal(SignalKind::interrupt()).context("SIGINT cannot be caught")?;
@@ -147,14 +147,14 @@ pub async fn serve(
     ended
 }
 
-/// Waits for the first part to end, then stops all others. Meanwhile the settings are read again whenever that is asked for.
+/// Waits for the first part to end, then stops all others. Meanwhile, each SIGHUP reloads the settings.
 async fn run_together(
     process: &Process,
     mut parts: JoinSet<anyhow::Result<()>>,
     mut generation: Generation,
     (mut reloads, read_again, door): (Signal, ReadSettings, watch::Sender<Served>),
 ) -> anyhow::Result<()> {
-    // Workers of earlier generations, which finish the steps they are at.
+    // Workers of earlier generations, which finish their current steps.
     let mut earlier: JoinSet<anyhow::Result<()>> = JoinSet::new();
     let first = loop {
         tokio::select! {
@@ -197,7 +197,7 @@ async fn run_together(
     first
 }
 
-/// Gives memory that is free back to the system, from time to time.
+/// Returns free memory to the system at intervals.
 async fn trim_memory(stop: CancellationToken) -> anyhow::Result<()> {
     while !stop.is_cancelled() {
         tokio::select! {
@@ -218,8 +218,8 @@ async fn stop_on_signal(stop: CancellationToken, mut terminate: Signal, mut inte
     Ok(())
 }
 
-/// Makes the state folder ours alone. The lock ends with the process, however it ends; a trainer that a killed server was
-/// just starting holds it for a moment more.
+/// Locks the state folder for this process. The lock ends with the process, however it ends. A trainer that a killed server was
+/// just starting holds it a moment longer.
 pub async fn lock(state: &Path) -> anyhow::Result<File> {
     let made = || -> std::io::Result<File> {
         std::fs::create_dir_all(state)?;
@@ -238,7 +238,7 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Removes what a server that was killed left of its work: every step starts from an empty folder.
+/// Removes the unfinished work of a killed server. Every step starts from an empty folder.
 fn clear_work(work: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(work) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

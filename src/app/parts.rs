@@ -1,5 +1,5 @@
-//! The parts that depend on the settings: made from them, started together, and replaced together when the settings are read
-//! again. What outlives that (the lock, the listener, the store) is in `app` itself.
+//! The parts that depend on the settings: built from them, started together, and replaced together on a reload. `app` itself owns
+//! the state that outlives a reload (the lock, the listener, the store).
 
 use std::sync::Arc;
 
@@ -17,19 +17,19 @@ use crate::web::Shared;
 use slipway_domain::{SourceName, spoken};
 use slipway_store::StoreError;
 
-/// All that was made from one reading of the settings.
+/// All parts built from one reading of the settings.
 pub(super) struct Generation {
     pub(super) shared: Arc<Shared>,
     activities: Activities,
-    /// Everything but the workers.
+    /// All parts except the workers.
     pub(super) parts: JoinSet<anyhow::Result<()>>,
     pub(super) workers: JoinSet<anyhow::Result<()>>,
-    /// Ends the parts. Workers end with the process, or when they are retired.
+    /// Stops the parts. Workers stop with the process, or when they are retired.
     stop: CancellationToken,
 }
 
 impl Generation {
-    /// Makes the parts; nothing is started yet.
+    /// Builds the parts without starting them.
     pub(super) fn make(settings: Settings, process: &Process) -> anyhow::Result<Made> {
         let (workers, garbage_collection, limits) = (settings.workers, settings.garbage_collection, settings.limits);
         let stop = process.stop.child_token();
@@ -47,8 +47,8 @@ impl Generation {
         self.parts.spawn(async move { working.await.with_context(|| format!("{what} failed")) });
     }
 
-    /// Starts the workers. Each waits for a place, so that there are never more than are wanted, those of earlier
-    /// generations that are still at work included.
+    /// Starts the workers. Each waits for a permit, so that workers of this and of earlier generations together never exceed the
+    /// number of permits.
     fn start_workers(&mut self, workers: usize, process: &Process) {
         for _ in 0..workers {
             let (activities, places, stop) = (self.activities.clone(), process.places.clone(), process.stop.clone());
@@ -64,8 +64,8 @@ impl Generation {
         }
     }
 
-    /// Ends all parts, and has the workers end when they have done the steps they are at: nothing that trains is lost. The
-    /// workers are left to whoever asks.
+    /// Stops all parts, and makes the workers stop after their current steps, so that no training is lost. Returns the workers
+    /// for the caller to join.
     pub(super) async fn retire(mut self) -> JoinSet<anyhow::Result<()>> {
         self.stop.cancel();
         self.activities.context.retire();
@@ -78,7 +78,7 @@ impl Generation {
     }
 }
 
-/// A generation that was made, and what it takes to start it.
+/// A generation that is built, and the settings for its start.
 pub(super) struct Made {
     generation: Generation,
     workers: usize,

@@ -1,5 +1,5 @@
-//! Reading the settings again: valid ones take the place of the old ones, others are refused with the reason. Deliveries are
-//! taken all the while, and runs under way go on.
+//! Reloads the settings: valid settings replace the old ones, invalid settings are refused with the reason. Meanwhile the server
+//! accepts deliveries, and runs in progress continue.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,12 +9,13 @@ use tokio::task::JoinSet;
 use super::Process;
 use super::parts::Generation;
 use crate::config::Settings;
-use crate::{telemetry, web};
+use crate::telemetry;
+use crate::web;
 
-/// Reads the settings from where they were read first.
+/// Reads the settings again from the place of the first reading.
 pub type ReadSettings = Box<dyn Fn() -> Result<Settings, String> + Send + Sync>;
 
-/// What only a restart changes.
+/// Settings that only a restart changes.
 pub(super) struct Fixed {
     listen: SocketAddr,
     state: PathBuf,
@@ -34,7 +35,7 @@ impl Fixed {
         }
     }
 
-    /// Keeps what cannot be changed, and names it.
+    /// Keeps the old values of settings that a reload cannot change. Returns the names of those that differ.
     fn keep(&self, settings: &mut Settings) -> Vec<&'static str> {
         let Self { listen, state, store, git_server, telemetry } = self;
         let mut kept = Vec::new();
@@ -53,13 +54,13 @@ impl Fixed {
     }
 }
 
-/// What a reading of the settings ended in.
+/// Result of a reload.
 pub(super) struct Reloaded {
-    /// The new parts, or the old ones if the settings do not hold.
+    /// The new parts, or the old ones if the settings are invalid.
     pub(super) generation: Generation,
-    /// The workers of the old parts, which finish the steps they are at.
+    /// The workers of the old parts, which finish their current steps.
     pub(super) workers: JoinSet<anyhow::Result<()>>,
-    /// A word for the counter.
+    /// Value of the label `outcome` of the reload counter.
     pub(super) outcome: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Where the server answers that a command talks to: where the user says, or where the settings say by which it was started.
+//! Finds the server to which a command connects: the one that the user names, or the one of the server's settings.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -9,22 +9,22 @@ use clap::Args;
 use super::exit::{self, Failure};
 use crate::config;
 
-/// Where the server answers.
+/// Address of the server.
 #[derive(Debug, Args)]
 pub(super) struct Address {
-    /// The server's address; when absent, what `listen` says in the server's settings, or `http://127.0.0.1:8420`
+    /// URL of the server; the default is `listen` in the server's settings, or `http://127.0.0.1:8420`
     #[arg(long, global = true, env = "SLIPWAY_SERVER", value_name = "URL")]
     server: Option<String>,
-    /// The settings of a server on this machine; `./slipway-server.yaml`, if it is there, when absent
+    /// Settings file of a server on this machine; the default is `./slipway-server.yaml` if it exists
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address as it was found for the first request: the others go there as well.
+    /// The address that was found for the first request. Further requests use it as well.
     #[arg(skip)]
     found: OnceLock<String>,
 }
 
 impl Address {
-    /// The address, without a slash at its end.
+    /// Returns the URL without a slash at its end.
     pub(super) fn url(&self) -> Result<&str, Failure> {
         if let Some(found) = self.found.get() {
             return Ok(found);
@@ -32,7 +32,8 @@ impl Address {
         let url = match (&self.server, &self.config) {
             (Some(server), _) => server.trim_end_matches('/').to_owned(),
             (None, Some(config)) => http(config::address_on_this_machine(config).map_err(exit::invalid)?),
-            // Nobody named this file, which may come from somebody else's repository: it cannot send a token to another machine.
+            // The user did not name this file, and it may come from a foreign repository. It must not send a token to another
+            // machine.
             (None, None) => {
                 let address = config::address_on_this_machine(Path::new(config::FILE)).ok();
                 http(address.filter(|address| address.ip().is_loopback()).unwrap_or_else(config::default_address))

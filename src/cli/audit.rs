@@ -1,4 +1,4 @@
-//! `slipway audit`: who did what, and whether the log still says what was written.
+//! `slipway audit`: reads the audit log, and verifies that it is unchanged.
 
 use clap::{Args, Subcommand};
 
@@ -8,10 +8,10 @@ use super::form::{Format, Width};
 use super::output;
 use slipway_store::{AuditEntry, Store};
 
-/// Entries that are read at a time.
+/// Number of entries that are read at a time.
 const PAGE: u32 = 1000;
 
-/// Read and verify the audit log, beside the server.
+/// Read and verify the audit log, directly in the server's store.
 #[derive(Debug, Args)]
 pub(super) struct Audit {
     #[command(subcommand)]
@@ -24,18 +24,18 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Entries of the log, oldest first
+    /// List the entries of the log, oldest first
     List {
-        /// Only entries behind this one
+        /// Only entries after this number
         #[arg(long, default_value_t = 0, value_name = "NUMBER")]
         after: u64,
-        /// How many entries, at most
+        /// Maximum number of entries
         #[arg(long, default_value_t = 1000)]
         limit: u32,
     },
-    /// Find an entry that was changed, removed or moved; exit 1 and name it if there is one
+    /// Verify that no entry was changed, removed or moved; exit 1 and name the entry if one was
     Verify {
-        /// A digest that an earlier `verify` printed: its entry has to be there still
+        /// A digest that an earlier `verify` printed; its entry must still exist
         #[arg(long, value_name = "DIGEST")]
         expect: Option<String>,
     },
@@ -101,7 +101,7 @@ async fn verify(store: &Store, expect: Option<&str>, format: &Format) -> Result<
     Ok(Exit::Done)
 }
 
-/// Whether an entry has this digest.
+/// Whether an entry with this digest exists.
 async fn holds(store: &Store, digest: &str) -> Result<bool, Failure> {
     let mut after = 0;
     loop {

@@ -1,4 +1,4 @@
-//! `slipway backup` and `slipway restore`: everything the server keeps, as files that can be moved, checked and read back.
+//! `slipway backup` and `slipway restore`: all data of the server as files that can be moved, verified and restored.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -16,18 +16,18 @@ use crate::config::Settings;
 use slipway_artifacts::{ArtifactError, CopiedArtifacts, Inclusion};
 use slipway_store::{BackupError, Dump, Store};
 
-/// What a backup is, in its folder. Written last: a folder without it is none.
+/// The description of a backup in its folder. It is written last: a folder without it is not a backup.
 const MANIFEST: &str = "backup.json";
-/// Digests of all files but those of artifacts.
+/// Digests of all files except artifacts.
 const SUMS: &str = "SHA256SUMS";
 
-/// Write everything the server keeps into a folder, while it runs.
+/// Back up the server's store and artifacts into a folder; the server may run.
 #[derive(Debug, Args)]
 pub(super) struct Backup {
-    /// The folder; made, and refused if it is there
+    /// The folder; it is created and must not exist
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// How artifacts are in it
+    /// How artifacts are included
     #[arg(long, value_enum, default_value_t = How::Copy)]
     artifacts: How,
     #[command(flatten)]
@@ -36,13 +36,13 @@ pub(super) struct Backup {
     format: Format,
 }
 
-/// Read a backup into an empty store. The server must not run.
+/// Restore a backup into an empty store. The server must not run.
 #[derive(Debug, Args)]
 pub(super) struct Restore {
     /// The folder that `slipway backup` wrote
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Change nothing; only find out whether every file is as it was written
+    /// Restore nothing; only verify that every file is unchanged
     #[arg(long)]
     check: bool,
     #[command(flatten)]
@@ -55,9 +55,9 @@ pub(super) struct Restore {
 enum How {
     /// Copies
     Copy,
-    /// Hard links where that is possible: no room is taken, and both are lost together
+    /// Hard links where possible: they take no space, but a loss affects both
     Link,
-    /// Only names and digests: the folder is backed up in another way
+    /// Only names and digests: the folder is backed up by other means
     List,
 }
 
@@ -71,7 +71,7 @@ impl From<How> for Inclusion {
     }
 }
 
-/// What a backup is.
+/// The description of a backup.
 #[derive(Debug, Serialize, Deserialize)]
 struct Manifest {
     store: Dump,
@@ -124,14 +124,14 @@ impl Backup {
 
 async fn write(store: &Store, settings: &Settings, folder: &Path, how: Inclusion) -> Result<Manifest, Failure> {
     let dump = store.dump(folder).await.map_err(of_backup)?;
-    // After the rows: what they name was there before them.
+    // Artifacts are copied after the rows. They exist before a row names them, so none is missing.
     let artifacts = slipway_artifacts::back_up(&settings.artifacts, folder, how).map_err(of_artifacts)?;
     let manifest = Manifest { store: dump, included: how, artifacts };
     let content = serde_json::to_vec_pretty(&manifest).map_err(exit::defect)?;
     write_synced(&folder.join(MANIFEST), &content)?;
     let mut sums = format!("{}  {MANIFEST}\n", Digest::of(&content).hex());
     for table in &manifest.store.tables {
-        let _ = writeln!(sums, "{}  {}", table.digest.hex(), table.file()); // a text takes everything
+        let _ = writeln!(sums, "{}  {}", table.digest.hex(), table.file()); // writing to a string cannot fail
     }
     let list = std::fs::read(folder.join(slipway_artifacts::LIST)).map_err(|error| of_file(folder, &error))?;
     let _ = writeln!(sums, "{}  {}", Digest::of(&list).hex(), slipway_artifacts::LIST);
@@ -155,7 +155,7 @@ impl Restore {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let restored = runtime.block_on(async {
             let _lock = app::lock(&settings.state).await.map_err(|error| exit::invalid(format!("{error:#}")))?;
-            // First the artifacts, then the rows that name them: broken off in between, it can be done again.
+            // Artifacts are restored before the rows that name them, so that an interrupted restore can be repeated.
             let restored = slipway_artifacts::restore(&settings.artifacts, &self.folder, manifest.included)
                 .map_err(of_artifacts)?;
             slipway_store::restore(&settings.store, &self.folder, &manifest.store).await.map_err(of_backup)?;
@@ -166,7 +166,7 @@ impl Restore {
     }
 }
 
-/// What a folder says that it is.
+/// Reads the description of a backup.
 fn read(folder: &Path) -> Result<Manifest, Failure> {
     let path = folder.join(MANIFEST);
     let content = std::fs::read(&path).map_err(|error| {
@@ -187,7 +187,7 @@ fn read(folder: &Path) -> Result<Manifest, Failure> {
     serde_json::from_slice(&content).map_err(|error| exit::invalid(format!("`{}`: {error}", path.display())))
 }
 
-/// Damaged artifacts make no backup worthless, and are not to be missed.
+/// Reports damaged artifacts. A backup with damaged artifacts is still useful, but the damage must not be missed.
 fn complain_of(artifacts: &CopiedArtifacts, what: &str) -> Exit {
     for name in &artifacts.damaged {
         output::complain(&format!("the artifact file `{name}` is {what}"));
@@ -195,7 +195,7 @@ fn complain_of(artifacts: &CopiedArtifacts, what: &str) -> Exit {
     if artifacts.damaged.is_empty() { Exit::Done } else { Exit::Refused }
 }
 
-/// Where a backup is written before it is whole. What an earlier one left there is removed.
+/// Returns the folder in which an incomplete backup is written. An older incomplete backup is removed.
 fn partial_of(folder: &Path) -> Result<PathBuf, Failure> {
     let name = folder.file_name().ok_or_else(|| exit::invalid(format!("`{}` names no folder", folder.display())))?;
     let mut partial = name.to_owned();
@@ -207,7 +207,7 @@ fn partial_of(folder: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// A folder that nobody else may read: deliveries are in it, and digests of tokens.
+/// Creates a folder that only its owner can read, because it contains deliveries and digests of tokens.
 fn make_private(folder: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);

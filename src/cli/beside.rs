@@ -1,4 +1,4 @@
-//! Commands that work on the server's store, whether a server runs or not.
+//! Commands that access the server's store directly, whether a server runs or not.
 
 use std::path::PathBuf;
 
@@ -9,22 +9,22 @@ use crate::config;
 use crate::config::Settings;
 use slipway_store::{Store, StoreError};
 
-/// Where the store is.
+/// The place of the store.
 #[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
-    /// The server's settings, which say where its store is
+    /// The server's settings file, which names its store
     #[arg(long, global = true, env = "SLIPWAY_CONFIG", default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
 }
 
 impl SettingsArgs {
-    /// The server's settings.
+    /// Reads the server's settings.
     pub(super) fn settings(&self) -> Result<Settings, Failure> {
         config::load(&self.config).map_err(|problems| exit::invalid(super::check::join(&problems)))
     }
 }
 
-/// Opens the store that the settings name, does the work, and closes it.
+/// Opens the store of the settings, does the work, and closes the store.
 pub(super) fn work<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
     let folder = &settings.state;
     std::fs::create_dir_all(folder)
@@ -41,7 +41,7 @@ pub(super) fn work<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Res
     })
 }
 
-/// What a failure of the store means for the command.
+/// Converts a failure of the store to one of the command.
 pub(super) fn failed(error: StoreError) -> Failure {
     match error {
         StoreError::TokenExists { .. } | StoreError::NoSuchToken { .. } | StoreError::Incompatible { .. } => {

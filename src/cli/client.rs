@@ -1,4 +1,4 @@
-//! The HTTP client of commands that talk to a server.
+//! The HTTP client of commands that connect to a server.
 
 use std::io::Read as _;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use super::form::{Format, Width};
 use super::output;
 use super::repeat::Watch;
 
-/// How long a server may take for an answer.
+/// How long a server may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// The largest answer that is read: a delivery of 25 MiB, written as JSON, is the largest there is.
+/// Maximum size of a response, in bytes. The largest response is a delivery of 25 MiB, written as JSON.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
-/// The longest page that the API answers.
+/// Maximum length of a page of the API.
 const MAX_PAGE_LENGTH: usize = 500;
 
-/// A client that waits so long for a whole answer, follows no redirects (they could carry a token elsewhere), and takes
-/// every status for an answer.
+/// Creates a client with a timeout for the whole response. It follows no redirects, because they could carry a token elsewhere,
+/// and accepts every status as a response.
 pub(super) fn agent(timeout: Duration) -> ureq::Agent {
     ureq::Agent::config_builder()
         .timeout_global(Some(timeout))
@@ -32,12 +32,12 @@ pub(super) fn agent(timeout: Duration) -> ureq::Agent {
         .into()
 }
 
-/// The server that is asked, and how its answers are shown.
+/// The server of a command, and the output format of its responses.
 #[derive(Debug, Args)]
 pub(super) struct Server {
     #[command(flatten)]
     address: Address,
-    /// File with a token of the server's API
+    /// File with a token for the server's API
     #[arg(long, global = true, env = "SLIPWAY_TOKEN_FILE", hide_env_values = true, value_name = "FILE")]
     token_file: Option<PathBuf>,
     #[command(flatten)]
@@ -45,12 +45,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Shows an answer in the form that is asked for.
+    /// Prints a response in the requested format.
     pub(super) fn show(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
         self.format.show(answer, |answer, _| as_text(answer))
     }
 
-    /// Shows an answer that has more to say where there is room.
+    /// Prints a response that has more columns in the wide format.
     pub(super) fn show_wide(
         &self,
         answer: &Value,
@@ -59,12 +59,12 @@ impl Server {
         self.format.show(answer, as_text)
     }
 
-    /// Shows one of many answers.
+    /// Prints one of many responses.
     pub(super) fn show_next(&self, answer: &Value, as_text: impl FnOnce(&Value) -> String) -> Result<(), Failure> {
         self.format.show_next(answer, |answer, _| as_text(answer))
     }
 
-    /// Shows one of many answers that has more to say where there is room.
+    /// Prints one of many responses that have more columns in the wide format.
     pub(super) fn show_next_wide(
         &self,
         answer: &Value,
@@ -73,7 +73,7 @@ impl Server {
         self.format.show_next(answer, as_text)
     }
 
-    /// A request to an address below `/api/v1/`, with the token.
+    /// Creates a request to an address below `/api/v1/`, with the token.
     pub(super) fn request(&self, method: &str, path: &str) -> Result<ureq::http::request::Builder, Failure> {
         let url = self.url(path)?;
         let mut request = ureq::http::Request::builder().method(method).uri(url);
@@ -89,12 +89,12 @@ impl Server {
         Ok(format!("{}/api/v1/{path}", self.address.url()?))
     }
 
-    /// Asks the server, and answers what it says; a refusal is a failure with its reason.
+    /// Sends a request and returns the response. A refusal is a failure with its reason.
     pub(super) fn call(&self, method: &str, path: &str) -> Result<Value, Failure> {
         self.answer(method, path, None)
     }
 
-    /// Posts a document, and answers what the server says.
+    /// Posts a document and returns the response.
     pub(super) fn send(&self, path: &str, document: &Value) -> Result<Value, Failure> {
         self.answer("POST", path, Some(document))
     }
@@ -116,7 +116,7 @@ impl Server {
         if (200..300).contains(&status) { Ok(answer) } else { Err(refusal(status, &answer)) }
     }
 
-    /// Lists things page by page, at most so many. Answers the list under its `key`, as one page would hold it.
+    /// Lists items page by page up to a limit. Returns the list under its `key`, as one page would contain it.
     pub(super) fn list(&self, path: &str, filters: &Query, key: &str, limit: usize) -> Result<Value, Failure> {
         let mut listed: Vec<Value> = Vec::new();
         let mut next = Value::Null;
@@ -134,7 +134,7 @@ impl Server {
         }
     }
 
-    /// Lists the newest things of a kind, at most so many, and says where there are more of them.
+    /// Prints the newest items of a kind up to a limit, and notes if there are more.
     pub(super) fn show_list(
         &self,
         kind: &str,
@@ -164,7 +164,7 @@ impl Server {
     }
 }
 
-/// What a server's refusal means for the command.
+/// Converts a server's refusal to a failure of the command.
 pub(super) fn refusal(status: u16, answer: &Value) -> Failure {
     let detail = answer["detail"].as_str().unwrap_or("it gave no reason");
     match status {
@@ -177,12 +177,12 @@ pub(super) fn refusal(status: u16, answer: &Value) -> Failure {
     }
 }
 
-/// A query, written as addresses carry it.
+/// A query string.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Query(Vec<(&'static str, String)>);
 
 impl Query {
-    /// The query with one parameter more, if there is a value.
+    /// Adds a parameter if there is a value.
     pub(super) fn with(mut self, name: &'static str, value: Option<&str>) -> Self {
         self.0.extend(value.map(|value| (name, encoded(value))));
         self
@@ -198,10 +198,10 @@ impl std::fmt::Display for Query {
     }
 }
 
-/// Every byte but the unreserved characters of RFC 3986, section 2.3.
+/// Every byte except the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text as it may stand in an address: every byte but the unreserved ones is written as `%XX` (RFC 3986, section 2.1).
+/// Encodes a text for an address: every byte except the unreserved characters becomes `%XX` (RFC 3986, section 2.1).
 pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,8 +1,7 @@
-//! Colours of results for people: green for what passed, red for what was refused or failed, yellow for what is undecided, warned
-//! of or waits.
+//! Colours of results for people: green for passed, red for refused or failed, yellow for undecided, warned or waiting.
 //!
-//! Texts are always painted; [`adapted`] takes the colours out again where they are not wanted. `NO_COLOR`, `CLICOLOR` and
-//! `CLICOLOR_FORCE` decide, else whether somebody reads on a terminal (no-color.org, bixense.com/clicolors).
+//! Texts are always painted; [`adapted`] removes the colours if they are not wanted. `NO_COLOR`, `CLICOLOR` and `CLICOLOR_FORCE`
+//! decide; otherwise colours appear only on a terminal (no-color.org, bixense.com/clicolors).
 
 use std::borrow::Cow;
 
@@ -10,7 +9,7 @@ use anstream::adapter::strip_str;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
-/// What a result means to whoever reads it.
+/// The meaning of a result for its reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     Good,
@@ -19,13 +18,13 @@ pub(super) enum Tone {
 }
 
 impl Tone {
-    /// The tone of an outcome or of a state; `None` for words that are neither good nor bad.
+    /// Returns the tone of an outcome or a state; `None` for neutral words.
     fn of(word: &str) -> Option<Self> {
         match word {
             "passed" | "pass" | "done" => Some(Self::Good),
             "refused" | "failed" | "fail" => Some(Self::Bad),
             "inconclusive" | "needs approval" | "needs_approval" | "warning" | "warned" | "waiting" => Some(Self::Open),
-            // A run that is stalled waits for a person, wherever it stands.
+            // A stalled run waits for a person, in any state.
             stalled if stalled.ends_with("(stalled)") => Some(Self::Open),
             _ => None,
         }
@@ -41,18 +40,18 @@ impl Tone {
     }
 }
 
-/// A text in the colour of a tone.
+/// Paints a text in the colour of a tone.
 pub(super) fn painted(tone: Tone, text: &str) -> String {
     let style = tone.style();
     format!("{style}{text}{style:#}")
 }
 
-/// An outcome or a state in its colour.
+/// Paints an outcome or a state in its colour.
 pub(super) fn word(word: &str) -> String {
     Tone::of(word).map_or_else(|| word.to_owned(), |tone| painted(tone, word))
 }
 
-/// A sentence whose first words, up to a colon, are an outcome.
+/// Paints the outcome at the beginning of a sentence, up to a colon.
 pub(super) fn sentence(sentence: &str) -> String {
     match sentence.split_once(": ") {
         Some((outcome, rest)) => format!("{}: {rest}", word(outcome)),
@@ -60,12 +59,12 @@ pub(super) fn sentence(sentence: &str) -> String {
     }
 }
 
-/// A text without colours.
+/// Removes colours from a text.
 pub(super) fn plain(text: &str) -> String {
     strip_str(text).to_string()
 }
 
-/// A painted text for standard output: as it is where colours are wanted, else plain.
+/// Returns a painted text for standard output: unchanged if colours are wanted, otherwise plain.
 pub(super) fn adapted(text: &str) -> Cow<'_, str> {
     if AutoStream::choice(&std::io::stdout()) == ColorChoice::Never {
         Cow::Owned(plain(text))

@@ -1,4 +1,4 @@
-//! `slipway completions`: scripts that complete commands in a shell.
+//! `slipway completions`: shell completion scripts.
 
 use clap::{Args, ValueEnum};
 use clap_complete::Shell;
@@ -6,7 +6,7 @@ use clap_complete::Shell;
 use super::exit::{self, Exit, Failure};
 use super::output;
 
-/// Write a script that completes commands in a shell.
+/// Write a shell completion script.
 #[derive(Debug, Args)]
 pub(super) struct Completions {
     /// The shell

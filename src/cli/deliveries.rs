@@ -1,4 +1,4 @@
-//! `slipway deliveries`: what forges sent to a running server, and what became of it.
+//! `slipway deliveries`: deliveries that a running server received, and their results.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::output::{self, text};
 use super::repeat::Watch;
 use slipway_domain::DeliveryState;
 
-/// Read the deliveries of a running server, and have them read again.
+/// List, show and replay the deliveries of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Deliveries {
     #[command(subcommand)]
@@ -21,11 +21,11 @@ pub(super) struct Deliveries {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The newest deliveries
+    /// List the newest deliveries
     List(List),
-    /// One delivery with its headers and its body
+    /// Show a delivery with its headers and its body
     Show(One),
-    /// Have a delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew
+    /// Process a delivery again: a dead one after its cause is fixed, or one whose effect is needed again
     Replay(One),
 }
 
@@ -37,7 +37,7 @@ struct List {
     /// Only deliveries in this state
     #[arg(long, value_parser = state_of)]
     state: Option<DeliveryState>,
-    /// How many deliveries, at most
+    /// Maximum number of deliveries
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]

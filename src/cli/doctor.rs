@@ -1,4 +1,4 @@
-//! `slipway doctor`: what is missing on this machine, and how to get it.
+//! `slipway doctor`: reports missing programs on this machine, and how to install them.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -10,17 +10,17 @@ use super::exit::{Exit, Failure};
 use super::form::LocalFormat;
 use super::output::{text, things};
 
-/// Say what is missing on this machine, and how to get it.
+/// Report missing programs on this machine, and how to install them.
 #[derive(Debug, Args)]
 pub(super) struct Doctor {
-    /// The trainer's program; the one beside `slipway` when absent
+    /// The trainer's program; the default is the one in the folder of `slipway`
     #[arg(long, value_name = "FILE")]
     trainer: Option<PathBuf>,
     #[command(flatten)]
     format: LocalFormat,
 }
 
-/// A program that something needs.
+/// A required program.
 struct Tool {
     program: &'static str,
     arguments: &'static [&'static str],
@@ -28,7 +28,7 @@ struct Tool {
     how_to_get_it: &'static str,
 }
 
-/// What building, the demo and the tests need. The Makefile asks for the same.
+/// Programs for building, the demo and the tests. The Makefile requires the same ones.
 const TOOLS: [Tool; 5] = [
     Tool {
         program: "git",
@@ -71,7 +71,7 @@ impl Doctor {
     }
 }
 
-/// What is said of a program.
+/// Creates the report on a program.
 fn report(program: &str, probed: Result<String, String>, needed_for: &str, how_to_get_it: &str) -> Value {
     match probed {
         Ok(version) => json!({"program": program, "found": true, "version": version, "needed_for": needed_for}),
@@ -91,7 +91,7 @@ fn line(report: &Value) -> String {
     }
 }
 
-/// The first line a program prints, or why it printed none.
+/// Returns the first line that a program prints, or why it printed none.
 fn first_line(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {

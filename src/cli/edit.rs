@@ -11,16 +11,16 @@ use super::form::LocalFormat;
 use super::output::{text, things};
 use slipway_manifest::{Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
 
-/// Change one value of a YAML file and keep every other byte, or refuse and say why.
+/// Change one value of a YAML file and keep every other byte, or refuse with a reason.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("place").required(true)))]
 pub(super) struct Edit {
     /// The file
     file: PathBuf,
-    /// The document that is meant, by `apiVersion`, `kind`, `name` and `namespace`, as in `kind=Deployment,name=api`
+    /// The document to edit, by `apiVersion`, `kind`, `name` and `namespace`, as in `kind=Deployment,name=api`
     #[arg(long, value_name = "PROPERTY=VALUE,…", default_value = "", hide_default_value = true, value_parser = selector)]
     select: Selector,
-    /// The value, by its way from the top, as in `spec.template.spec.containers[name=server].image`
+    /// The value, by its path from the top, as in `spec.template.spec.containers[name=server].image`
     #[arg(long, group = "place")]
     path: Option<slipway_yaml::Path>,
     /// Every value with the comment `# {"slipway": "MODEL:FIELD"}`
@@ -29,13 +29,13 @@ pub(super) struct Edit {
     /// The new value
     #[arg(long, allow_hyphen_values = true)]
     value: String,
-    /// Add the keys of the path that do not exist yet; a value that is added is text
+    /// Add the keys of the path that do not exist; an added value is text
     #[arg(long, requires = "path")]
     create: bool,
-    /// Change a value that is used elsewhere through aliases, there as well
+    /// Allow a change of a value that aliases use elsewhere; it changes there as well
     #[arg(long)]
     anchored: bool,
-    /// Change the file instead of printing the result; as JSON or YAML, the changes are printed either way
+    /// Change the file instead of printing the result; with JSON or YAML output, the changes are always printed
     #[arg(long)]
     write: bool,
     #[command(flatten)]
@@ -72,7 +72,8 @@ impl Edit {
     }
 }
 
-/// A refusal is a rule's word; invalid YAML is invalid input, and a failed guard our own fault.
+/// Converts a refusal: invalid YAML is invalid input, a failed guard is a defect of Slipway, and the others are refusals by a
+/// rule.
 fn refused(refusal: Refusal) -> Failure {
     match refusal {
         Refusal::InvalidYaml(_) => exit::invalid(refusal),
@@ -81,7 +82,7 @@ fn refused(refusal: Refusal) -> Failure {
     }
 }
 
-/// Reads no more than what is needed to refuse a file for its size.
+/// Reads a file, at most as much as is needed to refuse it for its size.
 fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut content = Vec::new();
@@ -90,7 +91,7 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Puts the new bytes in the file's place at once, with its permissions: no reader sees half of them.
+/// Replaces the file atomically and keeps its permissions, so that no reader sees partial content.
 fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let file = file.canonicalize()?;
     let folder = file.parent().unwrap_or(Path::new("/"));
@@ -102,7 +103,7 @@ fn replace(file: &Path, content: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What was changed, or would be.
+/// Returns the changes, written or planned, as a document.
 fn document(name: &str, edited: &Edited<'_>, written: bool) -> Value {
     let changes = edited.changes.iter().map(|change| {
         json!({

@@ -1,4 +1,4 @@
-//! `slipway environments`: what each environment names and since when, what waits for it and why, and what was in it once.
+//! `slipway environments`: deployed artifacts, waiting promotions and history of environments.
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use super::output::{self, text};
 use super::repeat::Watch;
 use super::target::{Target, time_of};
 
-/// Read the environments of a running server.
+/// Show the environments of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Environments {
     #[command(subcommand)]
@@ -21,11 +21,11 @@ pub(super) struct Environments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// All environments with their rules
+    /// List all environments with their rules
     List(Watch),
-    /// One environment: what it names of each model, since when, by which commit, and what waits and why
+    /// Show an environment: the artifact of each model, its commit and time, and which promotions wait and why
     Show(Show),
-    /// What one environment named of a model, newest first
+    /// List the deployment records of a model in an environment, newest first
     History(History),
 }
 
@@ -41,7 +41,7 @@ struct History {
 struct Show {
     /// The environment
     environment: String,
-    /// What was in it then, from git alone: a time (RFC 3339), or a day, whose end in UTC is meant
+    /// Show the state at this time, from git only: a time (RFC 3339), or a day, which means its end in UTC
     #[arg(long, value_name = "DATE", value_parser = time_of, conflicts_with = "watch")]
     at: Option<Timestamp>,
     #[command(flatten)]
@@ -59,7 +59,7 @@ impl Environments {
                 let path = format!("environments/{}", encoded(&environment));
                 server.show_or_watch(watch, || server.call("GET", &path), |answer, _| show(answer))
             }
-            // What was in it then does not change any more.
+            // A past state does not change.
             Action::Show(Show { environment, at: Some(at), watch: _ }) => {
                 let query = Query::default().with("time", Some(&at.to_string()));
                 server.show(&server.call("GET", &format!("environments/{}/at{query}", encoded(&environment)))?, then)
@@ -83,7 +83,7 @@ fn list(answer: &Value) -> String {
     output::table(&["ENVIRONMENT", "BRANCH", "FOLDER", "TIP", "RULES"], &rows)
 }
 
-/// Rules in a few words.
+/// Formats rules briefly.
 fn rules(rules: &Value) -> String {
     let names = |value: &Value, key| {
         let names: Vec<&str> = output::things(value, key).iter().filter_map(Value::as_str).collect();
@@ -111,7 +111,7 @@ fn rules(rules: &Value) -> String {
     if words.is_empty() { "–".to_owned() } else { words.join("; ") }
 }
 
-/// An artifact by its first digits, or what stands in its place.
+/// Formats an artifact by its first digits, or the content in its place.
 fn named(named: &Value) -> String {
     match (named["artifact"].as_str(), named["unclear"].as_str()) {
         (Some(artifact), _) => short(artifact),
@@ -124,7 +124,7 @@ fn short(artifact: &str) -> String {
     artifact.trim_start_matches("sha256:").chars().take(12).collect()
 }
 
-/// Who wrote what an environment names.
+/// Formats the author of a deployment record.
 fn writer(record: &Value) -> String {
     match (record["run"].as_str(), record["hand"].as_str()) {
         (Some(run), _) => format!("run {run}"),
@@ -166,7 +166,7 @@ fn show(environment: &Value) -> String {
     lines.join("\n")
 }
 
-/// The first promotion of a model that was never on its way here.
+/// Formats the first promotion of a model, if one is possible.
 fn first_promotion(environment: &Value, model: &Value) -> Option<String> {
     let (from, version) = (model["offer"]["from"].as_str()?, text(&model["offer"], "version"));
     let (name, here) = (text(model, "model"), text(environment, "name"));

@@ -1,9 +1,9 @@
-//! The exit codes, all in one place. They are part of the interface: scripts rely on them.
+//! The exit codes of all commands. They are part of the interface: scripts rely on them.
 
 use std::fmt;
 use std::process::ExitCode;
 
-/// How a command ended.
+/// Result of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exit {
     /// Done, or passed.
@@ -14,9 +14,9 @@ pub(super) enum Exit {
     Invalid = 2,
     /// A gate could not decide.
     Inconclusive = 3,
-    /// The other side is unreachable.
+    /// A server or a forge is unreachable.
     Unreachable = 4,
-    /// Our own fault, as `sysexits.h` calls it (`EX_SOFTWARE`).
+    /// A defect of Slipway, as `sysexits.h` calls it (`EX_SOFTWARE`).
     Defect = 70,
 }
 
@@ -26,7 +26,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// A command that could not do what it was asked.
+/// A failed command.
 #[derive(Debug)]
 pub(super) struct Failure {
     exit: Exit,
@@ -50,22 +50,22 @@ pub(super) fn invalid(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Invalid, message: message.to_string() }
 }
 
-/// A rule says no.
+/// A rule refuses.
 pub(super) fn refused(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Refused, message: message.to_string() }
 }
 
-/// A server did not answer.
+/// A server did not respond.
 pub(super) fn unreachable(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Unreachable, message: message.to_string() }
 }
 
-/// Something of ours broke.
+/// A defect of Slipway.
 pub(super) fn defect(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Defect, message: message.to_string() }
 }
 
-/// What `clap` says about usage: asking for help is no mistake.
+/// Returns the exit code for a message of `clap`. A request for help is not a mistake.
 pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Exit::Invalid.into() } else { Exit::Done.into() }
 }

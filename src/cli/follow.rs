@@ -1,4 +1,4 @@
-//! Following what happens on a server, by its server-sent events. A connection that breaks is made anew where it broke.
+//! Follows the server-sent events of a server. After a lost connection it continues where it stopped.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::ops::ControlFlow;
@@ -10,13 +10,13 @@ use super::client::{Query, Server, refusal};
 use super::exit::{self, Exit, Failure};
 use super::output;
 
-/// How long the server may take to begin.
+/// How long the server may take to begin a response.
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// How long one connection is kept. A server that vanished without a word is noticed after this.
+/// Maximum duration of one connection. A server that disappears silently is noticed after this time.
 const CONNECTION: Duration = Duration::from_mins(5);
-/// The longest line of an event.
+/// Maximum length of a line of an event, in bytes.
 const MAX_LINE_LENGTH: u64 = 1 << 20;
-/// The pause before a connection is made anew, and how often that is tried in vain.
+/// Pause before a reconnection, and maximum number of reconnections without a new event.
 const PAUSE: Duration = Duration::from_secs(1);
 const MAX_ATTEMPTS: u32 = 60;
 
@@ -25,16 +25,16 @@ const MAX_ATTEMPTS: u32 = 60;
 pub(super) struct ServerEvent {
     /// Its type.
     pub(super) event: String,
-    /// What it carries.
+    /// Its data.
     pub(super) data: Value,
     id: Option<String>,
 }
 
-/// What a follower makes of an event: go on, or end so.
+/// The decision after an event: continue, or end with an exit code.
 pub(super) type Next = Result<ControlFlow<Exit>, Failure>;
 
 impl Server {
-    /// Follows an address until `told` ends it.
+    /// Follows an address until `received` ends it.
     pub(super) fn follow(&self, path: &str, mut received: impl FnMut(&ServerEvent) -> Next) -> Result<Exit, Failure> {
         let mut last: Option<String> = None;
         let mut attempts = 0;
@@ -95,13 +95,13 @@ impl Server {
 
 /// Why a connection ended.
 enum Broken {
-    /// Another may go on.
+    /// Another connection may succeed.
     ForNow(Failure),
-    /// Another would end as well.
+    /// Another connection would end as well.
     ForGood(Failure),
 }
 
-/// The next event; nothing if the connection ends before it is whole.
+/// Reads the next event; `None` if the connection ends before it is complete.
 fn read_event(reader: &mut impl std::io::BufRead) -> Option<ServerEvent> {
     let mut received = ServerEvent::default();
     let mut text = String::new();
@@ -122,7 +122,7 @@ fn read_event(reader: &mut impl std::io::BufRead) -> Option<ServerEvent> {
             "event" => value.clone_into(&mut received.event),
             "id" => received.id = Some(value.to_owned()),
             "data" => text.push_str(value),
-            // A comment keeps the connection alive; other fields are none of ours.
+            // A comment keeps the connection alive. Other fields are ignored.
             _ => {}
         }
     }

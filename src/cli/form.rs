@@ -1,4 +1,4 @@
-//! The form of an answer: for people, wide or narrow, or for programs.
+//! Output formats of commands: for people, wide or narrow, or for programs.
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
@@ -6,12 +6,12 @@ use serde_json::Value;
 use super::exit::{self, Failure};
 use super::{colour, output};
 
-/// The form of an answer.
+/// The output format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
     /// For people
     Text,
-    /// For people with wide screens: more columns, and nothing cut
+    /// For people with wide screens: more columns, and no shortened cells
     Wide,
     /// One JSON document
     Json,
@@ -20,7 +20,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// Shows a document.
+    /// Prints a document.
     pub(super) fn show(self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
         match self {
             Self::Text => output::say_painted(&as_text(document, Width::Narrow)),
@@ -32,7 +32,7 @@ impl Form {
     }
 }
 
-/// How wide a table may be.
+/// The width of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Width {
     Narrow,
@@ -40,7 +40,7 @@ pub(super) enum Width {
 }
 
 impl Width {
-    /// A text for a cell: its beginning, or its whole first line.
+    /// Returns a text for a cell: its beginning, or its whole first line.
     pub(super) fn cell(self, text: &str) -> String {
         match self {
             Self::Narrow => output::first_line(text),
@@ -48,7 +48,7 @@ impl Width {
         }
     }
 
-    /// A digest or a commit for a cell: its first digits, or all of them.
+    /// Returns a digest or a commit for a cell: its first digits, or all of them.
     pub(super) fn digits(self, text: &str) -> String {
         match self {
             Self::Narrow => text.trim_start_matches("sha256:").chars().take(12).collect(),
@@ -56,7 +56,7 @@ impl Width {
         }
     }
 
-    /// Narrow cells, and with them the others where there is room.
+    /// Returns the narrow cells, and in wide tables also the other ones.
     pub(super) fn with<T>(self, mut narrow: Vec<T>, wide: impl IntoIterator<Item = T>) -> Vec<T> {
         if self == Self::Wide {
             narrow.extend(wide);
@@ -65,10 +65,10 @@ impl Width {
     }
 }
 
-/// The form that is asked for.
+/// The requested output format.
 #[derive(Debug, Args)]
 pub(super) struct Format {
-    /// The form of the answer: text on a terminal and JSON elsewhere when absent
+    /// Output format; the default is text on a terminal and JSON otherwise
     #[arg(long, short = 'o', global = true, value_enum, value_name = "FORM")]
     output: Option<Form>,
     /// The same as `--output json`
@@ -77,7 +77,7 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// The form in which answers are shown.
+    /// Returns the output format.
     pub(super) fn form(&self) -> Form {
         match self.output {
             Some(form) => form,
@@ -86,12 +86,12 @@ impl Format {
         }
     }
 
-    /// Shows a document.
+    /// Prints a document.
     pub(super) fn show(&self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
         self.form().show(document, as_text)
     }
 
-    /// Shows one of many documents: in JSON on one line, in YAML each begun by `---`.
+    /// Prints one of many documents: in JSON on one line, in YAML after a line `---`.
     pub(super) fn show_next(
         &self,
         document: &Value,
@@ -103,7 +103,7 @@ impl Format {
             Form::Json => document.to_string(),
             Form::Yaml => format!("---\n{}", yaml(document)?),
         };
-        // Of an answer that only lost something nothing is new.
+        // A response that only lost lines has no new ones.
         if !text.is_empty() {
             output::say(&text);
         }
@@ -111,27 +111,27 @@ impl Format {
     }
 }
 
-/// The form of what a command finds or does on this machine: text unless another is asked for, in a pipe as well.
+/// The output format of commands that work on this machine: by default text, also in a pipe.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct LocalFormat {
-    /// The form of the result
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t = Form::Text, value_name = "FORM")]
     output: Form,
 }
 
 impl LocalFormat {
-    /// Whether people read it, who may be shown other things than a document.
+    /// Whether the output is for people, who may be shown more than a document.
     pub(super) fn is_text(self) -> bool {
         matches!(self.output, Form::Text | Form::Wide)
     }
 
-    /// Shows a document.
+    /// Prints a document.
     pub(super) fn show(self, document: &Value, as_text: impl FnOnce(&Value, Width) -> String) -> Result<(), Failure> {
         self.output.show(document, as_text)
     }
 }
 
-/// A document as YAML.
+/// Formats a document as YAML.
 pub(super) fn yaml(document: &impl serde::Serialize) -> Result<String, Failure> {
     let text = serde_yaml::to_string(document).map_err(exit::defect)?;
     Ok(text.trim_end().to_owned())

@@ -1,4 +1,4 @@
-//! `slipway gate`: judges what `slipway train` wrote, or any evaluation folder, as a server would.
+//! `slipway gate`: judges the output of `slipway train`, or any evaluation folder, as a server would.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,10 +17,10 @@ use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
 use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
 use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, RequiredEvidence, TestSet, Uses, render};
 
-/// Bytes a file of the artifact or a sample may have.
+/// Maximum size of a file of the artifact or of a sample, in bytes.
 const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Bytes a training report or a list of times may have: ten million times at most.
+/// Maximum size of a training report or a list of times, in bytes. It allows at most about ten million times.
 const MAX_JSON_BYTES: u64 = 256 * 1024 * 1024;
 
 /// The file that describes a model.
@@ -29,46 +29,47 @@ const MODEL_FILE: &str = "slipway.yaml";
 /// Judge a trained model or an evaluation folder against a policy, as a server would.
 #[derive(Debug, Args)]
 pub(super) struct Gate {
-    /// The policy file; the one that `slipway.yaml` here names when absent
+    /// The policy file; the default is the one that `slipway.yaml` in this folder names
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// A policy that no other can loosen; may be given several times
+    /// A mandatory policy, which no other policy can loosen; may be repeated
     #[arg(long, alias = "floor", value_name = "FILE")]
     mandatory_policy: Vec<PathBuf>,
-    /// The folder that `slipway train` wrote, or an evaluation folder (`report.json` and `predictions.parquet` or `predictions.csv`)
+    /// The folder that `slipway train` wrote, or an evaluation folder (`report.json` and `predictions.parquet` or
+    /// `predictions.csv`)
     #[arg(long, value_name = "DIR", default_value = "out")]
     candidate: PathBuf,
     /// The champion's folder, evaluated on the same rows
     #[arg(long, value_name = "DIR")]
     champion: Option<PathBuf>,
-    /// Folder of the same training with another seed; may be given several times
+    /// Folder of the same training with another seed; may be repeated
     #[arg(long, value_name = "DIR")]
     seed_run: Vec<PathBuf>,
-    /// The training report: size, parameters and seconds of the artifact; `training.json` above the evaluation when absent
+    /// The training report: size, parameters and seconds of the artifact; the default is `training.json` above the evaluation
     #[arg(long, value_name = "FILE")]
     training_report: Option<PathBuf>,
-    /// A JSON list of milliseconds that single predictions took; `latencies.json` of the evaluation when absent
+    /// JSON list of the milliseconds of single predictions; the default is `latencies.json` of the evaluation
     #[arg(long, value_name = "FILE")]
     latencies: Option<PathBuf>,
-    /// Rows the model has learnt from, as parquet; those that `slipway train` sampled when absent, as of the two below
+    /// Rows that the model learned from, as Parquet; the default is the sample of `slipway train`, also for the two options below
     #[arg(long, value_name = "FILE")]
     training_data: Option<PathBuf>,
-    /// Rows it is judged on, as parquet
+    /// Rows that the model is judged on, as Parquet
     #[arg(long, value_name = "FILE")]
     test_data: Option<PathBuf>,
-    /// Rows seen lately, as parquet
+    /// Recent rows, as Parquet
     #[arg(long, value_name = "FILE")]
     recent_data: Option<PathBuf>,
-    /// The model's name, for exceptions and expressions; the one that was trained when absent
+    /// The model's name, for exceptions and expressions; the default is the name of the trained model
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// The environment's name, for expressions
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// Which use of the test set this is, for policies that limit them; uses are counted by servers only
+    /// The number of this use of the test set, for policies that limit uses; only servers count uses
     #[arg(long = "use", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     number: Option<u32>,
-    /// The form of the verdict
+    /// Output format of the verdict
     #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     output: Form,
 }
@@ -146,7 +147,7 @@ impl Gate {
         })
     }
 
-    /// The candidate's evaluation folder.
+    /// Returns the candidate's evaluation folder.
     fn evaluation(&self) -> Result<PathBuf, Failure> {
         if self.candidate.is_dir() {
             return Ok(evaluation_in(&self.candidate));
@@ -157,7 +158,7 @@ impl Gate {
         )))
     }
 
-    /// What is known of the artifact: what is named, else what was written beside the evaluation.
+    /// Returns the facts about the artifact: from the options, or else from the files beside the evaluation.
     fn facts(&self, required_evidence: &RequiredEvidence, beside: &EvaluationInputs) -> Result<Facts, Failure> {
         let mut facts = Facts::default();
         match &self.training_report {
@@ -174,7 +175,7 @@ impl Gate {
         Ok(facts)
     }
 
-    /// Rows of the data: those that are named, else those that training sampled for checks such as the policy's.
+    /// Returns rows of the data: from the options, or else from the samples of the training for the policy's checks.
     fn data(&self, required_evidence: &RequiredEvidence, beside: &EvaluationInputs) -> Result<Data, Failure> {
         let is_required = required_evidence.leakage || !required_evidence.drift.is_empty();
         let read = |named: &Option<PathBuf>, sample: &str| {
@@ -189,7 +190,7 @@ impl Gate {
     }
 }
 
-/// The policy that the model here names.
+/// Returns the policy that the model in this folder names.
 fn policy_of_model() -> Result<PathBuf, Failure> {
     let refuse = |why: String| {
         exit::invalid(format!("{why}\n  help: `--policy FILE` names the policy; without it `{MODEL_FILE}` has to"))
@@ -199,7 +200,7 @@ fn policy_of_model() -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(model.spec.policy))
 }
 
-/// The use of a test set that is said to be this one. Rows are known by their names here.
+/// Returns the given use of a test set. Rows are identified by their names.
 fn uses(number: u32, policy: &Policy, mandatory_policies: &[Policy], candidate: &Evaluation) -> Uses {
     let rule = policy.test_set_over(mandatory_policies);
     let mut names: Vec<&str> = candidate.table.rows().iter().map(String::as_str).collect();
@@ -208,7 +209,7 @@ fn uses(number: u32, policy: &Policy, mandatory_policies: &[Policy], candidate: 
         rows: Digest::of(names.join("\n").as_bytes()),
         number,
         allowed: rule.map(TestSet::uses),
-        // Whoever has the predictions has the figures.
+        // A user with the predictions can compute the figures.
         feedback: Feedback::Figures,
         used_up: 0,
     };
@@ -225,11 +226,11 @@ fn read_samples(path: &Path) -> Result<Samples, Failure> {
         .map_err(|error| exit::invalid(format!("{}: {error}", path.display())))
 }
 
-/// The bytes of a file, if there are no more than may be.
+/// Reads a file if it is not larger than allowed.
 fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     let refuse = |message: String| exit::invalid(format!("{}: {message}", path.display()));
     let mut bytes = Vec::new();
-    // One byte more than allowed is enough to see that there are too many, whatever the file claims to hold.
+    // One byte more than allowed proves that the file is too large, whatever size it claims.
     let read = File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
     match read {
         Err(error) => Err(refuse(error.to_string())),

@@ -1,4 +1,4 @@
-//! `slipway generate`: files that are made from the code, written or checked.
+//! `slipway generate`: writes or checks files that are generated from the code.
 
 use std::path::{Path, PathBuf};
 
@@ -23,19 +23,19 @@ pub(super) struct Generate {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// JSON Schemas of everything users write and programs exchange
+    /// JSON Schemas of all files that users write and programs exchange
     Schema(Files),
-    /// The command line's own description, as Markdown
+    /// The reference of the command line, as Markdown
     Cli(Files),
     /// The API's description (OpenAPI 3.1), as JSON
     Openapi(Files),
-    /// Pages for `man`, one a command
+    /// Manual pages, one for each command
     Man(Files),
 }
 
 #[derive(Debug, Args)]
 struct Files {
-    /// Folder of the files; `schemas`, `docs` or `man` when absent
+    /// Folder of the files; the default is `schemas`, `docs` or `man`
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// Write nothing; exit 1 if a file is missing or not current
@@ -95,10 +95,10 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     ])
 }
 
-/// Where the schemas are, for editors.
+/// Address of the schemas, for editors.
 const SCHEMAS: &str = "https://slipway.dev/schemas";
 
-/// The line by which editors find the schema of a file, such as `model`.
+/// Returns the line by which editors find the schema of a file, such as `model`.
 pub(super) fn schema_line(kind: &str) -> String {
     format!("# yaml-language-server: $schema={}", schema_address(kind))
 }
@@ -120,8 +120,8 @@ fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
     Ok(format!("{text}\n"))
 }
 
-/// The schema of a file that people write: with its address, and with room for `x-` keys, which hold what others refer to.
-/// Without `null`: a key that is there has a value.
+/// Completes the schema of a file that people write: adds its address, and allows `x-` keys, which contain content that other
+/// keys refer to. Removes `null`, because a key that is present has a value.
 fn of_a_file(kind: &str, mut schema: schemars::Schema) -> schemars::Schema {
     RecursiveTransform(without_null).transform(&mut schema);
     schema.insert("$id".to_owned(), schema_address(kind).into());
@@ -129,7 +129,7 @@ fn of_a_file(kind: &str, mut schema: schemars::Schema) -> schemars::Schema {
     schema
 }
 
-/// Takes `null` from what a value may be.
+/// Removes `null` from the types of a value.
 fn without_null(schema: &mut schemars::Schema) {
     let Some(keys) = schema.as_object_mut() else { return };
     if let Some(Value::Array(types)) = keys.get_mut("type") {
@@ -155,7 +155,7 @@ fn without_null(schema: &mut schemars::Schema) {
     }
 }
 
-/// Takes keys without a value from what is usual.
+/// Removes keys without a value from a default.
 fn without_null_keys(value: &mut Value) {
     if let Value::Object(keys) = value {
         keys.retain(|_, value| !value.is_null());
@@ -163,8 +163,8 @@ fn without_null_keys(value: &mut Value) {
     }
 }
 
-/// Which files are which, as the catalog of `SchemaStore` has it (json.schemastore.org/schema-catalog.json). Policies have names of
-/// their own, so the line in them says what they are; only these names are matched.
+/// Returns the catalog of file names and schemas, in the form of `SchemaStore` (json.schemastore.org/schema-catalog.json).
+/// Policies have arbitrary names, so a line in them names their schema; only these names are matched.
 fn catalog() -> Value {
     let entry = |name: &str, description: &str, files: &[&str], kind: &str| json!({"name": name, "description": description, "fileMatch": files, "url": schema_address(kind)});
     json!({
@@ -178,7 +178,7 @@ fn catalog() -> Value {
     })
 }
 
-/// Every command's help, a section each.
+/// Formats the help of every command, one section each.
 fn describe(mut command: clap::Command) -> String {
     command.build();
     let mut sections = vec![
@@ -202,7 +202,7 @@ fn add_command(sections: &mut Vec<String>, command: &mut clap::Command, name: &s
     }
 }
 
-/// A page for `man` of every command.
+/// Creates a manual page of every command.
 fn pages(mut command: clap::Command) -> Result<Vec<(String, String)>, Failure> {
     command.build();
     let mut pages = Vec::new();

@@ -1,4 +1,4 @@
-//! `slipway hook post-receive`: tells a server what a bare repository received (githooks(5), `post-receive`).
+//! `slipway hook post-receive`: delivers the pushes of a bare repository to a server (githooks(5), `post-receive`).
 
 use std::io::BufRead as _;
 use std::path::PathBuf;
@@ -12,15 +12,15 @@ use super::{client, output};
 use slipway_domain::RunId;
 use slipway_forge::Secret;
 
-/// How long the person who pushes waits for the server, at most.
+/// Maximum time that the user who pushes waits for the server.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the server is asked to wait until it has read what a push delivers.
+/// How long the server is requested to wait for the result of a push.
 const WAIT: Duration = Duration::from_secs(3);
-/// The largest answer that is read, in bytes.
+/// Maximum size of a response, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
-/// Where git keeps notes.
+/// Prefix of the references of git notes.
 const NOTES: &str = "refs/notes/";
-/// References one push may move; git itself has no limit, a terminal has.
+/// Maximum number of references of one push. Git has no limit, but output on a terminal needs one.
 const MAX_REFERENCES: usize = 1_000;
 
 /// Turn git's own hooks into signed deliveries.
@@ -32,19 +32,19 @@ pub(super) struct Hook {
 
 #[derive(Debug, Subcommand)]
 enum HookName {
-    /// Deliver each reference that a push moved; git writes them to standard input
+    /// Deliver each reference of a push; git writes them to standard input
     PostReceive(PostReceive),
 }
 
 #[derive(Debug, Args)]
 struct PostReceive {
-    /// Address of the source's webhook, such as `http://127.0.0.1:8420/webhooks/NAME`
+    /// URL of the source's webhook, such as `http://127.0.0.1:8420/webhooks/NAME`
     #[arg(long)]
     url: String,
     /// File with the source's secret
     #[arg(long, value_name = "FILE")]
     secret_file: PathBuf,
-    /// Who pushes, as the git server has authenticated them; four eyes need it. Web servers set `REMOTE_USER`
+    /// The user who pushes, as authenticated by the git server; the four-eyes rule needs it. Web servers set `REMOTE_USER`
     #[arg(long, value_name = "NAME", env = "REMOTE_USER", hide_env_values = true)]
     pusher: Option<String>,
 }
@@ -56,7 +56,7 @@ impl Hook {
     }
 }
 
-/// What the server answers about a delivery that it has read.
+/// The server's response about a processed delivery.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
@@ -83,12 +83,12 @@ struct Opened {
 }
 
 impl Answer {
-    /// Whether the server has read the delivery.
+    /// Whether the server has processed the delivery.
     fn is_read(&self) -> bool {
         matches!(self.state.as_str(), "done" | "ignored" | "dead")
     }
 
-    /// What whoever pushes reads.
+    /// Returns the lines for the user who pushes.
     fn lines(&self, name: &str) -> Vec<String> {
         let more = |page: &Option<String>, run: &str| match page {
             Some(page) => page.clone(),
@@ -101,7 +101,7 @@ impl Answer {
         if !self.is_read() && lines.is_empty() {
             lines.push(format!("slipway: {name} delivered; `slipway runs list` shows what follows"));
         } else if lines.is_empty() || !self.files.is_empty() {
-            // The mistakes are told there.
+            // The note contains the mistakes.
             lines.push(format!("slipway: {name}: {}", self.note));
         }
         for Broken { file, run, page } in &self.files {
@@ -119,7 +119,7 @@ impl PostReceive {
         let secret = Secret::new(&text).map_err(|error| exit::invalid(format!("`{file}`: {error}")))?;
         let agent = client::agent(TIMEOUT);
         let mut undelivered = None;
-        // The person who pushes waits so long for all references together.
+        // The wait covers all references together.
         let begun = Instant::now();
         let mut is_read = true;
         for line in std::io::stdin().lock().lines().take(MAX_REFERENCES) {
@@ -129,7 +129,7 @@ impl PostReceive {
                     "`{line}` is not `OLD NEW REF`: this command is for git's post-receive hook"
                 )));
             };
-            // Nothing follows from notes, and Slipway writes some itself.
+            // Notes cause no runs, and Slipway writes some itself.
             if name.starts_with(NOTES) {
                 continue;
             }
@@ -176,7 +176,7 @@ impl PostReceive {
             .send(body.as_bytes());
         match response {
             Ok(mut response) if response.status().as_u16() == 202 => {
-                // An older server answers without a body.
+                // An older server responds without a body.
                 let answer =
                     response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap_or_default();
                 Ok(serde_json::from_slice(&answer).unwrap_or_default())

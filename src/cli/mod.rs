@@ -1,4 +1,4 @@
-//! The command line: one file a command.
+//! The command line, with one file for each command.
 
 mod address;
 mod audit;
@@ -50,10 +50,10 @@ use exit::{Exit, Failure};
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// How log lines on standard error look
+    /// Format of log lines on standard error
     #[arg(long, global = true, value_enum, default_value_t = LogStyle::Text)]
     log_format: LogStyle,
-    /// What is logged, as a `tracing` filter such as `slipway=debug`
+    /// Filter of log messages in the syntax of `tracing`, such as `slipway=debug`
     #[arg(long, global = true, env = "SLIPWAY_LOG", hide_env_values = true, value_name = "FILTER")]
     log: Option<String>,
 }
@@ -68,70 +68,70 @@ enum LogStyle {
 enum Command {
     /// Run the webhook server and the worker
     Serve(serve::Serve),
-    /// Make a model, its policy and its marks from a table, and on demand a server on this machine to try them out
+    /// Create a model, its policy and its marks from a table, and optionally a server on this machine to try them
     Init(Box<init::Init>),
-    /// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files
+    /// Check models, policies, marked manifests and server settings, as a server would, and report all mistakes
     Check(check::Check),
-    /// Train a model here and evaluate it on its test rows
+    /// Train a model on this machine and evaluate it on its test rows
     Train(train::Train),
     /// Judge a trained model or an evaluation folder against a policy
     Gate(Box<gate::Gate>),
-    /// Plan test sets: how many labelled rows a policy needs, and what rows can show
+    /// Plan test sets: how many labelled rows a policy needs, and what a number of rows can show
     Policy(policy::PolicyCommand),
     /// Change one value of a manifest and keep every other byte
     Edit(edit::Edit),
-    /// Read and steer the runs of a running server
+    /// Show and control the runs of a running server
     Runs(runs::Runs),
-    /// Read the models of a running server: their newest runs, and what was promoted last
+    /// Show the models of a running server, with their newest runs and last promotions
     Models(models::Models),
-    /// Read the deliveries of a running server, and have them read again
+    /// List, show and replay the deliveries of a running server
     Deliveries(deliveries::Deliveries),
-    /// See what a running server cannot read and passes over, and have it looked at again
+    /// List rows that a running server cannot read and skips, and retry them
     Quarantine(quarantine::Quarantine),
-    /// Read what a running server reports to forges, and have it try again
+    /// List the reports of a running server to forges, and retry them
     Reports(reports::Reports),
-    /// Read the environments of a running server: what they name, what waits and why, and what was in them once
+    /// Show the environments of a running server: deployed artifacts, waiting promotions and history
     Environments(environments::Environments),
-    /// Take a model's artifact to an environment
+    /// Promote a model's artifact to an environment
     Promote(promotions::Promote),
-    /// Bring an earlier promotion back, by a commit and without training
+    /// Restore an earlier promotion, by a commit and without training
     Rollback(promotions::Rollback),
-    /// Approve the artifact that is on its way to an environment
+    /// Approve the artifact of a model for an environment
     Approve(promotions::Approve),
-    /// See to it that nobody promotes an artifact again
+    /// Reject an artifact, so that it is not promoted again
     Reject(promotions::Reject),
-    /// Keep promotions away from an environment
+    /// Hold promotions to an environment
     Hold(promotions::Hold),
     /// End a hold
     Release(promotions::Release),
-    /// Make, revoke and list the tokens of the API, beside the server
+    /// Create, revoke and list API tokens, directly in the server's store
     Tokens(tokens::Tokens),
-    /// Read and verify the audit log, beside the server
+    /// Read and verify the audit log, directly in the server's store
     Audit(audit::Audit),
-    /// Say what takes how much room, and what retention would remove of it, beside the server
+    /// Show the size of all data, and what retention would remove, directly in the server's store
     Storage(storage::Storage),
-    /// Write everything the server keeps into a folder, while it runs
+    /// Back up the server's store and artifacts into a folder; the server may run
     Backup(backup::Backup),
-    /// Read a backup into an empty store
+    /// Restore a backup into an empty store
     Restore(backup::Restore),
     /// Turn git's own hooks into signed deliveries
     Hook(hook::Hook),
-    /// Set up and check what stands between the server and its forges
+    /// Set up and check the connections between the server and its forges
     Forge(forge::Forge),
     /// Write generated files, or check that they are current
     Generate(generate::Generate),
-    /// Write a script that completes commands in a shell
+    /// Write a shell completion script
     Completions(completions::Completions),
-    /// Say what is missing on this machine, and how to get it
+    /// Report missing programs on this machine, and how to install them
     Doctor(doctor::Doctor),
 }
 
-/// Runs the command line and answers the exit code.
+/// Runs the command line and returns the exit code.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // A closed terminal is no reason for another exit code.
+            // A closed terminal does not change the exit code.
             let _ = error.print();
             return exit::of_usage(&error);
         }
@@ -152,14 +152,14 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// How the process logs.
+/// Settings of logging.
 struct Logging {
     format: LogFormat,
     filter: Option<String>,
 }
 
 impl Logging {
-    /// Starts logging by the filter that was asked for, or by the usual one.
+    /// Starts logging with the requested filter, or else with the default one.
     fn start(&self, default: &str, settings: &telemetry::Settings) -> Result<Traces, Failure> {
         let filter = self.filter.as_deref().unwrap_or(default);
         telemetry::start_logging(self.format, filter, settings)
@@ -168,7 +168,7 @@ impl Logging {
 }
 
 fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
-    // The server starts to log once it has read in its settings where traces go.
+    // The server starts logging after it has read the telemetry settings.
     if !matches!(command, Command::Serve(_)) {
         logging.start("warn", &telemetry::Settings::default())?;
     }

@@ -1,4 +1,4 @@
-//! `slipway models`: the models of a running server, each with its newest run and what was promoted last.
+//! `slipway models`: the models of a running server, each with its newest run and its last promotion.
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use super::form::Width;
 use super::output::{self, text};
 use super::repeat::Watch;
 
-/// Read the models of a running server.
+/// Show the models of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Models {
     #[command(subcommand)]
@@ -22,13 +22,13 @@ pub(super) struct Models {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// All models by source and name, with their newest runs and what was promoted last
+    /// List all models by source and name, with their newest runs and last promotions
     List(List),
 }
 
 #[derive(Debug, Args)]
 struct List {
-    /// How many models, at most
+    /// Maximum number of models
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
@@ -44,7 +44,7 @@ impl Models {
     }
 }
 
-/// How the first run of a model is begun.
+/// Returns the hint how to start the first run of a model.
 pub(super) fn first_run(model: &Value) -> String {
     format!("no run yet: slipway runs start {} {}", text(model, "source"), text(model, "model"))
 }

@@ -1,4 +1,4 @@
-//! Where commands write: results to standard output, complaints to standard error.
+//! Output of commands: results to standard output, errors to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use super::colour;
 
-/// Longer reasons are cut in tables.
+/// Maximum length of a reason in a table, in characters. Longer ones are cut.
 const MAX_CELL_LENGTH: usize = 80;
 
-/// Whether results are read on a terminal.
+/// Whether standard output is a terminal.
 pub(super) fn on_terminal() -> bool {
     std::io::stdout().is_terminal()
 }
@@ -19,7 +19,7 @@ pub(super) fn on_terminal() -> bool {
 /// Whether a line of a result could not be written.
 static UNREAD: AtomicBool = AtomicBool::new(false);
 
-/// Writes a line of a result. A reader that went away ends nothing but the reading.
+/// Writes a line of a result. A closed output does not end the command.
 pub(super) fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
@@ -27,47 +27,47 @@ pub(super) fn say(line: &str) {
     }
 }
 
-/// Writes a result for people, in colours where they are wanted.
+/// Writes a result for people, with colours if they are wanted.
 pub(super) fn say_painted(text: &str) {
     say(&colour::adapted(text));
 }
 
-/// Whether nobody reads results any more, as behind `| head`: whoever would go on for ever may end.
+/// Whether the output is closed, as behind `| head`. Commands without an end stop in this case.
 pub(super) fn nobody_reads() -> bool {
     UNREAD.load(Ordering::Relaxed)
 }
 
-/// Writes a complaint.
+/// Writes an error.
 pub(super) fn complain(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "slipway: {line}");
 }
 
-/// Writes a note on how the work goes.
+/// Writes a note on the progress.
 pub(super) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// A number of things: `1 file`, `2 files`.
+/// Formats a number of items: `1 file`, `2 files`.
 pub(super) fn count(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// A text of a JSON document; a dash if it is none.
+/// Returns a text of a JSON document, or a dash if there is none.
 pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or("–")
 }
 
-/// A list of a JSON document.
+/// Returns a list of a JSON document.
 pub(super) fn things<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-/// The beginning of a text, for a table.
+/// Returns the beginning of a text, for a table.
 pub(super) fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().chars().take(MAX_CELL_LENGTH).collect()
 }
 
-/// How long ago a time was, in its largest unit: `5m`, `3h`, `12d`; a dash if it is none.
+/// Formats the time since `at` in its largest unit: `5m`, `3h`, `12d`; a dash if `at` is not a time.
 pub(super) fn age(at: &str, now: Timestamp) -> String {
     let Ok(at) = at.parse::<Timestamp>() else { return "–".to_owned() };
     let seconds = now.duration_since(at).as_secs().max(0);
@@ -79,7 +79,7 @@ pub(super) fn age(at: &str, now: Timestamp) -> String {
     }
 }
 
-/// Rows as columns of equal width, for people. Cells may be painted.
+/// Formats rows as aligned columns for people. Cells may be painted.
 pub(super) fn table(header: &[&str], rows: &[Vec<String>]) -> String {
     let seen = |cell: &str| colour::plain(cell).chars().count();
     let mut widths: Vec<usize> = header.iter().map(|cell| seen(cell)).collect();

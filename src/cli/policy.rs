@@ -1,4 +1,4 @@
-//! `slipway policy`: what a policy asks of test rows.
+//! `slipway policy`: plans the test rows that a policy needs.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,35 +20,35 @@ pub(super) struct PolicyCommand {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// How many labelled test rows each check needs, or what a number of them can show
+    /// Show how many labelled test rows each check needs, or what a number of them can show
     Plan(Plan),
 }
 
-/// How many labelled test rows each check needs, or what a number of them can show.
+/// Show how many labelled test rows each check needs, or what a number of them can show.
 #[derive(Debug, Args)]
 struct Plan {
     /// The policy file
     policy: PathBuf,
-    /// Test rows; without it, how many are needed is said
+    /// Number of test rows; without it, the required number is shown
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
-    /// Share of rows on which candidate and champion differ in being right
+    /// Share of rows on which exactly one of candidate and champion is right
     #[arg(long, value_name = "SHARE", default_value_t = Assumptions::with_defaults().disagreement)]
     disagreement: f64,
-    /// The champion's figure
+    /// The champion's value of the metric
     #[arg(long, value_name = "FIGURE", default_value_t = Assumptions::with_defaults().expected)]
     expected: f64,
-    /// Standard deviation of what one row adds to a figure that is no share of rows; where models are compared, of their
+    /// Standard deviation of the contribution of one row to a metric that is not a share of rows; for comparisons, of the
     /// difference on a row
     #[arg(long, value_name = "FIGURE")]
     deviation: Option<f64>,
-    /// Slices that `slice: {by: …}` cuts the rows into
+    /// Number of slices into which `slice: {by: …}` divides the rows
     #[arg(long, value_name = "N", default_value_t = Assumptions::with_defaults().slices)]
     slices: u32,
-    /// A true difference whose power is said; may be given several times
+    /// A true difference for which the power is shown; may be repeated
     #[arg(long, value_name = "FIGURE")]
     difference: Vec<f64>,
-    /// Uses of the test set that are paid for, in place of the policy's
+    /// Number of uses of the test set to plan for, instead of the policy's
     #[arg(long, value_name = "N")]
     uses: Option<u32>,
     #[command(flatten)]
@@ -77,7 +77,7 @@ impl Plan {
     }
 }
 
-/// A policy with what it extends, whose paths are relative to the file that names them.
+/// Reads a policy and the policies that it extends. Paths are relative to the file that contains them.
 pub(super) fn read_policy(path: &Path) -> Result<Policy, Failure> {
     let name = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
@@ -201,7 +201,7 @@ fn indented(block: &str) -> String {
     block.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-/// A figure without what rounding adds.
+/// Formats a figure without trailing zeros.
 fn figure_of(figure: f64) -> String {
     let shown = format!("{figure:.5}");
     shown.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! `slipway promote`, `rollback`, `approve`, `reject`, `hold`, `release`: what people do to promotions.
+//! `slipway promote`, `rollback`, `approve`, `reject`, `hold`, `release`: actions on promotions.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -11,81 +11,81 @@ use super::run_name::RunName;
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use super::watch;
 
-/// Take a model's artifact to an environment, where it is judged and has to follow the rules like any other.
+/// Promote a model's artifact to an environment. The policy and the rules of the environment apply as to any other promotion.
 #[derive(Debug, Args)]
 pub(super) struct Promote {
     #[command(flatten)]
     target: Target,
-    /// The run whose artifact it is, by its identifier or its first eight digits or more; when absent, the newest that passed its
-    /// policy, of what the environments before this one name
+    /// A run with the artifact: its identifier or its first digits (at least eight). The default is the newest run that passed
+    /// its policy; if the environment comes after other environments, the newest one with the artifact that they name
     #[arg(long)]
     run: Option<RunName>,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done`
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
     server: Server,
 }
 
-/// Bring an earlier promotion back, by a commit and without training; holds the model so that automation does not undo it.
+/// Restore an earlier promotion, by a commit and without training, and hold the model so that automation does not undo it.
 #[derive(Debug, Args)]
 pub(super) struct Rollback {
     #[command(flatten)]
     target: Target,
-    /// The run whose promotion is wanted back, by its identifier or its first eight digits or more; the one before what is there
-    /// now when absent
+    /// The run of the promotion to restore: its identifier or its first digits (at least eight). The default is the promotion
+    /// before the current one
     #[arg(long, value_name = "RUN")]
     to: Option<RunName>,
-    /// Why
+    /// The reason
     #[arg(long)]
     reason: String,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done`
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
     server: Server,
 }
 
-/// Approve the artifact that is on its way to an environment.
+/// Approve the artifact of a model for an environment.
 #[derive(Debug, Args)]
 pub(super) struct Approve {
     #[command(flatten)]
     target: Target,
-    /// The digest of the artifact that was looked at, or its first digits; what waits now when absent
+    /// Digest of the artifact that was reviewed, or its first digits; the default is the artifact that waits now
     #[arg(long)]
     artifact: Option<DigestPrefix>,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done`
     #[arg(long)]
     watch: bool,
     #[command(flatten)]
     server: Server,
 }
 
-/// See to it that nobody promotes an artifact of a model again, anywhere.
+/// Reject an artifact of a model, so that it is not promoted again to any environment.
 #[derive(Debug, Args)]
 pub(super) struct Reject {
     /// The model's source
     source: String,
     /// The model
     model: String,
-    /// The digest of the artifact, or its first digits
+    /// Digest of the artifact, or its first digits
     artifact: DigestPrefix,
-    /// Why
+    /// The reason
     #[arg(long)]
     reason: String,
     #[command(flatten)]
     server: Server,
 }
 
-/// Keep promotions away from an environment: of a model, or of all models.
+/// Hold promotions to an environment: of one model, or of all models.
 #[derive(Debug, Args)]
 pub(super) struct Hold {
     #[command(flatten)]
     held: WholeOrModel,
-    /// Why; whoever waits is told
+    /// The reason, which users with waiting promotions see
     #[arg(long)]
     reason: String,
-    /// When the hold ends by itself: a time such as `2026-12-01T08:00:00Z`, a day, or how long from now, such as `2h`
+    /// When the hold expires: a time such as `2026-12-01T08:00:00Z`, a day, or a duration from now, such as `2h`
     #[arg(long, value_name = "TIME", value_parser = time_to_come)]
     until: Option<Timestamp>,
     #[command(flatten)]
@@ -185,18 +185,18 @@ fn path_of_hold((environment, model): (String, Option<String>), action: &str) ->
     }
 }
 
-/// The whole identifier of a run that is named, if one is.
+/// Returns the full identifier of a run, if one is named.
 fn run_of(name: Option<&RunName>, server: &Server) -> Result<Option<String>, Failure> {
     name.map(|name| Ok(name.whole(server)?.to_string())).transpose()
 }
 
-/// The artifact that waits for a model's environment.
+/// Returns the artifact that waits for the model's environment.
 fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
     let environment = server.call("GET", &format!("environments/{}", encoded(&target.environment)))?;
     let models = output::things(&environment, "models");
     let model = models.iter().find(|model| text(model, "model") == target.model);
     let runs = model.map(|model| output::things(model, "under_way")).unwrap_or_default();
-    // What waits was judged; what comes behind it may not be yet.
+    // A waiting run is judged. Later runs may not be judged yet.
     let waits = runs.iter().rev().find(|run| text(run, "state") == "waiting");
     let artifact = waits.into_iter().chain(runs.iter().rev()).find_map(|run| run["artifact"].as_str());
     let Meant { model, environment } = target;

@@ -1,4 +1,4 @@
-//! `slipway quarantine`: what a running server cannot read and passes over.
+//! `slipway quarantine`: rows that a running server cannot read and skips.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -9,7 +9,7 @@ use super::form::Width;
 use super::output::{self, text};
 use super::repeat::Watch;
 
-/// See what a running server cannot read and passes over, and have it looked at again.
+/// List rows that a running server cannot read and skips, and retry them.
 #[derive(Debug, Args)]
 pub(super) struct Quarantine {
     #[command(subcommand)]
@@ -20,21 +20,21 @@ pub(super) struct Quarantine {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The rows that cannot be read, and why
+    /// List the rows that cannot be read, with the reasons
     List(Watch),
-    /// Look at a row again; exit 1 if it still cannot be read
+    /// Read a row again; exit 1 if it still cannot be read
     Retry(One),
 }
 
 #[derive(Debug, Args)]
 struct One {
-    /// What it is, such as `run` or `delivery`
+    /// Kind of the row, such as `run` or `delivery`
     kind: String,
-    /// Which, as `list` says
+    /// Key of the row, as `list` shows it
     key: String,
 }
 
-/// Rows that are listed.
+/// Maximum number of listed rows.
 const MAX: usize = 500;
 
 impl Quarantine {

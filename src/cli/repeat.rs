@@ -1,6 +1,6 @@
-//! `--watch` of what has no end: an answer is shown, and shown again whenever it has changed, until somebody interrupts or
-//! nobody reads on. There are no control characters in it, on a terminal or elsewhere: as text, each change shows the lines
-//! that are new; as JSON, it is one document a line.
+//! `--watch` for responses that have no end: a response is shown, and shown again after every change, until the user interrupts
+//! the command or the output is closed. The output never moves the cursor, on a terminal or elsewhere. As text, each change shows
+//! the new lines; as JSON, each response is one document on one line.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -13,21 +13,21 @@ use super::exit::{Exit, Failure};
 use super::form::Width;
 use super::output;
 
-/// How long a watcher waits before it asks again.
+/// Pause before the next request.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How often in a row it asks in vain before it gives up: a server that is restarted is there again by then.
+/// Maximum number of failed requests in a row. A server that restarts is available again by then.
 const MAX_ATTEMPTS: u32 = 30;
 
-/// Whether an answer is followed.
+/// Whether a response is watched.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct Watch {
-    /// Show the answer again whenever it has changed, until interrupted
+    /// Show the response again after every change, until interrupted
     #[arg(long)]
     watch: bool,
 }
 
 impl Server {
-    /// Shows an answer once, or whenever it has changed.
+    /// Prints a response once, or after every change.
     pub(super) fn show_or_watch(
         &self,
         watch: Watch,
@@ -48,7 +48,7 @@ impl Server {
                         shown.answer = Some(answer);
                     }
                 }
-                // What was answered once may be away for a moment; what never was is a mistake.
+                // A server that responded once may be temporarily unreachable. A failure of the first request is a mistake.
                 Err(failure) if shown.answer.is_none() || failure.code() != Exit::Unreachable => return Err(failure),
                 Err(failure) if attempts >= MAX_ATTEMPTS => return Err(failure),
                 Err(_) => attempts += 1,
@@ -59,7 +59,7 @@ impl Server {
     }
 }
 
-/// What was shown last.
+/// The response that was shown last.
 #[derive(Default)]
 struct Shown {
     answer: Option<Value>,
@@ -71,7 +71,7 @@ impl Shown {
         self.answer.as_ref() != Some(answer)
     }
 
-    /// The lines of a text that were not in the one before, ages aside; all of the first.
+    /// Returns the lines of a text that the previous text did not contain; all lines of the first text.
     fn new_lines(&mut self, text: &str) -> String {
         let lines: Vec<&str> = text.lines().filter(|line| !self.lines.contains(*line)).collect();
         let new = lines.join("\n");

@@ -1,4 +1,4 @@
-//! `slipway reports`: what a running server reports to forges, and how far that has come.
+//! `slipway reports`: the reports of a running server to forges, and their states.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use super::output::{self, text};
 use super::repeat::Watch;
 use slipway_store::ReportStatus;
 
-/// Read what a running server reports to forges, and have it try again.
+/// List the reports of a running server to forges, and retry them.
 #[derive(Debug, Args)]
 pub(super) struct Reports {
     #[command(subcommand)]
@@ -21,9 +21,9 @@ pub(super) struct Reports {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The newest reports: one for each run, and for each revision that nothing is trained for
+    /// List the newest reports: one for each run, and one for each revision without a training
     List(List),
-    /// Have a report tried now that is behind or was refused, or all of a source
+    /// Retry a report that is behind or was refused, or all such reports of a source
     Retry(Retry),
 }
 
@@ -32,10 +32,10 @@ struct List {
     /// Only reports of this source
     #[arg(long)]
     source: Option<String>,
-    /// Only reports that have come so far: behind, reported, refused or skipped
+    /// Only reports in this state: behind, reported, refused or skipped
     #[arg(long, value_parser = state_of)]
     state: Option<ReportStatus>,
-    /// How many reports, at most
+    /// Maximum number of reports
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
     #[command(flatten)]
@@ -45,7 +45,7 @@ struct List {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Retry {
-    /// The report, as `slipway reports list` names it
+    /// The report, as `slipway reports list` shows it
     report: Option<String>,
     /// All reports of this source
     #[arg(long)]

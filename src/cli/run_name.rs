@@ -1,5 +1,4 @@
-//! The run that a command is about: by its identifier, or by its first digits where they are those of one run, which the server
-//! knows.
+//! The run of a command: its identifier, or its first digits if they match one run. The server resolves the digits.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +8,12 @@ use super::exit::{self, Failure};
 use super::output::text;
 use slipway_domain::RunId;
 
-/// The fewest digits that name a run.
+/// Minimum number of digits that name a run.
 const MIN_DIGITS: usize = 8;
-/// All digits of an identifier.
+/// Number of digits of an identifier.
 const ALL_DIGITS: usize = 32;
 
-/// A run's identifier, or the beginning of one.
+/// A run's identifier, or its first digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RunName(String);
 
@@ -43,7 +42,7 @@ impl fmt::Display for RunName {
 }
 
 impl RunName {
-    /// The whole identifier of the one run that begins so.
+    /// Returns the full identifier of the only run with these digits.
     pub(super) fn whole(&self, server: &Server) -> Result<RunId, Failure> {
         if let Ok(whole) = self.0.parse() {
             return Ok(whole);

@@ -7,21 +7,23 @@ use clap::Args;
 
 use super::exit::{self, Exit, Failure};
 use super::{Logging, output};
+use crate::app;
+use crate::config;
 #[cfg(debug_assertions)]
 use crate::context::{Failpoint, set_failpoint};
-use crate::{app, config, telemetry};
+use crate::telemetry;
 use slipway_store::StoreError;
 
-/// How long threads that block may take to end once everything else has.
+/// How long blocking threads may take to end after everything else.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Run the webhook server and the worker.
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// The server's settings
+    /// The server's settings file
     #[arg(long, env = "SLIPWAY_CONFIG", default_value = config::FILE, value_name = "FILE")]
     config: PathBuf,
-    /// End as if killed, `before:STATE` or `after:STATE` was recorded of a run (for tests of crashes)
+    /// End as if killed before or after a state of a run is recorded: `before:STATE` or `after:STATE` (for crash tests)
     #[cfg(debug_assertions)]
     #[arg(long, value_name = "POINT", hide = true)]
     crash_at: Option<Failpoint>,
@@ -47,14 +49,14 @@ impl Serve {
         let served = runtime.block_on(app::serve(settings, read_again, render_metrics, |address| {
             output::say(&format!("listening on http://{address}"));
         }));
-        // A thread that still waits for a git server does not hold up the end.
+        // A thread that still waits for a git server does not delay the end.
         runtime.shutdown_timeout(LAST_WAIT);
         served.map(|()| Exit::Done).map_err(|error| failure(&error))
     }
 }
 
-/// What the surroundings refuse is no defect: a port or a folder that is taken, tables of a newer program, a database that
-/// does not answer.
+/// Converts an error. Problems of the surroundings are no defects: a port or a folder in use, tables of a newer version, or a
+/// database that does not respond.
 fn failure(error: &anyhow::Error) -> Failure {
     let message = format!("{error:#}");
     if error.is::<app::Unstartable>() {

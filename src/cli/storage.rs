@@ -1,4 +1,4 @@
-//! `slipway storage`: what takes how much room, what of it retention would remove, and removing it now.
+//! `slipway storage`: shows the size of all data and what retention would remove, and can remove it now.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -19,13 +19,13 @@ use slipway_artifacts::ArtifactStore;
 use slipway_domain::Actor;
 use slipway_store::{NewAuditEntry, Removal, Removed, SourceUsage, Store, TableUsage};
 
-/// Say what takes how much room, and what retention would remove of it, beside the server.
+/// Show the size of all data, and what retention would remove, directly in the server's store.
 #[derive(Debug, Args)]
 pub(super) struct Storage {
     /// Remove now what retention would remove
     #[arg(long)]
     prune: bool,
-    /// With `--prune`: remove nothing, only say what would be
+    /// With `--prune`: remove nothing, only show what would be removed
     #[arg(long, requires = "prune")]
     dry_run: bool,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub(super) struct Storage {
     format: Format,
 }
 
-/// What takes how much room.
+/// The size of all data.
 struct Usage {
     tables: Vec<TableUsage>,
     sources: BTreeMap<String, SourceUsage>,
@@ -76,7 +76,8 @@ async fn measure(store: &Store, artifacts: &dyn ArtifactStore) -> Result<Usage, 
     Ok(Usage { tables, sources, artifact_bytes })
 }
 
-/// Removes what retention would. Beside the server no environment's branch is read, so whatever one ever named stays.
+/// Removes the data that retention would remove. Without the server no environment's branch is read, so every artifact that an
+/// environment ever named is kept.
 async fn remove(
     store: &Store,
     artifacts: &dyn ArtifactStore,
@@ -164,7 +165,7 @@ impl Usage {
     }
 }
 
-/// What was removed, or would be, for people.
+/// Formats what was removed or would be removed, for people.
 fn sentence(removal: Removal, removed: &Removed, swept: &Swept) -> String {
     let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
     let verb = if removal == Removal::Done { "removed" } else { "retention would remove" };

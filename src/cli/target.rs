@@ -1,5 +1,5 @@
-//! The model and the environment that a command is about, in this order. Both orders are understood: which word names an
-//! environment, the server knows.
+//! The model and the environment of a command, in this order. The reverse order is accepted as well, because the server knows the
+//! names of environments.
 
 use std::collections::BTreeSet;
 
@@ -20,29 +20,29 @@ pub(super) struct Target {
     environment: String,
 }
 
-/// A model in an environment, or all of an environment.
+/// A model in an environment, or a whole environment.
 #[derive(Debug, Args)]
 pub(super) struct WholeOrModel {
-    /// The model, unless all models of the environment are meant; then the environment
+    /// The model and the environment; the environment alone means all its models
     #[arg(required = true, num_args = 1..=2, value_name = "[MODEL] ENVIRONMENT")]
     words: Vec<String>,
 }
 
-/// A model in an environment that the server knows.
+/// A model in an environment, in the right order.
 pub(super) struct Meant {
     pub(super) model: String,
     pub(super) environment: String,
 }
 
 impl Target {
-    /// What is meant, whichever comes first.
+    /// Returns the model and the environment in the right order.
     pub(super) fn meant(self, server: &Server) -> Result<Meant, Failure> {
         in_order(self.model, self.environment, server)
     }
 }
 
 impl WholeOrModel {
-    /// The environment, and the model if one is meant.
+    /// Returns the environment, and the model if one is named.
     pub(super) fn meant(self, server: &Server) -> Result<(String, Option<String>), Failure> {
         let mut words = self.words.into_iter();
         match (words.next(), words.next()) {
@@ -56,7 +56,7 @@ impl WholeOrModel {
 }
 
 impl Meant {
-    /// The address of something of the model in the environment.
+    /// Returns the path of an action on the model in the environment.
     pub(super) fn path(&self, what: &str) -> String {
         let Self { model, environment } = self;
         format!("environments/{}/models/{}/{what}", encoded(environment), encoded(model))
@@ -77,7 +77,7 @@ fn is_swapped(model: &str, environment: &str, environments: &BTreeSet<&str>) -> 
     !environments.contains(environment) && environments.contains(model)
 }
 
-/// A time to come: a time, a day, whose end in UTC is meant, or how long from now.
+/// Parses a future time: a time, a day, which means its end in UTC, or a duration from now.
 pub(super) fn time_to_come(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = time_of(text) {
         return Ok(time);
@@ -91,7 +91,7 @@ pub(super) fn time_to_come(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_add(duration).map_err(|_| expected())
 }
 
-/// A time, or the last moment of a day.
+/// Parses a time, or a day, which means its last second in UTC.
 pub(super) fn time_of(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(time);
@@ -103,13 +103,13 @@ pub(super) fn time_of(text: &str) -> Result<Timestamp, String> {
     Ok(midnight - SignedDuration::from_secs(1))
 }
 
-/// A digest, or the beginning of one.
+/// A digest, or its first digits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct DigestPrefix(String);
 
-/// The fewest digits that name an artifact: fewer could mean another one tomorrow.
+/// Minimum number of digits of an artifact. Fewer digits could soon match another artifact.
 const MIN_DIGITS: usize = 6;
-/// Runs among whose artifacts one is looked for.
+/// Maximum number of runs whose artifacts are searched.
 const MAX_RUNS: usize = 5_000;
 
 impl std::str::FromStr for DigestPrefix {
@@ -127,7 +127,7 @@ impl std::str::FromStr for DigestPrefix {
 }
 
 impl DigestPrefix {
-    /// The whole digest of the one artifact among the runs of a model that begins so.
+    /// Returns the full digest of the only artifact of a model's runs that begins with these digits.
     pub(super) fn of_model(&self, server: &Server, source: Option<&str>, model: &str) -> Result<String, Failure> {
         let Self(digits) = self;
         if digits.len() == 64 {

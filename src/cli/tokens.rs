@@ -1,7 +1,7 @@
-//! `slipway tokens`: who may call the API, beside the server: a token can be made before any server runs.
+//! `slipway tokens`: manages API tokens directly in the server's store, so that a token can be created before a server runs.
 
 use clap::{Args, Subcommand};
-use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use jiff::{SignedDuration, Timestamp};
 
 use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
@@ -9,13 +9,13 @@ use super::form::Format;
 use super::output;
 use crate::config::Settings;
 use crate::web::SETTINGS_TOKEN;
-use slipway_domain::{Actor, SourceName};
+use slipway_domain::{Actor, SourceName, parse_duration};
 use slipway_store::{NewAuditEntry, Role, Store, StoreError, Token};
 
-/// Longer names are refused.
+/// Maximum length of a name.
 const MAX_NAME_LENGTH: usize = 63;
 
-/// Make, revoke and list the tokens of the API, beside the server.
+/// Create, revoke and list API tokens, directly in the server's store.
 #[derive(Debug, Args)]
 pub(super) struct Tokens {
     #[command(subcommand)]
@@ -26,35 +26,35 @@ pub(super) struct Tokens {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a token; it is written to standard output, once, and kept nowhere
+    /// Create a token; its secret is written to standard output once and is not stored
     Create(Create),
-    /// Revoke a token, for good
+    /// Revoke a token permanently
     Revoke {
         /// The token's name
         name: String,
     },
-    /// All tokens, without their secrets
+    /// List all tokens, without their secrets
     List(Format),
 }
 
 #[derive(Debug, Args)]
 struct Create {
-    /// The token's name: who it is for
+    /// The token's name: for whom it is created
     name: String,
-    /// What its holder may do: `viewer` reads, `operator` steers as well, `admin` reads audit log and tokens as well
+    /// Permissions of the token: `viewer` reads, `operator` also performs actions, `admin` also reads the audit log and the
+    /// tokens
     #[arg(long, default_value = "viewer")]
     role: Role,
-    /// A source it covers, may be given again; all of them when absent
+    /// A source that the token covers; may be repeated. The default is all sources
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
-    /// How long it is good for, such as `90d` or `12h`; until it is revoked when absent
+    /// How long the token is valid, such as `90d` or `12h`; by default until it is revoked
     #[arg(long, value_name = "TIME", value_parser = duration)]
     expires_in: Option<SignedDuration>,
 }
 
 pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
-    let span: Span = text.parse().map_err(|error: jiff::Error| error.to_string())?;
-    let duration = span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|error| error.to_string())?;
+    let duration = parse_duration(text)?;
     if duration.is_positive() { Ok(duration) } else { Err("expected a time to come".to_owned()) }
 }
 
@@ -81,7 +81,7 @@ impl Tokens {
     }
 }
 
-/// A token that may be made.
+/// A token to create.
 struct Wish {
     name: String,
     role: Role,
@@ -120,7 +120,7 @@ impl Create {
 }
 
 impl Wish {
-    /// Makes the token and answers its secret. It is in the audit log before it can be used.
+    /// Creates the token and returns its secret. The entry in the audit log precedes the token.
     async fn make(&self, store: &Store) -> Result<String, Failure> {
         let Self { name, role, sources, expires_at } = self;
         let covers = cover(sources);

@@ -1,4 +1,4 @@
-//! `slipway train`: trains on this machine, as a server would, and evaluates on the test rows.
+//! `slipway train`: trains a model on this machine, as a server would, and evaluates it on the test rows.
 
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use slipway_executor::{Executor, JobError, Limits, Provenance};
 use slipway_gate::evaluation::{PREDICTIONS_FILE, REPORT_FILE};
 use slipway_gate::policy::{Policy, RequiredEvidence};
 
-/// Train a model here and evaluate it on its test rows.
+/// Train a model on this machine and evaluate it on its test rows.
 #[derive(Debug, Args)]
 pub(super) struct Train {
     /// The model file
@@ -34,13 +34,13 @@ pub(super) struct Train {
     /// Folder for the weights, the card, the reports and the predictions
     #[arg(long, default_value = "out", value_name = "DIR")]
     out: PathBuf,
-    /// Threads; all processors when absent
+    /// Number of threads; the default is all processors
     #[arg(long)]
     threads: Option<u32>,
-    /// Where to compute
+    /// Device of the computation
     #[arg(long, value_enum, default_value_t = Device::Auto)]
     device: Device,
-    /// The trainer's program; the one beside `slipway` when absent
+    /// The trainer's program; the default is the one in the folder of `slipway`
     #[arg(long, value_name = "FILE")]
     trainer: Option<PathBuf>,
     #[command(flatten)]
@@ -54,7 +54,7 @@ enum Device {
     Cuda,
 }
 
-/// By hand there is no limit but the user's patience: a month.
+/// Deadline of a training without a server: a month, which is in practice no limit.
 const NO_DEADLINE: Duration = Duration::from_hours(30 * 24);
 
 impl Train {
@@ -88,7 +88,7 @@ impl Train {
         Ok(Exit::Done)
     }
 
-    /// Says what a server would refuse, and trains all the same: whoever tries something out need not have committed it.
+    /// Warns about what a server would refuse, and trains anyway, because an experiment need not be committed.
     fn warn(&self) {
         for mistake in super::check::mistakes_in(&self.spec, false).unwrap_or_default() {
             output::note(&format!("warning: a server would refuse this: {mistake}"));
@@ -108,7 +108,7 @@ impl Train {
         let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
-        // What the policy asks for in vain is told; whoever tries something out may train all the same.
+        // Unmet requirements of the policy are only reported, so that an experiment can train anyway.
         let expects = super::check::expected_of(&self.spec).into_iter();
         let expects = expects.map(|expected| Expectation { refuses: false, ..expected }).collect();
         let training = TrainingJob { model: model.clone(), source: source.clone(), expects };
@@ -130,7 +130,7 @@ impl Train {
         };
         let work = JobWork::Evaluate(evaluation.clone());
         let output = match self.do_job(executor, folder.path(), work).await? {
-            // What was trained is evaluated all the same: the gate misses the samples where it asks for them.
+            // The artifact is evaluated without the samples. The gate reports the missing samples if it needs them.
             Err(fault @ JobError::Fault(_)) if !evaluation.samples.files().is_empty() => {
                 output::note(&format!("warning: a server would refuse this: {}", describe(fault)));
                 evaluation.samples = SampleRequest::default();
@@ -174,8 +174,8 @@ impl Train {
     }
 }
 
-/// The samples that the model's policy asks for, as a server would take them. A policy that cannot be read asks for none; that
-/// it cannot is told before.
+/// Returns the samples that the model's policy requires, as a server would take them. An unreadable policy requires none, and was
+/// reported before.
 fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let RequiredEvidence { leakage, drift, .. } =
         read_policy(policy).map(|policy| Policy::required_evidence(&policy)).unwrap_or_default();
@@ -184,7 +184,7 @@ fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     SampleRequest { leakage, drift, ..SampleRequest::default() }
 }
 
-/// Keeps those samples that were taken, and none that an earlier training left.
+/// Keeps the samples that were taken, and removes those of an earlier training.
 fn keep_samples(from: &Path, to: &Path, taken: &[&str]) -> std::io::Result<()> {
     for name in [TRAINING_SAMPLE, TEST_SAMPLE, RECENT_SAMPLE] {
         match std::fs::remove_file(to.join(name)) {
@@ -229,7 +229,7 @@ impl Bar {
                 }
             }
             (Progress::Stage { text }, bar) => match bar {
-                // What is said once is not to be written over.
+                // The bar would overwrite a message that is shown only once.
                 Some(bar) if text.starts_with("warning: ") || text.starts_with("also: ") => bar.println(text),
                 Some(bar) => bar.set_message(text.clone()),
                 None => output::note(text),

@@ -1,4 +1,4 @@
-//! The folder that `slipway train` writes and `slipway gate` reads: what lies where in it, and whether it is all of one artifact.
+//! The folder that `slipway train` writes and `slipway gate` reads: its layout, and whether its files belong to one artifact.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -15,27 +15,27 @@ use slipway_gate::evaluation::REPORT_FILE;
 pub(super) const EVALUATION: &str = "evaluation";
 /// The times of single predictions, in the folder of reports and predictions.
 pub(super) const LATENCIES: &str = "latencies.json";
-/// What training reports of its artifact.
+/// The training report of the artifact.
 pub(super) const TRAINING_REPORT: &str = "training.json";
-/// What is known of the artifact, the model's name among it.
+/// The model card of the artifact, with the model's name.
 pub(super) const CARD: &str = "card.json";
-/// The folder of samples of the data, of those that a policy asks for.
+/// The folder of the data samples that a policy requires.
 pub(super) const SAMPLES: &str = "samples";
-/// The samples that there may be.
+/// The possible samples.
 pub(super) const TRAINING_SAMPLE: &str = "training.parquet";
 pub(super) const TEST_SAMPLE: &str = "test.parquet";
 pub(super) const RECENT_SAMPLE: &str = "recent.parquet";
 
-/// Bytes of a report or a card that are read: real ones have a few kilobytes.
+/// Maximum size of a report or a card, in bytes. Real ones have a few kilobytes.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The evaluation folder that is meant: this folder, or the one in it that `slipway train` wrote.
+/// Returns the evaluation folder: this folder, or the one in it that `slipway train` wrote.
 pub(super) fn evaluation_in(folder: &Path) -> PathBuf {
     let inner = folder.join(EVALUATION);
     if !folder.join(REPORT_FILE).exists() && inner.is_dir() { inner } else { folder.to_owned() }
 }
 
-/// What was written of an artifact beside its evaluation.
+/// Files of an artifact beside its evaluation.
 #[derive(Debug, Default)]
 pub(super) struct EvaluationInputs {
     /// The training report.
@@ -48,7 +48,7 @@ pub(super) struct EvaluationInputs {
     pub(super) latencies: Option<PathBuf>,
 }
 
-/// The name of a card, and what it is about.
+/// The name and the artifact of a model card.
 #[derive(Deserialize)]
 struct NamedCard {
     name: String,
@@ -56,7 +56,8 @@ struct NamedCard {
 }
 
 impl EvaluationInputs {
-    /// Looks around an evaluation of an artifact. What is about another one, such as what an earlier training left, is not taken.
+    /// Finds the files beside an evaluation of an artifact. Files of another artifact, for example of an earlier training, are
+    /// ignored.
     pub(super) fn find(evaluation: &Path, artifact: &Digest) -> Self {
         let latencies = Some(evaluation.join(LATENCIES)).filter(|path| path.is_file());
         let folder = evaluation.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
@@ -76,13 +77,13 @@ impl EvaluationInputs {
         Self { report: Some(report), model: card.map(|card| card.name), samples, latencies }
     }
 
-    /// A sample, if there is one of this name.
+    /// Returns the sample of this name if it exists.
     pub(super) fn sample(&self, name: &str) -> Option<PathBuf> {
         self.samples.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file())
     }
 }
 
-/// A JSON file that is there and of this form: others of its name may lie around.
+/// Reads a JSON file if it exists and has this form. Files of other programs may have the same name.
 fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
     let mut text = Vec::new();
     File::open(path).ok()?.take(MAX_BYTES).read_to_end(&mut text).ok()?;

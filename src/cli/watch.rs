@@ -1,4 +1,4 @@
-//! `slipway runs … --watch`: goes on with what happens. On a terminal in words, else one JSON document a line.
+//! `slipway runs … --watch`: follows events, as text on a terminal, otherwise as one JSON document per line.
 
 use std::ops::ControlFlow;
 
@@ -10,7 +10,7 @@ use super::output::text;
 use super::runs::{log_line, show_run, transition};
 use slipway_domain::{RunId, RunState};
 
-/// Whether a word is a state in which a run has ended, and how well.
+/// Returns the exit code of a final state; `None` for other texts.
 fn end(state: &str) -> Option<Exit> {
     let state = RunState::ALL.into_iter().find(|known| known.as_str() == state)?;
     match state {
@@ -20,7 +20,7 @@ fn end(state: &str) -> Option<Exit> {
     }
 }
 
-/// Shows what there is, then every move of a run of this source and model.
+/// Shows the present runs, then every transition of a run of this source and model.
 pub(super) fn moves(
     server: &Server,
     source: Option<&str>,
@@ -42,7 +42,7 @@ pub(super) fn moves(
     })
 }
 
-/// Shows a run, then its moves until it has ended.
+/// Shows a run, then its transitions until it ends.
 pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> String) -> Result<Exit, Failure> {
     let id = run.to_string();
     server.follow("events", |received| match &*received.event {
@@ -59,7 +59,7 @@ pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> Strin
     })
 }
 
-/// Shows what the server answered of a run that was steered; if it is to be followed, its moves until it has ended as well.
+/// Shows the response to an action on a run. If it is followed, also shows its transitions until it ends.
 pub(super) fn after(
     server: &Server,
     run: &Value,
@@ -74,8 +74,8 @@ pub(super) fn after(
     self::run(server, id, show_run)
 }
 
-/// Shows what the server answered of a run that was cancelled; if it is to be followed, its moves until it has ended as well.
-/// Cancelled is how it was to end.
+/// Shows the response to the cancellation of a run. If it is followed, also shows its transitions until it ends. The expected
+/// final state is `cancelled`.
 pub(super) fn after_cancel(
     server: &Server,
     run: &Value,
@@ -88,7 +88,7 @@ pub(super) fn after_cancel(
     Ok(if is_cancelled || !follow { Exit::Done } else { Exit::Refused })
 }
 
-/// Shows a run's log as it is written, until the run has ended.
+/// Shows a run's log while it is written, until the run ends.
 pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
     server.follow(&format!("runs/{run}/log"), |received| match &*received.event {
         "end" => Ok(ControlFlow::Break(end(text(&received.data, "state")).unwrap_or(Exit::Done))),

@@ -1,34 +1,34 @@
-//! What people ask for at a forge: `/slipway …` in a comment, a button of a check. Read strictly: what is not understood
-//! is answered, never guessed at.
+//! Parses the commands of people at a forge: `/slipway …` in a comment, or a button of a check. The parser is strict: an invalid
+//! command gets an answer and is never interpreted.
 
 use std::fmt::Write as _;
 
 use slipway_domain::{CommitSha, SourceName};
 
-/// What begins a command, in whichever case.
+/// Prefix of a command, in any case.
 const PREFIX: &str = "/slipway";
-/// More spaces than these before a line make it one of code, as in Markdown.
+/// Maximum number of spaces before a command. More spaces make the line a code block, as in Markdown.
 const MAX_INDENTED: usize = 3;
 
-/// What a command asks for.
+/// A command of a person at a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Train and judge the change's models again.
+    /// Train and judge the models of the pull request again.
     Retrain,
-    /// End the change's runs.
+    /// Cancel the runs of the pull request.
     Cancel,
-    /// Why the change's models trained, or did not have to.
+    /// Explain why the models of the pull request trained, or why they did not need to.
     Explain,
-    /// What can be asked for.
+    /// List the commands.
     Help,
     /// Train and judge this revision of a fork.
     Judge(CommitSha),
-    /// Something with an environment.
+    /// A command for an environment.
     Environment(EnvironmentCommand, SourceName),
 }
 
 impl Command {
-    /// What the audit log calls it; `None` if it changes nothing.
+    /// Name of the action in the audit log; `None` if the command changes nothing.
     pub(crate) fn action(&self) -> Option<&'static str> {
         match self {
             Self::Retrain => Some("run.retrain"),
@@ -55,14 +55,14 @@ impl std::fmt::Display for Command {
     }
 }
 
-/// What can be asked for an environment.
+/// A command for an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EnvironmentCommand {
-    /// Let the candidate in.
+    /// Approve the candidate.
     Approve,
-    /// Let nothing in for now.
+    /// Hold the promotions of the model for now.
     Hold,
-    /// Back to the champion before.
+    /// Restore the previous champion.
     Rollback,
 }
 
@@ -76,7 +76,7 @@ impl EnvironmentCommand {
     }
 }
 
-/// What `/slipway help` answers.
+/// Answer to `/slipway help`.
 pub(crate) const HELP: &str = "\
 `/slipway retrain` trains and judges the models of this change again  
 `/slipway cancel` ends their runs  
@@ -89,8 +89,9 @@ pub(crate) const HELP: &str = "\
 
 One command a comment, on its first line.";
 
-/// The command of a comment: `None` if there is none, or why it is not understood. A command is the comment's first
-/// line that is not blank; what is quoted, or stands further down, asks for nothing.
+/// Parses the command of a comment. Returns `None` if there is no command, and the reason if it is invalid. A command is the
+/// comment's first line that is not blank. Quoted text and later lines have no effect, but a second command on a later line is an
+/// error.
 pub(crate) fn parse(comment: &str) -> Option<Result<Command, String>> {
     let mut lines = comment.lines().skip_while(|line| line.chars().all(is_blank));
     let rest = after_prefix(lines.next()?)?;
@@ -101,8 +102,8 @@ pub(crate) fn parse(comment: &str) -> Option<Result<Command, String>> {
     Some(command_of(&words))
 }
 
-/// What follows the prefix on a line that begins with it, but for what nobody sees. Four spaces before it make a quotation of
-/// it, as in Markdown.
+/// Returns the text behind the prefix if the line begins with it, ignoring invisible characters. Four spaces before the prefix
+/// make the line a code block, as in Markdown.
 fn after_prefix(line: &str) -> Option<&str> {
     let text = line.trim_start_matches(is_blank);
     let spaces = line[..line.len() - text.len()].chars().filter(|blank| *blank == ' ').count();
@@ -111,8 +112,8 @@ fn after_prefix(line: &str) -> Option<&str> {
     (is_one && spaces <= MAX_INDENTED && prefix.eq_ignore_ascii_case(PREFIX)).then_some(rest)
 }
 
-/// What nobody sees: editors and phones put no-break spaces, tabs, and marks without width or of the direction of writing, where
-/// a space was typed.
+/// Whether a character is blank. Editors and phones insert no-break spaces, tabs, zero-width characters and direction marks where
+/// the user typed a space.
 fn is_blank(character: char) -> bool {
     character.is_whitespace()
         || matches!(
@@ -148,10 +149,10 @@ fn command_of(words: &[&str]) -> Result<Command, String> {
     }
 }
 
-/// What is answered to a command that is not understood. Nothing of it is repeated.
+/// Answer to an invalid command. It repeats no part of the command.
 pub(super) fn misunderstood(reason: &str) -> String {
     let mut text = format!("Not understood: {reason}.\n\n");
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(text, "{HELP}");
     text
 }
@@ -180,8 +181,8 @@ mod tests {
         }
     }
 
-    /// A space before it was pinned as no command once. People and phones put blanks there that nobody sees, and were answered by
-    /// silence; Markdown takes up to three spaces for none.
+    /// An earlier version did not recognise a command behind a space. People and phones insert invisible blanks there, and got no
+    /// answer. Markdown ignores up to three spaces.
     #[test]
     fn what_nobody_sees_before_a_command_is_no_part_of_it() {
         for blank in [

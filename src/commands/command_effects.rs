@@ -1,5 +1,5 @@
-//! What a command does: planned for each run from what is there now, then done, written down and answered in one
-//! transaction, so that it happens once however often it is told of.
+//! Plans the effect of a command on each run from the current state, then applies, records and answers it in one transaction. A
+//! command therefore takes effect once, however often it is delivered.
 
 use jiff::Timestamp;
 
@@ -13,24 +13,24 @@ use slipway_store::{
     AuditedEffect, DeliveryOutcome, Effect, Followed, NewAuditEntry, NewCommand, Outcome, Retrained, StoreError,
 };
 
-/// Runs that one command may begin or end.
+/// Maximum number of runs that one command may start or end.
 const MAX_RUNS: usize = 100;
 
-/// What somebody asks for, and why that is one thing however often it is told.
+/// The origin of a command, with the cause that identifies it across repeated deliveries.
 pub(crate) struct CommandRequest<'a> {
     pub(crate) source: &'a SourceName,
     pub(crate) actor: Actor,
-    /// Such as `comment 17`.
+    /// Identifier of the command, such as `comment 17`.
     pub(crate) cause: String,
-    /// The cause of a refusal, if the same can be asked for again.
+    /// The cause under which a refusal is stored, if the same command can be given again.
     pub(super) cause_of_refusal: Option<String>,
 }
 
-/// An effect that is planned, and the line that tells of it.
+/// A planned effect, and the line that reports it.
 struct Planned {
     model: String,
     audited_effect: AuditedEffect,
-    /// Whether it is something that was asked for; the line says why it is not otherwise.
+    /// Whether the command applies to the run. If not, `line` gives the reason.
     possible: bool,
     line: String,
 }
@@ -54,7 +54,7 @@ impl CommandRequest<'_> {
 }
 
 impl Commands {
-    /// Does nothing, and keeps that as the answer. A command that was understood is in the audit log as refused.
+    /// Stores the answer without any other effect. The audit log records a valid command as refused.
     pub(super) async fn refuse_command(
         &self,
         request: &CommandRequest<'_>,
@@ -74,7 +74,7 @@ impl Commands {
         Ok(followed)
     }
 
-    /// Has a revision of a fork judged.
+    /// Executes the command to judge a revision of a fork.
     pub(crate) async fn judge(
         &self,
         request: &CommandRequest<'_>,
@@ -106,7 +106,7 @@ impl Commands {
         }
     }
 
-    /// Does a command for runs, the newest of each model, or the one that was `meant`.
+    /// Executes a command for runs: the newest run of each model, or the run that was `meant`.
     pub(super) async fn execute_command(
         &self,
         request: &CommandRequest<'_>,
@@ -145,7 +145,7 @@ impl Commands {
         Ok(followed)
     }
 
-    /// What a command does to one run, from what is there now.
+    /// Plans the effect of a command on one run from the current state.
     async fn planned(
         &self,
         request: &CommandRequest<'_>,
@@ -190,7 +190,7 @@ impl Commands {
         })
     }
 
-    /// An approval, a hold or a rollback that is asked for at a forge, and the line that tells of it.
+    /// Plans an approval, a hold or a rollback from a forge. Returns the effect, and the line that reports it.
     async fn environment_effect(
         &self,
         request: &CommandRequest<'_>,
@@ -225,7 +225,7 @@ impl Commands {
         })
     }
 
-    /// Wakes whoever has something to do now.
+    /// Withdraws the promotion requests of cancelled runs, and wakes the loops that have work now.
     async fn after_command(
         &self,
         source: &SourceName,
@@ -264,7 +264,7 @@ fn cancel(request: &CommandRequest<'_>, run: &Run) -> Result<(Effect, String), S
     Ok((Effect::Cancel { run: Box::new(run.clone()), cause }, String::new()))
 }
 
-/// What is answered: a line a model, and whether anything was done.
+/// Returns whether the command had an effect, and the answer with one line per model.
 fn summarize(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
     let mut done = false;
     let mut lines = Vec::new();

@@ -1,6 +1,5 @@
-//! Does what people ask for at a forge, if the forge says at this moment that they may. Commands and buttons lead to the
-//! same. Each is decided once: a delivery that is read again finds what was answered, and only writes an answer that was
-//! lost.
+//! Executes the commands of comments and of buttons, if the forge currently grants the permission. Both lead to the same
+//! commands. Each command is decided once: a repeated delivery finds the stored answer, and only writes an answer that was lost.
 
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +17,7 @@ use slipway_gate::policy::render::escaped;
 use slipway_store::{DeliveryOutcome, Followed, StoreError};
 
 impl Commands {
-    /// Does what a comment asks for, and answers it.
+    /// Executes the command of a comment, and answers it.
     pub(crate) async fn follow_comment(
         &self,
         name: &SourceName,
@@ -54,7 +53,7 @@ impl Commands {
         Ok(DeliveryOutcome { note: format!("comment {id} answered: {first}"), ..follows })
     }
 
-    /// Does what a command asks for, if a permission is enough for it.
+    /// Executes a parsed command if the permission suffices.
     async fn follow_parsed(
         &self,
         request: &CommandRequest<'_>,
@@ -83,7 +82,7 @@ impl Commands {
         Ok((followed, DeliveryOutcome::nothing(DeliveryState::Done, "")))
     }
 
-    /// Does what a button of a check asks for. There is no place for an answer but the check itself.
+    /// Executes the command of a button of a check. Only the check itself can show an answer.
     pub(crate) async fn follow_button(
         &self,
         name: &SourceName,
@@ -140,8 +139,9 @@ impl Commands {
         Ok(pressed(&self.execute_command(&request, &command, &runs, meant).await?))
     }
 
-    /// The runs that a check is about: the one that it names as its own, which is answered as well, or the newest of each
-    /// model at the revision for the check that sums them up, and for a forge's own button that stands for all checks.
+    /// Returns the runs that a check is about. If the check names its run, that run is also returned separately. The summary
+    /// check, and a forge's own button for all checks, stand for the newest run of each model at the revision. Any other check
+    /// stands for those of the newest runs that have its name.
     async fn runs_of_check(
         &self,
         source: &SourceName,
@@ -162,7 +162,7 @@ impl Commands {
         Ok((None, runs))
     }
 
-    /// Answers a comment by a sign on it and a comment below it, both of which are there once.
+    /// Answers a comment with a reaction and a reply. Each is written only once.
     async fn answer(
         &self,
         name: &SourceName,
@@ -177,15 +177,15 @@ impl Commands {
         let reporter = Reporter::new(&self.context.store, name, api, Timestamp::now());
         reporter.comment(*pull_request, &Marker::answer_to(id), &format!("{to}{text}")).await?;
         match api.react(*pull_request, id, reaction).await {
-            // The comment was taken away, or is of a kind that takes no signs: it was answered.
+            // The comment was deleted, or its kind takes no reactions. The reply is written already.
             Err(ApiError::Missing { .. } | ApiError::Refused { .. }) => Ok(()),
             reacted => Ok(reacted?),
         }
     }
 }
 
-/// What makes the press of a button one press: the check, the button, and who pressed it. Where no check is named, the
-/// press is told by its whole text, which is the same in every delivery of it.
+/// Identifies one press of a button by the check, the button and the account. If the delivery names no check, the digest of its
+/// body takes the place of the check. The body is the same in every delivery of the press.
 fn cause_of_press(button: ReportButton, check: Option<&Check>, account: &Account, body: &[u8]) -> String {
     let of = match check {
         Some(check) => format!("of check {}", check.id),
@@ -194,14 +194,14 @@ fn cause_of_press(button: ReportButton, check: Option<&Check>, account: &Account
     format!("button {} {of} by {}", button.identifier(), account.id)
 }
 
-/// What a press came to, for its delivery.
+/// Outcome of the delivery of a press.
 fn pressed(followed: &Followed) -> DeliveryOutcome {
     let state = if followed.done { DeliveryState::Done } else { DeliveryState::Ignored };
     let first = followed.answer.lines().next().unwrap_or_default();
     DeliveryOutcome::nothing(state, format!("button of a check: {first}"))
 }
 
-/// What a command takes.
+/// Permission that a command needs.
 fn needed(command: &Command) -> Permission {
     match command {
         Command::Help | Command::Explain => Permission::Read,

@@ -1,4 +1,4 @@
-//! Commands: what people ask for in comments and by buttons of checks, if the forge says that they may.
+//! Commands: people's requests in comments and by buttons of checks, executed if the forge grants the permission.
 
 pub(crate) mod command;
 mod command_effects;
@@ -20,7 +20,7 @@ pub struct Commands {
 }
 
 impl Commands {
-    /// Over what it works with.
+    /// Creates it from the activities that it uses.
     pub fn new(context: Arc<Context>, promotions: Arc<Promotions>, runs: Arc<Runs>, revisions: Arc<Revisions>) -> Self {
         Self { context, promotions, runs, revisions }
     }

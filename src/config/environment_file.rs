@@ -10,54 +10,55 @@ use super::secret::SecretReference;
 use super::source_file::{ForgeApiFile, ForgeNames};
 use slipway_domain::SourceName;
 
-/// An environment that may be written.
+/// An environment to which Slipway promotes.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EnvironmentFile {
     /// Its name.
     #[schemars(with = "String")]
     pub(super) name: SourceName,
-    /// Clone address of the repository its manifests are in: http, https or ssh.
+    /// Clone URL of the repository that contains its manifests: http, https or ssh.
     pub(super) url: String,
-    /// The branch its manifests are on.
+    /// The branch that contains its manifests.
     #[serde(default = "default_branch")]
     pub(super) branch: String,
-    /// The folder its manifests are in; all of the branch when absent. Several environments may share a branch.
+    /// The folder that contains its manifests; by default the whole branch. Several environments may share a branch.
     #[serde(default)]
     pub(super) folder: Option<String>,
-    /// Environments that have to name an artifact before this one may.
+    /// Environments that must name an artifact before this one may.
     #[serde(default)]
     pub(super) after: Option<AfterFile>,
-    /// People who have to agree to an artifact.
+    /// Required approvals of an artifact.
     #[serde(default)]
     pub(super) approvals: Option<ApprovalsFile>,
-    /// Which source each model belongs to here, as `{churn: team-a}`. Another source's model of the same name is refused. A model
-    /// that is not listed belongs to the first source that promotes it.
+    /// The source that owns each model in this environment, as `{churn: team-a}`. Another source's model of the same name is
+    /// refused. A model that is not listed belongs to the first source that promotes it.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, String>")]
     pub(super) owners: BTreeMap<String, SourceName>,
-    /// Who may hold and roll back from a forge, by names of `people`; whoever may write to a model's source when absent.
+    /// People who may hold and roll back from a forge, by names of `people`; by default everyone who may write to a model's
+    /// source.
     #[serde(default)]
     pub(super) operators: BTreeSet<String>,
-    /// Promotions are requests to merge (pull or merge requests) instead of commits to the branch.
+    /// Promotion requests (pull or merge requests) instead of commits to the branch.
     #[serde(default)]
     pub(super) requests: Option<RequestsFile>,
-    /// What the commits of promotions say beside what Slipway says.
+    /// Additional text in the commits of promotions.
     #[serde(default)]
     pub(super) commit: CommitFile,
-    /// When promotions may happen; at any time when there are none.
+    /// When promotions may happen; by default at any time.
     #[serde(default)]
     pub(super) windows: Vec<WindowFile>,
-    /// When none may happen.
+    /// Times without promotions.
     #[serde(default)]
     pub(super) freezes: Vec<FreezeFile>,
-    /// How to log in for fetching and pushing.
+    /// Login for fetching and pushing.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
-    /// How to log in for fetching and pushing over SSH.
+    /// Login for fetching and pushing over SSH.
     #[serde(default)]
     pub(super) ssh: Option<SshFile>,
-    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    /// File with the CA certificates (PEM) for the git server, instead of the public CAs.
     #[serde(default)]
     pub(super) ca: Option<String>,
     /// The key that signs promotions: an Ed25519 key of OpenSSH without a passphrase.
@@ -65,18 +66,18 @@ pub(super) struct EnvironmentFile {
     pub(super) signing_key: Option<SecretReference>,
 }
 
-/// What the commits of promotions say. Places for values: `{model}`, `{environment}`, `{version}`, `{artifact}`, `{run}`, `{source}`,
+/// Text in the commits of promotions. Placeholders: `{model}`, `{environment}`, `{version}`, `{artifact}`, `{run}`, `{source}`,
 /// `{revision}`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CommitFile {
-    /// The first line; `Promote {model} to {environment}` when absent.
+    /// The first line; the default is `Promote {model} to {environment}`.
     #[serde(default)]
     pub(super) subject: Option<String>,
-    /// The first line of a rollback; `Roll {model} in {environment} back` when absent.
+    /// The first line of a rollback; the default is `Roll {model} in {environment} back`.
     #[serde(default)]
     pub(super) rollback_subject: Option<String>,
-    /// A paragraph behind what the checks say.
+    /// A paragraph after the results of the checks.
     #[serde(default)]
     pub(super) body: Option<String>,
     /// Adds a line `Signed-off-by` with the author's name and address.
@@ -84,36 +85,36 @@ pub(super) struct CommitFile {
     pub(super) sign_off: bool,
 }
 
-/// How promotions are requested.
+/// How promotion requests are created and merged.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RequestsFile {
-    /// The forge that the environment's repository is on.
+    /// The forge that hosts the environment's repository.
     #[schemars(with = "ForgeNames")]
     pub(super) forge: slipway_forge::Settings,
-    /// Its API.
+    /// The forge's API.
     pub(super) api: ForgeApiFile,
-    /// Who merges.
+    /// Who merges: people or Slipway.
     #[serde(default)]
     pub(super) merge: MergeFile,
-    /// How Slipway merges; when absent, by a method that the repository takes.
+    /// How Slipway merges; by default with a method that the repository accepts.
     #[serde(default)]
     pub(super) method: Option<MethodFile>,
 }
 
-/// How a request is merged.
+/// How a promotion request is merged.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum MethodFile {
-    /// By a commit with two parents.
+    /// With a merge commit, which has two parents.
     Merge,
-    /// By one new commit on the branch.
+    /// With one new commit on the branch.
     Squash,
-    /// By the commit itself, made anew on the branch.
+    /// With the commit itself, rebased onto the branch.
     Rebase,
 }
 
-/// Who merges a promotion's request.
+/// Who merges a promotion request.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum MergeFile {
@@ -124,37 +125,38 @@ pub(super) enum MergeFile {
     Slipway,
 }
 
-/// Environments that have to name an artifact first.
+/// Environments that must name an artifact first.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AfterFile {
-    /// Every one of these.
+    /// All of these.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) all: Vec<SourceName>,
-    /// One of these.
+    /// At least one of these.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     pub(super) any: Vec<SourceName>,
-    /// For how long each has to have named it, without a break.
+    /// How long each must have named it without interruption.
     #[serde(default)]
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) soak: jiff::SignedDuration,
 }
 
-/// People who have to agree to an artifact.
+/// Required approvals of an artifact.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ApprovalsFile {
-    /// How many. The author of the change alone never suffices.
+    /// Number of approvals. A contributor's own approval alone never suffices.
     #[schemars(range(min = 1, max = 100))]
     pub(super) number: u32,
-    /// Whose approval counts, by names of `people`; anybody's who may approve when absent.
+    /// People whose approval counts, by names of `people`; by default all who may approve.
     #[serde(default)]
     pub(super) by: BTreeSet<String>,
 }
 
-/// A time in which promotions may happen.
+/// A time window in which promotions may happen.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WindowFile {
@@ -162,39 +164,40 @@ pub(super) struct WindowFile {
     pub(super) opens: String,
     /// How long it stays open, at most 168 hours.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) lasts: jiff::SignedDuration,
-    /// The time zone of its clock, such as `Europe/Berlin`.
+    /// Its time zone, such as `Europe/Berlin`.
     pub(super) time_zone: String,
 }
 
-/// A time in which no promotion happens.
+/// A time without promotions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FreezeFile {
-    /// When it begins; at once when absent.
+    /// When it begins; by default immediately.
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) from: Option<jiff::Timestamp>,
     /// When it ends.
     #[schemars(with = "String")]
     pub(super) until: jiff::Timestamp,
-    /// Why; whoever waits is told.
+    /// The reason, which users with waiting promotions see.
     pub(super) reason: String,
 }
 
-/// A person, by all the names under which they act.
+/// A person with all their names.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PersonFile {
-    /// Their name in these settings.
+    /// Name of the person in these settings.
     pub(super) name: String,
     /// Names of their API tokens.
     #[serde(default)]
     pub(super) tokens: BTreeSet<String>,
-    /// Their accounts on forges, `FORGE:IDENTIFIER`, such as `github:583231`.
+    /// Their accounts at forges, `FORGE:IDENTIFIER`, such as `github:583231`.
     #[serde(default)]
     pub(super) accounts: BTreeSet<String>,
-    /// The addresses under which they commit.
+    /// E-mail addresses of their commits.
     #[serde(default)]
     pub(super) emails: BTreeSet<String>,
 }

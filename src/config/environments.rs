@@ -1,4 +1,4 @@
-//! Environments and people: their rules, checked against each other.
+//! Resolves environments and people, and checks their rules against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,7 +18,7 @@ use slipway_domain::{
 use slipway_forge::MergeMethod;
 use slipway_git::Identity;
 
-/// Everybody the settings name. A name, a token, an account or an address belongs to one person only.
+/// Resolves the people of the settings. A name, a token, an account or an address belongs to only one person.
 pub(super) fn resolve_people(files: Vec<PersonFile>, problems: &mut Problems) -> People {
     let mut taken = BTreeSet::new();
     let mut people = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn resolve_people(files: Vec<PersonFile>, problems: &mut Problems) ->
     People::new(people)
 }
 
-/// The environments, or mistakes at their keys.
+/// Resolves the environments, and reports mistakes at their keys.
 pub(super) fn resolve_environments(
     files: Vec<EnvironmentFile>,
     author: Option<&Identity>,
@@ -134,7 +134,7 @@ fn resolve_environment(
     Some(Environment { remote, folder, rules, requests, owners, operators, commit })
 }
 
-/// A folder's path without parts that say nothing: `./staging/` is `staging`.
+/// Normalizes a folder's path: `./staging/` becomes `staging`.
 fn plain_folder(folder: &str) -> Result<String, String> {
     let parts: Vec<&str> = folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || parts.contains(&"..") {
@@ -232,7 +232,7 @@ fn resolve_commit(file: &CommitFile, key: &str, problems: &mut Problems) -> Comm
     }
 }
 
-/// Environments come after others that exist, and never after themselves.
+/// Checks that environments come only after existing ones, and never after themselves.
 fn check_order(
     name: &SourceName,
     key: &str,
@@ -260,7 +260,7 @@ fn check_order(
     }
 }
 
-/// Two environments in one place would name each other's artifacts.
+/// Refuses two environments in one place, because they would name each other's artifacts.
 fn check_places(
     keys: &BTreeMap<SourceName, String>,
     environments: &BTreeMap<SourceName, Environment>,

@@ -1,4 +1,4 @@
-//! Where jobs run, and what each may use.
+//! Settings of the executor of jobs, and the limits of each job.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use slipway_contract::DevicePreference;
 use super::Problems;
 use super::resolve::positive;
 
-/// Where jobs run.
+/// The executor of jobs.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum ExecutorFile {
@@ -28,22 +28,23 @@ impl Default for ExecutorFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LocalFile {
-    /// The trainer's program; the one beside `slipway` when absent.
+    /// The trainer's program; by default the one in the folder of `slipway`.
     pub(super) trainer: Option<String>,
-    /// Wall time of a job.
+    /// Maximum wall time of a job.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) deadline: jiff::SignedDuration,
-    /// Resident memory of a job.
+    /// Maximum resident memory of a job.
     #[schemars(with = "String")]
     pub(super) memory: ByteSize,
-    /// What a change from a fork may use, where that is less.
+    /// Limits for pull requests from forks, where they are lower.
     pub(super) forks: ForkLimitsFile,
-    /// Jobs at a time, 1 to 64.
+    /// Maximum number of simultaneous jobs, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
     pub(super) jobs: usize,
-    /// Threads of a job; all processors, shared by the jobs, when absent.
+    /// Threads of a job; by default the processors divided by `jobs`.
     pub(super) threads: Option<u32>,
-    /// `auto`, `cpu` or `cuda`.
+    /// Device of the computation: `auto`, `cpu` or `cuda`.
     pub(super) device: DevicePreference,
 }
 
@@ -61,14 +62,15 @@ impl Default for LocalFile {
     }
 }
 
-/// What a change from a fork may use.
+/// Limits for pull requests from forks.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ForkLimitsFile {
-    /// Wall time of a job.
+    /// Maximum wall time of a job.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) deadline: jiff::SignedDuration,
-    /// Resident memory of a job.
+    /// Maximum resident memory of a job.
     #[schemars(with = "String")]
     pub(super) memory: ByteSize,
 }
@@ -79,7 +81,7 @@ impl Default for ForkLimitsFile {
     }
 }
 
-/// Where jobs run, how many at a time, and with what.
+/// The executor of jobs, the number of workers, and the resources of a job.
 pub(super) struct Jobs {
     pub(super) executor: slipway_executor::Settings,
     pub(super) workers: usize,
@@ -87,7 +89,7 @@ pub(super) struct Jobs {
     pub(super) device: DevicePreference,
 }
 
-/// Where jobs run and what they may use, or mistakes at its keys.
+/// Resolves the executor and the limits of jobs, or reports mistakes at its keys.
 pub(super) fn resolve_executor(file: ExecutorFile, folder: &Path, problems: &mut Problems) -> Option<Jobs> {
     let ExecutorFile::Local(file) = file;
     let LocalFile { trainer, deadline, memory, forks, jobs, threads, device } = file;
@@ -109,7 +111,7 @@ pub(super) fn resolve_executor(file: ExecutorFile, folder: &Path, problems: &mut
     Some(Jobs { executor, workers: jobs, threads, device })
 }
 
-/// What a job may use, or mistakes below `key`.
+/// Resolves the limits of a job, or reports mistakes below `key`.
 fn resolve_job_limits(
     key: &str,
     deadline: jiff::SignedDuration,

@@ -14,7 +14,7 @@ use super::retention::RetentionFile;
 use super::secret::SecretReference;
 use super::source_file::{SourceFile, WebhookFile};
 
-/// The server's file.
+/// The server's settings file.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ServerFile {
@@ -23,66 +23,66 @@ pub struct ServerFile {
     pub(super) api_version: String,
     /// Always `Server`.
     pub(super) kind: ServerKind,
-    /// Address and port of the webhooks, the API and health, such as `127.0.0.1:8420` or `localhost:8420`. Port 0 takes a free
-    /// one.
+    /// Address and port of the webhooks, the API and health checks, such as `127.0.0.1:8420` or `localhost:8420`. Port 0 selects
+    /// a free port.
     #[serde(default = "default_address", deserialize_with = "address")]
     #[schemars(with = "String")]
     pub(super) listen: SocketAddr,
-    /// Folder of everything the server keeps; made if it is missing.
+    /// Folder of the server's data; it is created if it does not exist.
     pub(super) state: String,
-    /// Repositories that are served.
+    /// Served repositories.
     pub(super) sources: Vec<SourceFile>,
-    /// Webhooks that several sources share; each source names its own by `webhook`.
+    /// Webhooks that several sources share. A source refers to one with `webhook`.
     #[serde(default)]
     pub(super) webhooks: Vec<WebhookFile>,
-    /// Environments that may be written.
+    /// Environments to which Slipway promotes.
     pub(super) environments: Vec<EnvironmentFile>,
-    /// What every model is judged by, whatever its own policy says.
+    /// Policies that judge every model, in addition to its own policy.
     #[serde(default)]
     pub(super) policies: PoliciesFile,
-    /// Where trained weights are kept; `state/artifacts` when absent.
+    /// Where artifacts are stored; the default is the folder `artifacts` in `state`.
     #[serde(default)]
     pub(super) artifacts: ArtifactsFile,
-    /// Where jobs run, and what they may use.
+    /// The executor of jobs, and the limits of a job.
     #[serde(default)]
     pub(super) executor: ExecutorFile,
-    /// Who signs promotions.
+    /// The committer of promotions.
     #[serde(default)]
     pub(super) committer: CommitterFile,
-    /// Who is named as author of promotions; the committer when absent.
+    /// The author of promotions; the default is the committer.
     #[serde(default)]
     pub(super) author: Option<AuthorFile>,
-    /// Who is who: a person's approval counts once, and an author's own does not suffice.
+    /// People with their names and accounts. A person's approval counts once, and a contributor's own approval does not suffice.
     #[serde(default)]
     pub(super) people: Vec<PersonFile>,
-    /// Webhooks and API.
+    /// Webhooks, API and pages.
     #[serde(default)]
     pub(super) web: WebFile,
-    /// Where deliveries and runs are kept; SQLite in the `state` folder when absent.
+    /// Where deliveries and runs are stored; the default is SQLite in the folder `state`.
     #[serde(default)]
     pub(super) store: StoreFile,
-    /// What is kept, and for how long.
+    /// How long data is kept.
     #[serde(default)]
     pub(super) retention: RetentionFile,
-    /// A git server beside this one, on the same machine: to try Slipway out without a forge.
+    /// A git server for bare repositories on this machine, to try Slipway without a forge.
     #[serde(default, rename = "git_server", skip_serializing_if = "Option::is_none")]
     pub(super) git_server: Option<GitServerFile>,
-    /// How the work is shared.
+    /// Limits and intervals of the server's work.
     #[serde(default)]
     pub(super) limits: LimitsFile,
-    /// What is told to those who watch over the server.
+    /// Telemetry for monitoring.
     #[serde(default)]
     pub(super) telemetry: TelemetryFile,
 }
 
-/// The only kind the server's file has.
+/// The only kind of the server's file.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 pub(super) enum ServerKind {
     /// A server.
     Server,
 }
 
-/// How to log in to a git server.
+/// Login at a git server.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CredentialsFile {
@@ -92,45 +92,45 @@ pub(super) struct CredentialsFile {
     pub(super) password: SecretReference,
 }
 
-/// A git server for bare repositories on this machine. It is reached from this machine alone.
+/// A git server for bare repositories on this machine. It is reachable only from this machine.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GitServerFile {
-    /// The folder whose bare repositories are served: `NAME.git` there is `http://LISTEN/NAME.git`.
+    /// The folder of the served bare repositories. `NAME.git` in it is served as `http://LISTEN/NAME.git`.
     pub(super) folder: String,
     /// Its address and port: a loopback address, such as `127.0.0.1:8421`.
     #[serde(deserialize_with = "address")]
     #[schemars(with = "String")]
     pub(super) listen: SocketAddr,
-    /// Who is let in, to read and to write.
+    /// The login for reading and writing.
     pub(super) credentials: CredentialsFile,
 }
 
-/// How to log in to a git server over SSH.
+/// Login at a git server over SSH.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SshFile {
     /// The private key: an Ed25519 key of OpenSSH without a passphrase.
     pub(super) key: SecretReference,
-    /// The host keys that the server may show.
+    /// The accepted host keys of the server.
     pub(super) known_hosts: KnownHostsFile,
 }
 
-/// Host keys, a line each, as `ssh-keyscan` writes them.
+/// Host keys, one per line, as `ssh-keyscan` writes them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum KnownHostsFile {
     /// The lines themselves.
     Text(String),
-    /// A file that holds them.
+    /// A file that contains them.
     File(String),
 }
 
-/// Where deliveries and runs are kept.
+/// Where deliveries and runs are stored.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum StoreFile {
-    /// One file, for one server.
+    /// SQLite: one file, for one server.
     Sqlite(SqliteFile),
     /// A PostgreSQL database, for several servers that share the work.
     Postgres(PostgresFile),
@@ -142,11 +142,11 @@ impl Default for StoreFile {
     }
 }
 
-/// One file, for one server.
+/// SQLite: one file, for one server.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SqliteFile {
-    /// The file; `state/slipway.db` when absent.
+    /// The file; the default is `slipway.db` in `state`.
     pub(super) file: Option<String>,
 }
 
@@ -154,28 +154,31 @@ pub(super) struct SqliteFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PostgresFile {
-    /// Its address, `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
+    /// Its URL, `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
     pub(super) url: SecretReference,
 }
 
-/// How the work is shared.
+/// Limits and intervals of the server's work.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsFile {
-    /// Runs of one repository that may be under way at a time, 1 to 64.
+    /// Maximum number of simultaneous runs of one source, 1 to 64.
     #[schemars(range(min = 1, max = 64))]
     #[serde(alias = "runs_of_a_repository")]
     pub(super) max_runs_per_source: u32,
-    /// After how long without a sign of life another server takes over a server's runs, `2s` to `5m`.
+    /// Lease of a server on its runs, `2s` to `5m`. If a server does not renew it in time, another server takes over the runs.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) lease: jiff::SignedDuration,
-    /// How often served branches are compared with what was delivered, at least 5 s.
+    /// How often served branches are compared with the received deliveries, to find missed pushes; at least 5 s.
     #[schemars(with = "String")]
     #[serde(alias = "look_for_missed_pushes")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) reconcile_interval: jiff::SignedDuration,
-    /// How often environments are looked at for changes by hand, at least 1 s.
+    /// How often environments are synchronized, to find manual changes; at least 1 s.
     #[schemars(with = "String")]
     #[serde(alias = "look_at_environments")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) sync_interval: jiff::SignedDuration,
 }
 
@@ -190,29 +193,29 @@ impl Default for LimitsFile {
     }
 }
 
-/// What is told to those who watch over the server.
+/// Telemetry for monitoring.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct TelemetryFile {
-    /// Address of a collector that takes traces by OTLP over HTTP, such as `http://localhost:4318`.
+    /// URL of a collector for traces (OTLP over HTTP), such as `http://localhost:4318`.
     pub(super) otlp: Option<String>,
 }
 
-/// Where trained weights are kept.
+/// Where artifacts are stored.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ArtifactsFile {
-    /// A folder.
+    /// The folder.
     pub(super) folder: Option<String>,
-    /// The address under which the cluster reaches that folder, such as `s3://models`.
+    /// The URI under which the cluster reaches that folder, such as `s3://models`.
     pub(super) uri: Option<String>,
-    /// Folders of the same form, such as `artifacts` of a backup: a damaged or missing file is replaced by a good copy from
-    /// the first that has one.
+    /// Folders of the same form, such as `artifacts` of a backup. A damaged or missing file is replaced by a good copy from the
+    /// first folder that has one.
     #[serde(default)]
     pub(super) copies: Vec<String>,
 }
 
-/// Who signs promotions.
+/// The committer of promotions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct CommitterFile {
@@ -228,7 +231,7 @@ impl Default for CommitterFile {
     }
 }
 
-/// Who is named as author of promotions.
+/// The author of promotions.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AuthorFile {
@@ -238,43 +241,43 @@ pub(super) struct AuthorFile {
     pub(super) email: String,
 }
 
-/// Webhooks and API.
+/// Webhooks, API and pages.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct WebFile {
-    /// The largest delivery that is taken.
+    /// Maximum size of a delivery.
     #[schemars(with = "String")]
     pub(super) largest_delivery: ByteSize,
-    /// How much of one source's deliveries is held in memory at a time; beyond it, senders are asked to wait.
+    /// Maximum memory for deliveries of one source at the same time. Beyond it, senders must retry later.
     #[schemars(with = "String")]
     pub(super) source_deliveries: ByteSize,
-    /// How much of all sources' deliveries is held in memory at a time.
+    /// Maximum memory for deliveries of all sources at the same time.
     #[schemars(with = "String")]
     pub(super) all_deliveries: ByteSize,
-    /// Connections at a time, 16 to 65536.
+    /// Maximum number of simultaneous connections, 16 to 65536.
     #[schemars(range(min = 16, max = 65_536))]
     pub(super) connections: usize,
-    /// Connections at a time from one address, unless it is that of a trusted proxy.
+    /// Maximum number of simultaneous connections from one address. It does not apply to trusted proxies.
     #[schemars(range(min = 1, max = 65_536))]
     pub(super) connections_of_an_address: usize,
-    /// Networks of the proxies in front of this server, such as `10.0.0.0/8`. Of a request through one of them, limits and the
-    /// audit log name the address that `forwarded_header` says: the last one that is no proxy's.
+    /// Networks of the proxies in front of this server, such as `10.0.0.0/8`. For requests through them, limits and the audit log
+    /// use the client's address from `forwarded_header`: the last address that belongs to no proxy.
     pub(super) trusted_proxies: Vec<String>,
-    /// The header in which these proxies name who asked them.
+    /// The header in which these proxies report the client's address.
     pub(super) forwarded_header: ForwardedHeaderFile,
-    /// Where people reach this server, such as `https://slipway.example.com`. Checks and comments at forges link to the page of
-    /// each run there; such a link opens its one page without a token, for whoever can read the change.
+    /// URL at which people reach this server, such as `https://slipway.example.com`. Checks and comments at forges link to the
+    /// page of each run there. Such a link opens its page without a token, for everyone who can read the pull request.
     pub(super) public_url: Option<String>,
-    /// Bearer token of an administrator, named `settings`; beside it there are those that `slipway tokens create` makes.
+    /// Bearer token of an administrator, named `settings`, in addition to the tokens of `slipway tokens create`.
     pub(super) api_token: Option<SecretReference>,
-    /// Who may read the metrics: `open` when `listen` is a loopback address and this is absent, else `token`.
+    /// Who may read the metrics: `open` or `token`. The default is `open` if `listen` is a loopback address, otherwise `token`.
     pub(super) metrics: Option<MetricsFile>,
-    /// Requests to the API that one token may make in a second, 1 to 10000; four times as many at once.
+    /// Requests to the API that one token may make per second, 1 to 10000. Bursts may be four times as large.
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) requests_per_second: u32,
 }
 
-/// The header in which proxies name who asked them.
+/// The header in which proxies report the client's address.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ForwardedHeaderFile {
@@ -289,9 +292,9 @@ pub(super) enum ForwardedHeaderFile {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum MetricsFile {
-    /// Whoever reaches the port.
+    /// Every client that reaches the port.
     Open,
-    /// Whoever has a token of the API.
+    /// Every caller with a token of the API.
     Token,
 }
 
@@ -313,7 +316,7 @@ impl Default for WebFile {
     }
 }
 
-/// An address to listen at. Of names only `localhost` is taken: any other could mean another machine.
+/// Parses an address to listen on. The only accepted name is `localhost`, because another name could mean another machine.
 pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
     let text = String::deserialize(deserializer)?;
     let spelt = match text.strip_prefix("localhost:") {
@@ -329,7 +332,7 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     })
 }
 
-/// The address of a server whose settings do not say another.
+/// The address of a server without `listen` in its settings.
 pub fn default_address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 8420))
 }

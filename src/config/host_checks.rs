@@ -1,11 +1,12 @@
-//! What the settings name on this machine, and whether it is there: mistakes of an installation, not of a file.
+//! Checks that the files and folders of the settings exist on this machine. Such mistakes belong to an installation, not to the
+//! file.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::{Problems, Settings};
 
-/// Adds what is missing to the problems, each at its key.
+/// Adds missing files and folders to the problems, each at its key.
 pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     let slipway_executor::Settings::Local { trainer, .. } = &settings.executor;
     if let Some(reason) = not_a_program(trainer) {
@@ -32,7 +33,8 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     }
 }
 
-/// The folder of the git server's repositories is not made by a server: an empty one would only hide a wrong path.
+/// Checks the folder of the git server's repositories. The server does not create it, because an empty folder would hide a wrong
+/// path.
 fn check_git_server(settings: &Settings, problems: &mut Problems) {
     if let Some(git) = settings.git_server.as_ref().filter(|git| !git.folder.is_dir()) {
         let what = format!("there is no folder `{}`, so no repository could be served from it", git.folder.display());
@@ -53,7 +55,7 @@ fn not_a_program(path: &Path) -> Option<&'static str> {
 mod tests {
     use super::super::check as check_file;
 
-    /// What is said of settings in a folder that holds a secret.
+    /// Returns the problems of settings in a folder with a secret.
     fn problems(settings: &str) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("secret"), "a secret that is long enough").expect("written");

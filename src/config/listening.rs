@@ -1,4 +1,4 @@
-//! Where the server of a file of settings answers, for commands that talk to it.
+//! Finds the address of the server from its settings file, for commands that connect to it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -8,14 +8,14 @@ use slipway_domain::Diagnostic;
 
 use super::file::{address, default_address};
 
-/// What of the settings says where the server answers. Other mistakes in them are the server's concern.
+/// The part of the settings that contains the address. Other mistakes are not relevant here.
 #[derive(Debug, Deserialize)]
 struct Listening {
     #[serde(default = "default_address", deserialize_with = "address")]
     listen: SocketAddr,
 }
 
-/// The address at which the server of a file of settings is reached from this machine.
+/// Returns the address at which the server of a settings file is reached from this machine.
 ///
 /// # Errors
 ///
@@ -28,7 +28,7 @@ pub fn address_on_this_machine(path: &Path) -> Result<SocketAddr, Diagnostic> {
     Ok(reached_at(listen))
 }
 
-/// A server that listens at every address is reached at the loopback address.
+/// Replaces an unspecified address, on which a server listens at every address, by the loopback address.
 fn reached_at(mut listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,4 +1,4 @@
-//! Floors: policies of the platform's owner, read and checked when the server starts.
+//! Mandatory policies: policies of the platform owner, read and checked together with the settings.
 
 use std::path::Path;
 
@@ -8,21 +8,21 @@ use serde::{Deserialize, Serialize};
 use super::Problems;
 use slipway_gate::policy::Policy;
 
-/// Floors a server may have: each is applied to every model.
+/// Maximum number of mandatory policies. Each one is applied to every model.
 const MAX_MANDATORY_POLICIES: usize = 20;
 
-/// What every model is judged by.
+/// Policies that judge every model.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct PoliciesFile {
-    /// Policy files whose checks always have to hold; no model's policy can loosen them. Read when the server starts.
+    /// Policy files whose checks must always hold; a model's policy cannot loosen them. They are read with the settings.
     #[schemars(length(max = 20))]
     #[serde(alias = "floors")]
     pub(super) mandatory: Vec<String>,
 }
 
-/// The floors that the file names, relative to its folder; mistakes in them are added to `problems` with their own places.
-/// A floor is called as the file names it, so that no verdict tells where the server keeps its files.
+/// Reads the mandatory policies, relative to the folder of the settings. Mistakes in them are added to `problems` with their own
+/// positions. A policy keeps its name from the settings, so that verdicts do not reveal where the server stores its files.
 pub(super) fn read(file: &PoliciesFile, folder: &Path, problems: &mut Problems) -> Vec<Policy> {
     let PoliciesFile { mandatory: mandatory_policies } = file;
     if mandatory_policies.len() > MAX_MANDATORY_POLICIES {

@@ -1,6 +1,7 @@
-//! The server's own file: what the platform's owner decides and model authors must not. Read here, turned into each
-//! part's settings, and nowhere else.
+//! The server's settings file, which contains decisions of the platform owner that model authors must not change. It is read only
+//! here, and converted to the settings of each part.
 
+mod duration;
 mod environment_file;
 mod environments;
 mod executor;
@@ -23,7 +24,8 @@ use std::time::Duration;
 
 use crate::context::{PullRequestPolicy, Requests};
 use crate::reconcile::GarbageCollection;
-use crate::{telemetry, web};
+use crate::telemetry;
+use crate::web;
 use slipway_contract::DevicePreference;
 use slipway_domain::{CommitTemplates, Diagnostic, ForgeId, People, Rules, SourceName};
 use slipway_executor::Settings as ExecutorSettings;
@@ -34,123 +36,123 @@ use slipway_git::{Identity, Remote};
 pub use file::{ServerFile, default_address};
 pub use listening::address_on_this_machine;
 
-/// The server's file where no other is named.
+/// The default name of the server's settings file.
 pub const FILE: &str = "slipway-server.yaml";
 
-/// Everything the server is started with.
+/// All settings of the server.
 #[derive(Debug)]
 pub struct Settings {
-    /// Folder that holds all of the server's state.
+    /// Folder of the server's state.
     pub state: PathBuf,
-    /// The HTTP side.
+    /// The HTTP server.
     pub web: web::Settings,
     /// The database.
     pub store: slipway_store::Settings,
     /// The artifact store.
     pub artifacts: slipway_artifacts::Settings,
-    /// Where jobs run.
+    /// The executor of jobs.
     pub executor: ExecutorSettings,
-    /// Jobs at a time.
+    /// Maximum number of simultaneous jobs.
     pub workers: usize,
     /// Threads of a job.
     pub threads: u32,
-    /// Where jobs compute.
+    /// The device for jobs.
     pub device: DevicePreference,
-    /// Who signs promotions.
+    /// The committer of promotions.
     pub committer: Identity,
-    /// Repositories that are served.
+    /// Served repositories.
     pub sources: BTreeMap<SourceName, Source>,
     /// Webhooks that several sources share.
     pub webhooks: BTreeMap<SourceName, Webhook>,
-    /// Environments that may be written.
+    /// Environments to which Slipway promotes.
     pub environments: BTreeMap<SourceName, Environment>,
-    /// Who is who.
+    /// People with their names and accounts.
     pub people: People,
-    /// Policies that no model's policy can loosen.
+    /// Mandatory policies.
     pub mandatory_policies: Vec<Policy>,
-    /// What is kept, and for how long.
+    /// Retention of data.
     pub garbage_collection: GarbageCollection,
-    /// The git server beside this one, if there is one.
+    /// The git server for repositories on this machine, if there is one.
     pub git_server: Option<web::GitServerSettings>,
-    /// How the work is shared.
+    /// Limits and intervals of the work.
     pub limits: Limits,
     /// Traces.
     pub telemetry: telemetry::Settings,
 }
 
-/// How the work is shared.
+/// Limits and intervals of the work.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Runs of one repository that may be under way at a time.
+    /// Maximum number of simultaneous runs of one source.
     pub max_runs_per_source: u32,
-    /// After how long without a sign of life another server takes over.
+    /// Time without a renewal after which another server takes over the runs of a server.
     pub lease: Duration,
-    /// How often missed pushes are looked for.
+    /// How often the server searches for missed pushes.
     pub reconcile_interval: Duration,
-    /// How often environments are looked at for changes by hand.
+    /// How often environments are synchronized to find manual changes.
     pub sync_interval: Duration,
 }
 
-/// An environment that may be written.
+/// An environment to which Slipway promotes.
 #[derive(Debug)]
 pub struct Environment {
-    /// The repository and the branch its manifests are on.
+    /// The repository and the branch that contain its manifests.
     pub remote: Remote,
-    /// The folder they are in; all of the branch if `None`.
+    /// The folder of the manifests; `None` means the whole branch.
     pub folder: Option<String>,
     /// Its rules.
     pub rules: Rules,
-    /// How promotions are requested; they are commits to the branch if `None`.
+    /// Promotion requests; `None` means commits to the branch.
     pub requests: Option<Requests>,
-    /// The sources that models belong to, whoever promotes them first.
+    /// The sources that own models, regardless of which source promotes them first.
     pub owners: BTreeMap<String, SourceName>,
-    /// Who may hold and roll back from a forge, by their names.
+    /// Names of the people who may hold and roll back from a forge.
     pub operators: BTreeSet<String>,
-    /// What the commits of promotions say.
+    /// Templates of the commits of promotions.
     pub commit: CommitTemplates,
 }
 
 /// A webhook that several sources share.
 #[derive(Debug)]
 pub struct Webhook {
-    /// The forge that sends there.
+    /// The forge that sends the deliveries.
     pub forge: slipway_forge::Settings,
     /// Its secrets.
     pub secrets: Vec<Secret>,
 }
 
-/// A repository that is served.
+/// A served repository.
 #[derive(Debug)]
 pub struct Source {
-    /// Which forge it lives on.
+    /// The forge that hosts it.
     pub forge: slipway_forge::Settings,
     /// The forge's API.
     pub api: Option<Arc<dyn slipway_forge::ForgeApi>>,
-    /// Whether runs are told of by notes on the commits.
+    /// Whether results are written as notes on the commits.
     pub notes: bool,
     /// The repository and its served branch.
     pub remote: Remote,
-    /// Secrets of its own webhook; none if it only shares one.
+    /// Secrets of its own webhook; empty if it only shares one.
     pub secrets: Vec<Secret>,
     /// The webhook that it shares.
     pub webhook: Option<SourceName>,
-    /// The name of its repository at the forge: what `api` says, or else the path of its address.
+    /// The name of its repository at the forge: the one in `api`, or else the path of its address.
     pub repository_name: String,
     /// The identifier of its repository at the forge, if it is set.
     pub repository_id: Option<ForgeId>,
-    /// The environment its models are promoted to.
+    /// The environment to which its models are promoted.
     pub environment: SourceName,
-    /// Which of its changes are judged.
+    /// Which of its pull requests are judged.
     pub pull_requests: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
-    /// The label that a change has to have to be judged.
+    /// The label that a pull request must have to be judged.
     pub label: Option<String>,
     /// Priority of its runs.
     pub priority: i32,
 }
 
-/// A sound file: what stands in the place of mistakes while the rest of a file is looked through.
+/// A valid file. Its values replace mistakes while the rest of a file is checked.
 const SAMPLE: &str = "
 apiVersion: slipway.dev/v1alpha1
 kind: Server
@@ -159,7 +161,7 @@ sources: [{name: sample, forge: plain, url: \"https://git.example/models.git\", 
 environments: [{name: sample, url: \"https://git.example/environment.git\"}]
 ";
 
-/// Reads the server's file; relative paths in it are relative to its folder.
+/// Reads the server's settings file. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
     let (settings, problems) = read(path)?;
     match settings {
@@ -168,12 +170,13 @@ pub fn load(path: &Path) -> Result<Settings, Vec<Diagnostic>> {
     }
 }
 
-/// All that is wrong with the server's file, and with what it names on this machine: a server would start, and could not work.
+/// Returns all mistakes in the server's settings, and missing files and folders on this machine, without which a server could
+/// start but not work.
 pub fn check(path: &Path) -> Vec<Diagnostic> {
     found(path, host_checks::check)
 }
 
-/// The same, and what is wrong with the repositories that it names: their servers are asked.
+/// Also queries the git servers for mistakes in the repositories that the settings name.
 pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
     found(path, |settings, problems| {
         host_checks::check(settings, problems);
@@ -181,7 +184,7 @@ pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
     })
 }
 
-/// The mistakes in the file, and those that `check` adds of settings that could be made.
+/// Returns the mistakes in the file, and those that `check` adds if the settings could be resolved.
 fn found(path: &Path, check: impl FnOnce(&Settings, &mut Problems)) -> Vec<Diagnostic> {
     match read(path) {
         Ok((settings, mut problems)) => {
@@ -194,7 +197,7 @@ fn found(path: &Path, check: impl FnOnce(&Settings, &mut Problems)) -> Vec<Diagn
     }
 }
 
-/// The settings as far as they could be made, and the mistakes in them.
+/// Returns the settings if they could be resolved, and the mistakes in them.
 fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| {
@@ -209,7 +212,7 @@ fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let slipway_yaml::Recovered { value, mistakes, guesses } =
         slipway_yaml::read_all::<ServerFile>(&name, &text, SAMPLE, &|_| false);
     let mut problems = Problems { name, text, found: mistakes, guesses };
-    // Settings name each other: where a name is a guess, what is said of others would be one as well.
+    // Settings refer to each other by name. If a name is a guess, further mistakes would be guesses as well.
     let settings = value.filter(|file| !names_are_guessed(file, &problems.guesses));
     let settings = settings.and_then(|file| file.resolve(&folder, &mut problems));
     Ok((settings, problems))
@@ -227,12 +230,12 @@ fn names_are_guessed(file: &ServerFile, guesses: &slipway_yaml::Guesses) -> bool
     names.any(|name| guesses.touch(&name))
 }
 
-/// Mistakes found while settings are settled, each at its key.
+/// Mistakes that are found while settings are resolved, each at its key.
 struct Problems {
     name: String,
     text: String,
     found: Vec<Diagnostic>,
-    /// What of the file is a guess in the place of a mistake.
+    /// Parts of the file that are guesses in the place of mistakes.
     guesses: slipway_yaml::Guesses,
 }
 
@@ -245,7 +248,7 @@ impl Problems {
         self.found.push(Diagnostic::new(&self.name, format!("{key}: {message}")).at(position));
     }
 
-    /// The value, or nothing and a mistake at `key`.
+    /// Returns the value, or adds a mistake at `key`.
     fn take<T>(&mut self, key: &str, value: Result<T, impl std::fmt::Display>) -> Option<T> {
         value.map_err(|error| self.add(key, error)).ok()
     }

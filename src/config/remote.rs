@@ -1,4 +1,4 @@
-//! How a git server is reached, and how what is pushed to it is signed.
+//! Resolves how a git server is reached, and how pushed commits are signed.
 
 use std::path::Path;
 
@@ -7,13 +7,13 @@ use super::secret::SecretReference;
 use super::{Problems, secret};
 use slipway_git::{Authorities, Credentials, KnownHosts, Remote, SigningKey, SshKey, SshLogin};
 
-/// Where in the settings a remote stands, and where relative paths begin.
+/// The place of a remote in the settings, and the folder of relative paths.
 pub(super) struct Place<'a> {
     pub(super) key: &'a str,
     pub(super) folder: &'a Path,
 }
 
-/// How a server is logged in to, as the settings have it.
+/// The login at a git server, as in the settings.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Login<'a> {
     pub(super) credentials: Option<&'a CredentialsFile>,
@@ -22,7 +22,7 @@ pub(super) struct Login<'a> {
 }
 
 impl Place<'_> {
-    /// The remote, or mistakes at its keys.
+    /// Resolves the remote, or reports mistakes at its keys.
     pub(super) fn remote(&self, url: &str, branch: &str, login: &Login<'_>, problems: &mut Problems) -> Option<Remote> {
         let key = self.key;
         let Login { credentials, ssh, ca } = login;
@@ -50,7 +50,7 @@ impl Place<'_> {
         let authorities = ca.map(|file| problems.take(&format!("{key}.ca"), self.authorities(file)));
         let branch_is_sound = problems.take(&format!("{key}.branch"), slipway_git::check_branch(branch));
         if branch_is_sound.is_none() {
-            // The address is looked at all the same.
+            // The address is checked as well.
             problems.take(&format!("{key}.url"), Remote::new(url, "main", login));
             return None;
         }
@@ -81,7 +81,7 @@ impl Place<'_> {
         problems.take(&place("url"), Remote::over_ssh(url, branch, login))
     }
 
-    /// The same remote, with the key that signs what is pushed to it.
+    /// Adds the key that signs pushed commits to a remote.
     pub(super) fn signed(&self, remote: Remote, key: Option<&SecretReference>, problems: &mut Problems) -> Remote {
         let Some(reference) = key else { return remote };
         let place = format!("{}.signing_key", self.key);

@@ -1,5 +1,5 @@
-//! The repositories that settings name, asked whether they, their branches and their folders are there: what a server would
-//! find out by its first reconciliation.
+//! Checks at the git servers that the repositories, branches and folders of the settings exist. A server would find the same
+//! mistakes at its first reconciliation.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -10,26 +10,26 @@ use slipway_git::{Deadlines, GitError, Mirror, Remote};
 
 use super::{Problems, Settings};
 
-/// Repositories that are asked at a time.
+/// Number of repositories that are queried at the same time.
 const AT_A_TIME: usize = 8;
-/// Whoever checks settings waits for the slowest server: it is given up sooner than by a server that is only asked for its branches.
+/// The user waits for the slowest server, so the deadlines are shorter than those of a server that queries branches.
 const DEADLINES: Deadlines =
     Deadlines { connect: Duration::from_secs(5), read: Duration::from_secs(30), overall: Duration::from_mins(2) };
 
-/// A branch that settings name.
+/// A branch that the settings name.
 struct Named<'a> {
     /// The key of its source or environment, such as `sources[0]`.
     key: String,
     remote: &'a Remote,
     /// The folder of an environment.
     folder: Option<&'a str>,
-    /// Whether there may be nothing yet: models are pushed once their server is there.
+    /// Whether the repository may be empty: models are pushed once their server exists.
     may_be_empty: bool,
 }
 
-/// Adds what cannot be reached, or is not there, to the problems, each at its key.
+/// Adds unreachable or missing repositories, branches and folders to the problems, each at its key.
 pub(super) fn check(settings: &Settings, problems: &mut Problems) {
-    // For mirrors of environments whose folders are looked for; it is removed again.
+    // Contains mirrors of environments whose folders are checked; it is removed afterwards.
     let work = match tempfile::tempdir() {
         Ok(work) => work,
         Err(error) => {
@@ -61,7 +61,7 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     }
 }
 
-/// What the settings name, each with its key in the file.
+/// Returns the branches that the settings name, each with its key in the file.
 fn named<'a>(settings: &'a Settings, text: &str) -> Vec<Named<'a>> {
     #[derive(Deserialize)]
     struct Name {
@@ -93,13 +93,13 @@ fn named<'a>(settings: &'a Settings, text: &str) -> Vec<Named<'a>> {
 }
 
 impl Named<'_> {
-    /// What is wrong with it, and the key at which that is said.
+    /// Returns a problem, and the key at which it is reported.
     fn problem(&self, settings: &Settings, work: &Path) -> Option<(String, String)> {
         let at = |key: &str, problem: String| Some((format!("{}.{key}", self.key), problem));
         if let Some(repository) = self.of_our_git_server(settings) {
             let missing =
                 || format!("there is no repository `{}`, which `git_server` is to serve", repository.display());
-            // Its server does not run while its settings are written: whether it is there is all that can be asked.
+            // The git server does not run while its settings are written, so only the existence of the repository can be checked.
             return if repository.is_dir() { None } else { at("url", missing()) };
         }
         match self.ask(work) {
@@ -114,19 +114,19 @@ impl Named<'_> {
         }
     }
 
-    /// The repository, if the server of these settings serves it itself.
+    /// Returns the repository if the git server of these settings serves it.
     fn of_our_git_server(&self, settings: &Settings) -> Option<std::path::PathBuf> {
         let git = settings.git_server.as_ref()?;
         let path = self.remote.url().strip_prefix(&format!("http://{}/", git.listen))?;
         Some(git.folder.join(path))
     }
 
-    /// Whether the folder is there; an error if not even the branch is.
+    /// Whether the folder exists. A missing branch is an error.
     fn ask(&self, work: &Path) -> Result<bool, GitError> {
         let Some(folder) = self.folder else {
             return Mirror::open(work, self.remote.clone().with_deadlines(DEADLINES))?.probe().map(|_| true);
         };
-        // A large repository takes its time: as much as a server gives it.
+        // A large repository takes time, so the deadlines are those of a server.
         let mirror = Mirror::open(work, self.remote.clone())?;
         let tip = mirror.fetch()?;
         mirror.entry(&tip, folder).map(|entry| entry.is_some())

@@ -1,4 +1,4 @@
-//! From the server's file to everybody's settings, with every mistake at its key.
+//! Converts the server's settings file to the settings of each part, with every mistake at its key.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -22,9 +22,10 @@ use super::source_file::{ForgeApiFile, PullRequestsFile, SourceFile};
 use super::webhooks::{check_webhooks, name_in, resolve_id, resolve_webhooks};
 use super::{Limits, Problems, Secret, Settings, Source, Webhook, mandatory_policies};
 use crate::context::PullRequestPolicy;
+use crate::telemetry;
 use crate::telemetry::OtlpUrl;
+use crate::web;
 use crate::web::MetricsAccess;
-use crate::{telemetry, web};
 use slipway_domain::{SourceName, spoken};
 use slipway_git::Identity;
 
@@ -36,7 +37,7 @@ const MIN_CONNECTIONS: usize = 16;
 const MAX_CONNECTIONS: usize = 65_536;
 
 impl ServerFile {
-    /// Settings, or mistakes added to `problems`.
+    /// Resolves the settings, or adds mistakes to `problems`.
     pub(super) fn resolve(self, folder: &Path, problems: &mut Problems) -> Option<Settings> {
         let Self {
             api_version,
@@ -65,7 +66,7 @@ impl ServerFile {
         let state = folder.join(state);
         let author = author.map(|AuthorFile { name, email }| resolve_identity("author", name, email, problems));
         let people = resolve_people(people, problems);
-        // One that has mistakes of its own is there all the same.
+        // An environment with mistakes of its own still exists.
         let names: BTreeSet<SourceName> = environments.iter().map(|file| file.name.clone()).collect();
         let environments = resolve_environments(environments, author.as_ref(), folder, &people, problems);
         let webhooks = resolve_webhooks(webhooks, folder, problems);
@@ -80,7 +81,7 @@ impl ServerFile {
             copies: artifacts.copies.iter().map(|copy| folder.join(copy)).collect(),
             uri: artifacts.uri,
         };
-        // Every part is looked at before the first that has mistakes ends it.
+        // Every part is checked before the first one with mistakes ends the function.
         let web = resolve_web(listen, &web, folder, problems);
         let jobs = resolve_executor(executor, folder, problems);
         let CommitterFile { name, email } = committer;
@@ -123,7 +124,7 @@ impl ServerFile {
     }
 }
 
-/// A git server that people on other machines could reach would be a forge without accounts.
+/// Resolves the git server. If other machines could reach it, it would be a forge without accounts.
 fn resolve_git_server(file: GitServerFile, folder: &Path, problems: &mut Problems) -> Option<web::GitServerSettings> {
     let GitServerFile { folder: repositories, listen, credentials: CredentialsFile { username, password } } = file;
     if !listen.ip().is_loopback() {
@@ -139,7 +140,7 @@ fn resolve_git_server(file: GitServerFile, folder: &Path, problems: &mut Problem
     })
 }
 
-/// Who is named in commits; git has no way to write some characters into a commit's header.
+/// Resolves an identity for commits. Git cannot write some characters into a commit's header.
 fn resolve_identity(key: &str, name: String, email: String, problems: &mut Problems) -> Identity {
     for (part, text) in [("name", &name), ("email", &email)] {
         if text.trim().is_empty() || text.chars().any(|c| c.is_control() || matches!(c, '<' | '>')) {
@@ -245,7 +246,7 @@ fn resolve_sources(
     sources
 }
 
-/// The secret of a webhook and the one before, as far as they are set.
+/// Returns the current and the previous secret of a webhook, if they are set.
 pub(super) fn shared_secrets(
     key: &str,
     secret: Option<SecretReference>,
@@ -261,7 +262,7 @@ pub(super) fn shared_secrets(
     secrets
 }
 
-/// A forge's API, or mistakes at its keys.
+/// Connects a forge's API, or reports mistakes at its keys.
 pub(super) fn resolve_api(
     api: ForgeApiFile,
     forge: slipway_forge::Settings,
@@ -276,7 +277,7 @@ pub(super) fn resolve_api(
         .take(key, slipway_forge::connect_api(slipway_forge::ApiSettings { forge, url, repository, login, purpose }))
 }
 
-/// Who we are at a forge's API: a token or an App.
+/// Resolves the login at a forge's API: a token or an App.
 fn resolve_login(
     api: &ForgeApiFile,
     key: &str,
@@ -300,7 +301,7 @@ fn resolve_login(
     }
 }
 
-/// A secret that others have to show: long enough not to be guessed.
+/// Reads a shared secret, which must be long enough not to be guessed.
 fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, String> {
     Secret::new(&secret::read(reference, folder)?).map_err(|error| error.to_string())
 }
@@ -339,7 +340,7 @@ fn resolve_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut
     web::Settings { listen, public_url, bodies, connections, trusted_proxies, api_token, metrics, requests_per_second }
 }
 
-/// The proxies that are believed.
+/// Resolves the trusted proxies.
 fn resolve_proxies(file: &WebFile, problems: &mut Problems) -> web::TrustedProxies {
     let mut networks = Vec::new();
     for (index, network) in file.trusted_proxies.iter().enumerate() {
@@ -352,7 +353,7 @@ fn resolve_proxies(file: &WebFile, problems: &mut Problems) -> web::TrustedProxi
     web::TrustedProxies { networks, header }
 }
 
-/// How much of deliveries is held in memory. A budget below the largest delivery would never let one in.
+/// Resolves the limits on the memory for deliveries. A budget below the largest delivery would always refuse that delivery.
 fn resolve_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
     let WebFile { largest_delivery: largest, source_deliveries: source, all_deliveries: all, .. } = *file;
     let [largest, each_source, all] = [

@@ -1,4 +1,4 @@
-//! What is kept, and for how long: its form in the server's file, and what it has to be.
+//! Retention of data: its form in the server's settings file, and its limits.
 
 use bytesize::ByteSize;
 use jiff::SignedDuration;
@@ -14,18 +14,20 @@ const fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(days * 24)
 }
 
-/// What is kept, and for how long. What is still to be done, and what environments name, is always kept.
+/// Retention of data. Unfinished work, and data that environments name, is always kept.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RetentionFile {
-    /// How old a delivery that was read may become, and an entry of what forges were told of; at least an hour.
+    /// Maximum age of processed deliveries, and of reports that are not behind; at least an hour.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) age: SignedDuration,
-    /// How much room the bodies of deliveries may take.
+    /// Maximum total size of the bodies of deliveries.
     #[schemars(with = "String")]
     pub(super) size: ByteSize,
-    /// How often what need not be kept is removed, at least `1s`.
+    /// Interval of garbage collection, at least `1s`.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) every: SignedDuration,
     /// Logs of runs that have ended.
     pub(super) logs: LogsFile,
@@ -33,67 +35,73 @@ pub(super) struct RetentionFile {
     pub(super) runs: RunsFile,
     /// The audit log.
     pub(super) audit: AuditFile,
-    /// Artifacts that no environment names and no run under way uses.
+    /// Artifacts that no environment names and no active run uses.
     pub(super) artifacts: ArtifactsKeptFile,
 }
 
-/// Which logs of runs that have ended are kept.
+/// Retention of the logs of runs that have ended.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LogsFile {
-    /// How old their runs may become, at least an hour.
+    /// Maximum age of their runs, at least an hour.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) age: SignedDuration,
-    /// How much room all lines may take, at least 1 MiB.
+    /// Maximum total size of all lines, at least 1 MiB.
     #[schemars(with = "String")]
     pub(super) size: ByteSize,
 }
 
-/// Which runs that have ended are kept.
+/// Retention of runs that have ended.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RunsFile {
-    /// How long after their last move, at least an hour.
+    /// Maximum age since the last transition, at least an hour.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) age: SignedDuration,
-    /// How many in all, at least 100.
+    /// Maximum number of runs, at least 100.
     #[schemars(range(min = 100))]
     pub(super) count: u64,
-    /// How many of each model in each environment stay, however old: so many, and so many that were promoted; at least 1.
+    /// Number of runs of each model in each environment that are kept regardless of age: the newest, and as many of those that
+    /// were promoted; at least 1.
     #[schemars(range(min = 1, max = 1000))]
     #[serde(alias = "of_a_model")]
     pub(super) per_model: u32,
 }
 
-/// Which entries of the audit log are kept.
+/// Retention of the audit log.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AuditFile {
-    /// How old they may become, at least a day.
+    /// Maximum age of an entry, at least a day.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) age: SignedDuration,
-    /// How many in all, at least 1000.
+    /// Maximum number of entries, at least 1000.
     #[schemars(range(min = 1000))]
     pub(super) count: u64,
 }
 
-/// Which artifacts are kept that no environment names and no run under way uses.
+/// Retention of artifacts that no environment names and no active run uses.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ArtifactsKeptFile {
-    /// How long after they were last trained, evaluated or used again, at least an hour.
+    /// How long they are kept after they were last trained, evaluated or reused; at least an hour.
     #[schemars(with = "String")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) age: SignedDuration,
-    /// How much room all artifacts may take before the oldest are removed earlier; no bound when absent.
+    /// Maximum total size of all artifacts, beyond which the oldest are removed earlier; by default there is no limit.
     #[schemars(with = "Option<String>")]
     pub(super) size: Option<ByteSize>,
-    /// How many of each model in each environment stay, however old; at least 1.
+    /// Number of artifacts of each model in each environment that are kept regardless of age; at least 1.
     #[schemars(range(min = 1, max = 1000))]
     #[serde(alias = "of_a_model")]
     pub(super) per_model: u32,
-    /// How long removed artifacts are set aside before they are removed for good, at least an hour.
+    /// How long removed artifacts are set aside before they are deleted, at least an hour.
     #[schemars(with = "String")]
     #[serde(alias = "kept_back")]
+    #[serde(deserialize_with = "crate::config::duration::read")]
     pub(super) grace_period: SignedDuration,
 }
 
@@ -135,7 +143,7 @@ impl Default for ArtifactsKeptFile {
     }
 }
 
-/// What is kept, or mistakes added to `problems`.
+/// Resolves the retention, or adds mistakes to `problems`.
 pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -> Option<GarbageCollection> {
     let RetentionFile { age, size, every, logs, runs, audit, artifacts } = file;
     let hour = SignedDuration::from_hours(1);

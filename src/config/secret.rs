@@ -1,20 +1,20 @@
-//! Where secrets come from: files or the environment, never the settings' own text.
+//! Reads secrets from files or environment variables, never from the settings file itself.
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// Where one secret is.
+/// The place of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum SecretReference {
-    /// In a file; white space around it is taken off.
+    /// A file; white space around the secret is removed.
     File(String),
     /// In a variable of the server's environment.
     Env(String),
 }
 
-/// Reads a secret's text. Errors name where it should be, never what is there.
+/// Reads a secret. Errors contain its place, never its text.
 pub(super) fn read(reference: &SecretReference, folder: &Path) -> Result<String, String> {
     let text = match reference {
         SecretReference::File(path) => {

@@ -7,65 +7,65 @@ use super::file::{CredentialsFile, SshFile, default_branch};
 use super::secret::SecretReference;
 use slipway_domain::SourceName;
 
-/// A repository that is served.
+/// A served repository.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SourceFile {
-    /// Its name: its webhook is `/webhooks/NAME`.
+    /// Its name. Its webhook is `/webhooks/NAME`.
     #[schemars(with = "String")]
     pub(super) name: SourceName,
-    /// Where it lives.
+    /// The forge that hosts it.
     #[schemars(with = "ForgeNames")]
     pub(super) forge: slipway_forge::Settings,
-    /// Its clone address: http, https or ssh.
+    /// Its clone URL: http, https or ssh.
     pub(super) url: String,
-    /// The branch that is served.
+    /// The served branch.
     #[serde(default = "default_branch")]
     pub(super) branch: String,
-    /// Secret of its webhook, at least 16 characters. Needed unless `webhook` is set.
+    /// Secret of its webhook, at least 16 characters. Required unless `webhook` is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) secret: Option<SecretReference>,
-    /// The secret before, while it is rotated.
+    /// The previous secret, during a rotation.
     #[serde(default)]
     pub(super) previous_secret: Option<SecretReference>,
-    /// The webhook of `webhooks` that its deliveries come to, beside its own or instead of it.
+    /// The entry of `webhooks` that receives its deliveries, in addition to its own webhook or instead of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub(super) webhook: Option<SourceName>,
-    /// The identifier of its repository at the forge: a number, or at Bitbucket a UUID in braces. Deliveries of other repositories
-    /// are ignored. Learned at first contact when absent; `slipway forge check` shows it.
+    /// The identifier of its repository at the forge: a number, or at Bitbucket a UUID in braces. Deliveries of other
+    /// repositories are ignored. By default it is learned at the first contact; `slipway forge check` shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) repository_id: Option<String>,
-    /// How to log in for fetching.
+    /// Login for fetching.
     #[serde(default)]
     pub(super) credentials: Option<CredentialsFile>,
-    /// How to log in for fetching over SSH.
+    /// Login for fetching over SSH.
     #[serde(default)]
     pub(super) ssh: Option<SshFile>,
-    /// File with the authorities (PEM) that vouch for the git server, instead of the public ones.
+    /// File with the CA certificates (PEM) for the git server, instead of the public CAs.
     #[serde(default)]
     pub(super) ca: Option<String>,
-    /// The environment its models are promoted to.
+    /// The environment to which its models are promoted.
     #[schemars(with = "String")]
     pub(super) environment: SourceName,
-    /// The forge's API, which is told where runs stand.
+    /// The forge's API, which receives the reports of runs.
     #[serde(default)]
     pub(super) api: Option<ForgeApiFile>,
-    /// Whether where a revision's models stand is written as a git note (`refs/notes/slipway`) into the repository, once their
-    /// runs end. For `forge: plain`, whose login has to be allowed to push then.
+    /// Whether the results of a revision's models are written as a git note (`refs/notes/slipway`) into the repository when their
+    /// runs end. For `forge: plain`; its login must be allowed to push.
     #[serde(default)]
     pub(super) notes: bool,
-    /// Which of its changes (pull or merge requests) are judged.
+    /// Which of its pull requests (GitLab: merge requests) are judged.
     #[serde(default)]
     #[serde(alias = "changes")]
     pub(super) pull_requests: PullRequestsFile,
-    /// Whether drafts are judged as other changes are; if not, they are once they are marked ready.
+    /// Whether drafts are judged like other pull requests. If not, they are judged once they are marked ready.
     #[serde(default = "default_true")]
     pub(super) judge_drafts: bool,
-    /// Only changes with this label are judged; every one when absent. At GitHub, GitLab, Gitea and Forgejo.
+    /// Only pull requests with this label are judged; by default all are. For GitHub, GitLab, Gitea and Forgejo.
     #[serde(default)]
     pub(super) label: Option<String>,
-    /// Runs of a source with a higher priority are taken first, -100 to 100.
+    /// Priority of its runs, -100 to 100. Runs with a higher priority are claimed first.
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
@@ -75,16 +75,16 @@ pub(super) struct SourceFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebhookFile {
-    /// Its name: its address is `/webhooks/NAME`. The forge's word when absent.
+    /// Its name. Its address is `/webhooks/NAME`. The default is the name of the forge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     pub(super) name: Option<SourceName>,
-    /// The forge that sends there.
+    /// The forge that sends the deliveries.
     #[schemars(with = "ForgeNames")]
     pub(super) forge: slipway_forge::Settings,
     /// Its secret, at least 16 characters.
     pub(super) secret: SecretReference,
-    /// The secret before, while it is rotated.
+    /// The previous secret, during a rotation.
     #[serde(default)]
     pub(super) previous_secret: Option<SecretReference>,
 }
@@ -93,9 +93,9 @@ pub(super) struct WebhookFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ForgeApiFile {
-    /// Its address: `https://api.github.com`, or that of a GitLab, Gitea or Forgejo.
+    /// Its URL: `https://api.github.com`, or that of a GitLab, Gitea or Forgejo.
     pub(super) url: String,
-    /// The repository there, `OWNER/NAME`.
+    /// The repository at the forge, `OWNER/NAME`.
     pub(super) repository: String,
     /// A token that may write commit statuses and comments. Either this or `app`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -103,7 +103,7 @@ pub(super) struct ForgeApiFile {
     /// A GitHub App. Either this or `token`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) app: Option<AppFile>,
-    /// Whether GitHub is told of promotions as deployments. The login has to be allowed to write them.
+    /// Whether promotions are reported to GitHub as deployments. The login must be allowed to write them.
     #[serde(default)]
     pub(super) deployments: bool,
 }
@@ -114,26 +114,26 @@ pub(super) struct ForgeApiFile {
 pub(super) struct AppFile {
     /// Its identifier, a number.
     pub(super) id: u64,
-    /// Its private key, as GitHub gives it.
+    /// Its private key, as GitHub provides it.
     pub(super) key: SecretReference,
 }
 
-/// Which changes of a source are judged.
+/// Which pull requests of a source are judged.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum PullRequestsFile {
     /// None.
     Ignore,
-    /// Those whose branch is in the repository itself.
+    /// Only those whose branch is in the repository itself.
     SameRepository,
-    /// Those of forks as well, each revision once somebody who may push has approved exactly it.
+    /// Also those of forks: each revision after a person who may push has approved exactly this revision.
     #[default]
     AfterApproval,
-    /// Those of forks as well, at once.
+    /// Also those of forks, at once.
     All,
 }
 
-/// The forges, for the schema.
+/// The names of the forges.
 #[derive(JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its schema is used")]

@@ -1,4 +1,4 @@
-//! Webhooks that several sources share, and how a source says which repository it is.
+//! Resolves webhooks that several sources share, and the repositories of sources.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use super::source_file::WebhookFile;
 use super::{Problems, Source, Webhook};
 use slipway_domain::{ForgeId, SourceName};
 
-/// The shared webhooks, or mistakes at their keys.
+/// Resolves the shared webhooks, or reports mistakes at their keys.
 pub(super) fn resolve_webhooks(
     files: Vec<WebhookFile>,
     folder: &Path,
@@ -32,7 +32,7 @@ pub(super) fn resolve_webhooks(
     webhooks
 }
 
-/// Sources share webhooks that are there, of their own forge, and none that could be taken for their own.
+/// Checks that sources share existing webhooks of their own forge, and that no source has the name of a shared webhook.
 pub(super) fn check_webhooks(
     sources: &BTreeMap<SourceName, Source>,
     webhooks: &BTreeMap<SourceName, Webhook>,
@@ -57,7 +57,7 @@ pub(super) fn check_webhooks(
     }
 }
 
-/// The name of a repository by its clone address: the path, without `.git`.
+/// Returns the name of a repository from its clone address: the path without `.git`.
 pub(super) fn name_in(url: &str) -> String {
     let path = match url.split_once("://") {
         Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
@@ -68,7 +68,7 @@ pub(super) fn name_in(url: &str) -> String {
     path.strip_suffix(".git").unwrap_or(path).to_owned()
 }
 
-/// The identifier of a repository, if the forge is one that has such.
+/// Parses the identifier of a repository, if the forge has identifiers.
 pub(super) fn resolve_id(text: &str, forge: slipway_forge::Settings) -> Result<ForgeId, String> {
     if forge == slipway_forge::Settings::Plain {
         return Err("a plain git server has no identifiers of repositories: leave it out".to_owned());

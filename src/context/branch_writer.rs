@@ -1,5 +1,5 @@
-//! The one writer of an environment's branch: promotions that wait for it are tasks, and whoever has the turn lands all of them
-//! with one push, on the one thread that waits for the server.
+//! The single writer of an environment's branch. Promotions that wait for it are tasks. The task that holds the lock lands all
+//! waiting promotions with one push, on the only thread that waits for the server.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +12,7 @@ use slipway_domain::BlockingRule;
 use slipway_git::{AcquireLock, GitError, Mirror, Outcome, PendingPromotion, PromotionBranchOutcome, Writer};
 use slipway_store::{BranchLock, Store};
 
-/// The writer of one branch. Environments on the same branch share it, so that what waits for them shares pushes.
+/// The writer of one branch. Environments on the same branch share it, so that their waiting promotions share pushes.
 #[derive(Clone)]
 pub struct BranchWriter(Arc<Shared>);
 
@@ -27,7 +27,7 @@ struct Waiting {
     answer: oneshot::Sender<Result<Outcome, Declined>>,
 }
 
-/// A turn among servers, given back at the end of the thread's work that took it.
+/// The lock among servers. It is released when the thread that acquired it has finished its work.
 struct Held {
     branch_lock: Option<BranchLock>,
     asynchronous: Handle,
@@ -42,8 +42,8 @@ impl Drop for Held {
 }
 
 impl BranchWriter {
-    /// The writer of the branch that is mirrored; servers that share the store take turns. Called within the runtime that
-    /// asks the store.
+    /// Creates the writer of the mirrored branch. Servers that share the store acquire its lock one after the other. Must be
+    /// called within the runtime that queries the store.
     pub fn new(mirror: Mirror, store: Arc<Store>) -> Self {
         let (asynchronous, remote) = (Handle::current(), mirror.remote().clone());
         let take: AcquireLock = Box::new(move || {
@@ -55,12 +55,12 @@ impl BranchWriter {
         Self(Arc::new(Shared { writer, waiting: Mutex::default(), line: Arc::default() }))
     }
 
-    /// The branch.
+    /// The mirror of the branch.
     pub fn mirror(&self) -> &Mirror {
         self.0.writer.mirror()
     }
 
-    /// Lands one promotion, together with those that come before it is this one's turn.
+    /// Lands one promotion, together with those that are queued before it acquires the lock.
     pub(crate) async fn write(
         &self,
         remotes: &Remotes,
@@ -84,7 +84,7 @@ impl BranchWriter {
         Ok(answered.await.unwrap_or_else(|_| Err(self.stopped())))
     }
 
-    /// Puts a promotion on a branch of its own: see [`Writer::offer`].
+    /// Pushes a promotion to its promotion branch: see [`Writer::push_promotion_branch`].
     pub(crate) async fn push_promotion_branch(
         &self,
         remotes: &Remotes,
@@ -102,29 +102,29 @@ impl BranchWriter {
 }
 
 impl Shared {
-    /// Lands all that wait. A run that was called off meanwhile is not waited for, and is left out.
+    /// Lands all waiting promotions. Promotions of cancelled runs are left out.
     fn land(&self) {
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let wanted = waiting.into_iter().filter(|waiting| !waiting.answer.is_closed());
         let (pending_promotions, answers): (Vec<_>, Vec<_>) =
             wanted.map(|Waiting { pending_promotion, answer }| (pending_promotion, answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(self.writer.write_all(pending_promotions)) {
-            // Whoever was called off in between needs no answer.
+            // A caller that was cancelled in between needs no answer.
             let _ = answer.send(outcome);
         }
     }
 }
 
-/// Why no commit was proposed.
+/// Reason why no commit was proposed.
 #[derive(Debug)]
 pub(crate) enum Declined {
     /// The manifests cannot be edited.
     Step(StepError),
-    /// They name another champion than the one the candidate was compared with.
+    /// The manifests name a champion other than the one that the candidate was compared with.
     ChampionMoved(String),
-    /// A rule holds the promotion back.
+    /// Blocking rules make the promotion wait.
     HeldBack(Vec<BlockingRule>),
-    /// Nobody is to promote the artifact.
+    /// The artifact is rejected.
     Rejected(String),
 }
 

@@ -11,23 +11,23 @@ use slipway_domain::{CommitSha, CommitTemplates, DeployedArtifact, Retry, Rules,
 use slipway_forge::{ForgeApi, MergeMethod};
 use slipway_git::Mirror;
 
-/// How an environment takes promotions by request.
+/// Settings for the promotion requests of an environment.
 #[derive(Debug, Clone)]
 pub struct Requests {
-    /// The API of the forge that the environment's repository is on.
+    /// The API of the forge of the environment's repository.
     pub api: Arc<dyn ForgeApi>,
     /// Who merges.
     pub merge: Merge,
-    /// How Slipway merges; by a method that the repository takes if `None`.
+    /// The method by which Slipway merges. If `None`, Slipway uses a method that the repository accepts.
     pub method: Option<MergeMethod>,
 }
 
-/// Who merges a promotion's request.
+/// Who merges a promotion request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Merge {
     /// People, at the forge.
     People,
-    /// Slipway, as soon as the forge lets it.
+    /// Slipway, as soon as the forge permits it.
     Slipway,
 }
 
@@ -44,48 +44,48 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// An environment on a branch: in a folder of it, or in all of it. Promotions are commits to the branch, or requests
-    /// to merge one.
+    /// Creates an environment in a folder of a branch, or in the whole branch. Promotions are commits to the branch, or promotion
+    /// requests.
     pub fn new(writer: BranchWriter, folder: Option<String>, rules: Rules, requests: Option<Requests>) -> Self {
         let marks = Arc::new(Marks::below(folder.as_deref()));
         let (owners, operators, commit) = (BTreeMap::new(), BTreeSet::new(), CommitTemplates::default());
         Self { writer, folder, marks, rules, requests, owners, operators, commit }
     }
 
-    /// The same with the sources that own models here whoever promotes them first, and with the people who may hold and roll back
-    /// from a forge.
+    /// Sets the sources that own models here regardless of the first promotion, and the people who may hold and roll back from a
+    /// forge.
     #[must_use]
     pub fn owned(self, owners: BTreeMap<String, SourceName>, operators: BTreeSet<String>) -> Self {
         Self { owners, operators, ..self }
     }
 
-    /// The same whose promotions' commits say this.
+    /// Sets the templates of promotion commits.
     #[must_use]
     pub fn with_commit_templates(self, commit: CommitTemplates) -> Self {
         Self { commit, ..self }
     }
 
-    /// What the commits of promotions say.
+    /// The templates of promotion commits.
     pub(crate) fn commit_templates(&self) -> &CommitTemplates {
         &self.commit
     }
 
-    /// The sources that models belong to here by the settings.
+    /// The source that owns each model here, according to the settings.
     pub fn owners(&self) -> &BTreeMap<String, SourceName> {
         &self.owners
     }
 
-    /// The people who may hold and roll back from a forge, by their names; the writers of each model's source if there are none.
+    /// Names of the people who may hold and roll back from a forge. If there are none, the writers of each model's source may.
     pub fn operators(&self) -> &BTreeSet<String> {
         &self.operators
     }
 
-    /// Mirror of the branch its manifests are on.
+    /// Mirror of the branch that contains its manifests.
     pub fn mirror(&self) -> &Mirror {
         self.writer.mirror()
     }
 
-    /// The folder of the branch that its manifests are in; all of the branch if `None`.
+    /// The folder of the branch that contains its manifests; `None` for the whole branch.
     pub fn folder(&self) -> Option<&str> {
         self.folder.as_deref()
     }
@@ -107,7 +107,7 @@ impl Environment {
         &self.writer
     }
 
-    /// Whether promotions come here from another environment.
+    /// Whether promotions come here directly from the other environment.
     pub(crate) fn comes_after(&self, other: &SourceName) -> bool {
         self.rules.after.as_ref().is_some_and(|after| after.environments.contains(other))
     }
@@ -119,7 +119,7 @@ impl Context {
         self.settings.environments.get(name)
     }
 
-    /// The sources whose models reach an environment, directly or through others.
+    /// The sources whose models reach an environment, directly or through other environments.
     pub fn sources_of(&self, name: &SourceName) -> BTreeSet<&SourceName> {
         let mut reached = BTreeSet::new();
         let mut open = vec![name];
@@ -132,30 +132,31 @@ impl Context {
         self.sources().filter(|(_, served)| reached.contains(&served.environment)).map(|(source, _)| source).collect()
     }
 
-    /// Whether a source's branch holds manifests of an environment as well.
+    /// Whether a source's branch also contains manifests of an environment.
     pub(crate) fn is_environment(&self, source: &super::Source) -> bool {
         let place = |mirror: &Mirror| (mirror.remote().url().to_owned(), mirror.remote().branch().to_owned());
         let source = place(&source.mirror);
         self.settings.environments.values().any(|environment| place(environment.mirror()) == source)
     }
 
-    /// The environment a run is to be promoted to.
+    /// The target environment of a run.
     pub(crate) fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
-        // Runs to environments that are not served here are not taken; what is removed from the settings waits to come back.
+        // Workers do not claim runs of environments that this server does not serve. A run whose environment was removed from the
+        // settings waits until it is added again.
         self.environment_by_name(&run.environment).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
             reason: format!("the environment `{}` is not in the settings of this server", run.environment),
         })
     }
 
-    /// What an environment says of a model now: the branch is fetched first.
+    /// Fetches the branch of an environment and reads the marks of a model.
     pub(crate) async fn marked_now(&self, environment: &Environment, model: &str) -> Result<Marked, StepError> {
         let tip = self.remotes.fetch(environment.mirror()).await??;
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), model.to_owned());
         blocking(move || marks.find(&(&mirror, &tip), &model)).await?
     }
 
-    /// What an environment named at a commit, model by model.
+    /// The artifacts that an environment named at a commit, per model.
     pub(crate) async fn deployed_artifacts_at(
         &self,
         environment: &Environment,
@@ -166,8 +167,8 @@ impl Context {
     }
 }
 
-/// What an environment names of a run's model, if that is an artifact or nothing. No candidate is compared with anything else, and
-/// none takes its place.
+/// Returns the deployed artifact if it is an artifact or nothing, and an error otherwise. A candidate is never compared with an
+/// unclear artifact, and never replaces one.
 pub(crate) fn readable(run: &Run, deployed: DeployedArtifact) -> Result<DeployedArtifact, StepError> {
     match deployed {
         DeployedArtifact::Unclear(reason) => Err(StepError::Environment { reason: messages::unreadable(run, &reason) }),
@@ -175,7 +176,7 @@ pub(crate) fn readable(run: &Run, deployed: DeployedArtifact) -> Result<Deployed
     }
 }
 
-/// What an environment named at a commit, model by model. Of a model whose marks cannot be read, that is said.
+/// The artifacts that an environment named at a commit, per model. If marks are unreadable, the entry gives the reason.
 pub(crate) fn deployed_artifacts(
     mirror: &Mirror,
     marks: &Marks,
@@ -192,7 +193,7 @@ pub(crate) fn deployed_artifacts(
         .collect())
 }
 
-/// What an environment named of one model at a commit.
+/// The artifact that an environment named for one model at a commit.
 pub(crate) fn deployed_artifact(marks: &Marks, mirror: &Mirror, commit: &CommitSha, model: &str) -> DeployedArtifact {
     match marks.deployed(&(mirror, commit), model) {
         Ok(deployed) => deployed,

@@ -1,13 +1,13 @@
-//! Moments at which a test ends the process abruptly. Only builds with debug assertions have them: a release cannot be made to
-//! end like this.
+//! Failpoints at which a test kills the process. Only builds with debug assertions contain them, so that a release cannot be
+//! killed this way.
 
 use slipway_domain::RunState;
 
 #[cfg(debug_assertions)]
 pub use set::{Failpoint, set};
 
-/// Ends the process as if it were killed if a test asked for that at this moment: right before it was `recorded` that a run
-/// entered a state, or right after.
+/// Kills the process if a test set this failpoint: directly before the store `recorded` that a run entered a state, or directly
+/// after.
 pub(crate) fn reach(state: RunState, recorded: bool) {
     #[cfg(debug_assertions)]
     set::reach(set::Failpoint { state, recorded });
@@ -24,14 +24,14 @@ mod set {
 
     static FAILPOINT: OnceLock<Failpoint> = OnceLock::new();
 
-    /// A moment at which the process ends.
+    /// A point at which the process ends.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub struct Failpoint {
         pub(crate) state: RunState,
         pub(crate) recorded: bool,
     }
 
-    /// Has the process end at a moment. The first that is set counts.
+    /// Sets the failpoint. Only the first call has an effect.
     pub fn set(failpoint: Failpoint) {
         let _ = FAILPOINT.set(failpoint);
     }

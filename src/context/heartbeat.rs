@@ -1,4 +1,4 @@
-//! Signs of life: each worker shows that it goes on, so that one that is stuck is noticed though others work.
+//! Heartbeats: each worker records its progress, so that a stuck worker is detected even if others work.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::Id;
 
-/// When each worker last showed that it goes on. Not by the clock on the wall, which jumps.
+/// Time of each worker's last heartbeat. It uses the monotonic clock, because the wall clock jumps.
 #[derive(Clone, Default)]
 pub(crate) struct Heartbeats(Arc<Mutex<HashMap<Id, Instant>>>);
 
-/// A worker that is listened to, until this is dropped.
+/// Monitors a worker until it is dropped.
 pub(crate) struct HeartbeatGuard {
     heartbeats: Heartbeats,
     id: Option<Id>,
@@ -21,7 +21,7 @@ impl Heartbeats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Listens to the task that calls this from now on.
+    /// Monitors the calling task from now on.
     pub(crate) fn listen(&self) -> HeartbeatGuard {
         let id = tokio::task::try_id();
         if let Some(id) = id {
@@ -30,7 +30,7 @@ impl Heartbeats {
         HeartbeatGuard { heartbeats: self.clone(), id }
     }
 
-    /// The task that calls this goes on. Tasks that nobody listens to say nothing by it.
+    /// Records a heartbeat of the calling task. It has no effect on tasks that are not monitored.
     pub(crate) fn record(&self) {
         if let Some(id) = tokio::task::try_id()
             && let Some(at) = self.lock().get_mut(&id)
@@ -39,7 +39,7 @@ impl Heartbeats {
         }
     }
 
-    /// How long the worker that is silent for longest has been silent.
+    /// The longest time since the last heartbeat of a worker.
     pub(crate) fn longest_silence(&self) -> Duration {
         self.lock().values().map(Instant::elapsed).max().unwrap_or_default()
     }
@@ -59,7 +59,7 @@ mod tests {
 
     use super::*;
 
-    /// A worker that is listened to and waits for ever: its number, and the task.
+    /// A monitored worker that waits forever: its identifier, and its task.
     async fn worker(heartbeats: &Heartbeats) -> (Id, JoinSet<()>) {
         let (heartbeats, (sender, receiver)) = (heartbeats.clone(), tokio::sync::oneshot::channel());
         let mut task = JoinSet::new();
@@ -82,7 +82,7 @@ mod tests {
         assert!(heartbeats.longest_silence() < LONG);
         let since = Instant::now().checked_sub(LONG).expect("a machine that runs for over a minute");
         heartbeats.lock().insert(stuck, since);
-        // Somebody whom nobody listens to cannot speak for the one that is stuck.
+        // A heartbeat of a task that is not monitored does not count for the stuck worker.
         heartbeats.record();
         assert!(heartbeats.longest_silence() >= LONG);
         task.shutdown().await;

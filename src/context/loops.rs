@@ -1,4 +1,4 @@
-//! What the loops of all activities share: how they wait, and what does not end them.
+//! Shared behaviour of the loops of all activities: how they wait, and which errors do not end them.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -9,16 +9,16 @@ use super::StepError;
 use slipway_domain::Retry;
 use slipway_store::StoreError;
 
-/// How often runs are looked for without being woken: for those that wait for a pause to end.
+/// Interval at which loops search for due runs without being woken. It finds runs whose pause has ended.
 pub(crate) const POLL: Duration = Duration::from_secs(1);
 
-/// A number drawn at random.
+/// A random number for jitter.
 pub(crate) fn jitter() -> u64 {
     uuid::Uuid::now_v7().as_u64_pair().1
 }
 
-/// A store that fails now may work again in a moment, and a row that cannot be read concerns nobody else: the loops go on.
-/// Only a store that is being closed ends them.
+/// Logs an error of the store, so that a loop continues. A store that fails now may soon work again, and an unreadable row
+/// concerns only itself. Returns the error only if the store is being closed.
 pub(crate) fn log_and_continue(error: StoreError) -> Result<(), StoreError> {
     if matches!(error, StoreError::Closing) {
         return Err(error);
@@ -28,7 +28,7 @@ pub(crate) fn log_and_continue(error: StoreError) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Does work on one run or one delivery. A panic in it is a defect that stops this one alone.
+/// Processes one run or one delivery. A panic is a defect, and ends only this one.
 pub(crate) async fn catch_panic<T>(work: impl Future<Output = Result<T, StepError>>) -> Result<T, StepError> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         metrics::counter!("slipway_quarantined_total", "kind" => "panic").increment(1);

@@ -1,4 +1,4 @@
-//! Every sentence the pipeline says, a function each: in logs, on runs, and in the commits it writes.
+//! The texts of the pipeline, one function each: in logs, on runs, and in its commits.
 
 use slipway_contract::{Digest, Fault};
 
@@ -9,7 +9,7 @@ use slipway_domain::{
 use slipway_git::Identity;
 use slipway_manifest::Values;
 
-/// A model can be trained; `told` is what its policy will hardly be shown.
+/// A model can be trained; `shown` are warnings about checks that only a candidate clearly better than the champion could pass.
 pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
     let mut said = format!("`{}` at {} is sound", run.file, run.head.short());
     for Diagnostic { file, position, message, .. } in shown {
@@ -19,7 +19,7 @@ pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
     said
 }
 
-/// Weights of an earlier run are used again.
+/// The run uses the weights of an earlier run.
 pub(crate) fn reused(earlier: RunId, key: &Digest) -> String {
     format!(
         "weights of run {earlier} used again: same files, specification, threads and trainer (run key {})",
@@ -32,7 +32,7 @@ pub(crate) fn stalled(reason: &str) -> String {
     format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
 }
 
-/// A run waits for its environment to be mended.
+/// A run waits until its environment is fixed.
 pub(crate) fn awaits(run: &Run, reason: &str) -> String {
     format!(
         "stalled: {reason}\n  help: mend `{}`: the run goes on by itself then, or with `slipway runs retry {}`",
@@ -40,7 +40,7 @@ pub(crate) fn awaits(run: &Run, reason: &str) -> String {
     )
 }
 
-/// What the environment names cannot be read.
+/// The artifact that the environment names cannot be read.
 pub(crate) fn unreadable(run: &Run, reason: &str) -> String {
     format!(
         "what `{}` names of `{}` cannot be read: {reason}\n  help: put the digest of an artifact into the marked place, or `none` to \
@@ -49,7 +49,7 @@ pub(crate) fn unreadable(run: &Run, reason: &str) -> String {
     )
 }
 
-/// Its environment was mended.
+/// The run's environment was fixed.
 pub(crate) fn environment_fixed(run: &Run) -> String {
     format!("`{}` was mended", run.environment)
 }
@@ -64,7 +64,7 @@ pub(crate) fn trained(artifact: &Digest) -> String {
     format!("weights {} stored", artifact.short())
 }
 
-/// What was said of the candidate's training, and how often else it was done.
+/// The cause of a finished training, with the number of trainings with other seeds.
 pub(crate) fn with_seeds(cause: String, seeds: usize) -> String {
     match seeds {
         0 => cause,
@@ -73,7 +73,7 @@ pub(crate) fn with_seeds(cause: String, seeds: usize) -> String {
     }
 }
 
-/// A check that did not hold was accepted, by whom and until when.
+/// A failed check is accepted by an exception, with its approver and its end.
 pub(crate) fn excepted(check: &CheckResult, exception: &ExceptionNote) -> String {
     let ExceptionNote { reason, approver, expires, place } = exception;
     let sentence = &check.sentence;
@@ -100,7 +100,7 @@ pub(crate) fn published(artifact: &Digest) -> String {
     format!("evidence stored with artifact {}", artifact.short())
 }
 
-/// The change passed; nothing is promoted for it.
+/// The pull request passed; nothing is promoted for it.
 pub(crate) fn judged(pull_request: u64) -> String {
     format!("change {pull_request} passes its policy; it is promoted once it is merged")
 }
@@ -110,12 +110,12 @@ pub(crate) fn promoted(run: &Run, commit: &CommitSha) -> String {
     format!("`{}` names the artifact since {}", run.environment, commit.short())
 }
 
-/// The environment named the artifact already.
+/// The environment already named the artifact.
 pub(crate) fn already_deployed(run: &Run) -> String {
     format!("`{}` named the artifact already: nothing to commit", run.environment)
 }
 
-/// A commit says that it is a run's promotion, and is not.
+/// A commit claims to be a run's promotion, but it is not.
 pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
     format!(
         "{} in `{}` says that it is this promotion, but it was not made here and does not make the environment name the \
@@ -125,7 +125,7 @@ pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
     )
 }
 
-/// A revision was promoted by a run that the store does not know, and something else is named since.
+/// A run that is not in the store promoted the revision, and the environment has named another artifact since.
 pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &CommitSha) -> String {
     format!(
         "`{}` named what this revision made since {}, by run {by}, of which this store knows nothing, and names something else \
@@ -136,12 +136,12 @@ pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &C
     )
 }
 
-/// The candidate's weights are those of the champion.
+/// The candidate has the same weights as the champion.
 pub(crate) fn nothing_to_promote(run: &Run) -> String {
     format!("nothing to promote: the weights are those that `{}` names", run.environment)
 }
 
-/// The environment moved on after the comparison.
+/// The environment changed after the comparison.
 pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
     let name = |digest: Option<&Digest>| digest.map_or("no artifact", Digest::short).to_owned();
     let now = match now {
@@ -156,7 +156,7 @@ pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
     )
 }
 
-/// What holds a promotion back.
+/// The blocking rules of a promotion.
 pub(crate) fn blocking_rules(held: &[BlockingRule]) -> String {
     if held.is_empty() {
         return "held back: a newer candidate has passed".to_owned();
@@ -165,12 +165,12 @@ pub(crate) fn blocking_rules(held: &[BlockingRule]) -> String {
     format!("held back: {}", reasons.join("; "))
 }
 
-/// A newer candidate has passed meanwhile.
+/// A newer candidate passed meanwhile.
 pub(crate) fn overtaken(newer: &Run) -> String {
     format!("superseded by run {} of {}, which passed meanwhile", newer.id, newer.head.short())
 }
 
-/// The environment names what the revision made, by a run that is not in the store.
+/// The environment names the artifact of the revision, promoted by a run that is not in the store.
 pub(crate) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
     format!(
         "`{}` names what this revision made since {}, by run {by}, of which this store knows nothing",
@@ -179,18 +179,18 @@ pub(crate) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
     )
 }
 
-/// Somebody wanted another promotion back meanwhile.
+/// A person requested another rollback meanwhile.
 pub(crate) fn rolled_back_elsewhere(newer: &Run) -> String {
     format!("superseded by run {}, a later rollback", newer.id)
 }
 
-/// Somebody rejected the artifact.
+/// A person rejected the artifact.
 pub(crate) fn rejected(rejection: &Rejection) -> String {
     let Rejection { artifact, actor, reason, .. } = rejection;
     format!("{actor} rejected artifact {}: {reason}", artifact.short())
 }
 
-/// An approval was noted, and whether it counts.
+/// An approval was recorded; `objection` is the reason if it does not count alone.
 pub(crate) fn approved(approval: &Approval, objection: Option<&str>) -> String {
     let artifact = approval.artifact.short();
     match objection {
@@ -201,7 +201,7 @@ pub(crate) fn approved(approval: &Approval, objection: Option<&str>) -> String {
     }
 }
 
-/// An environment was changed by hand.
+/// A person changed an environment by hand.
 pub(crate) fn drifted(record: &DeploymentRecord) -> String {
     let DeploymentRecord { environment, model, deployed, commit, by, .. } = record;
     let author = match by {
@@ -216,28 +216,28 @@ pub(crate) fn drifted(record: &DeploymentRecord) -> String {
     format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {deployed}", commit.short())
 }
 
-/// A line of a git server's answer, for the run's log.
+/// A line of a git server's output, for the run's log.
 pub(crate) fn server_said(line: &str) -> String {
     let line: String = line.chars().filter(|c| !c.is_control()).take(500).collect();
     serde_json::json!({"event": "server", "text": line}).to_string()
 }
 
-/// What the message of a promotion's commit is made of, beside the run.
+/// Parts of the message of a promotion's commit, besides the run.
 pub(crate) struct PromotionMessage<'a> {
     /// Clone address of the source.
     pub(crate) source: &'a str,
-    /// What the environment names where the commit is made. A rollback was judged long before, against another.
+    /// The artifact that the environment names before the commit. A rollback was judged long before, against another champion.
     pub(crate) replaced: &'a DeployedArtifact,
-    /// What is written into the marked places.
+    /// The values for the marked places.
     pub(crate) values: &'a Values,
-    /// What the team wants said.
+    /// The team's templates.
     pub(crate) templates: &'a CommitTemplates,
-    /// Who is named as author.
+    /// The author of the commit.
     pub(crate) author: &'a Identity,
 }
 
-/// The message of a promotion's commit: what, why, and the trailers by which machines find it again. The promotion's own
-/// trailer is added where the commit is made.
+/// The message of a promotion's commit: the change, its reasons, and the trailers for machines. The code that builds the commit
+/// adds the promotion's own trailer.
 pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &PromotionMessage<'_>) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
     let PromotionMessage { source, replaced, values, templates, author } = parts;
@@ -292,12 +292,12 @@ pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &Promot
     )
 }
 
-/// Text from outside on one line, so that it cannot start a paragraph or a trailer of its own.
+/// Puts external text on one line, so that it cannot start a paragraph or a trailer.
 fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_control()).collect::<Vec<_>>().join(" ")
 }
 
-/// A name as code, which ends where the name ends and calls nobody, inside of HTML as well.
+/// A name as code that stays inside its code span, mentions no user, and is safe inside HTML.
 pub(crate) fn code(name: &str) -> String {
     let mut plain = "`".to_owned();
     for letter in name.chars().take(200) {
@@ -307,7 +307,7 @@ pub(crate) fn code(name: &str) -> String {
             '<' => plain.push('‹'),
             '>' => plain.push('›'),
             '&' => plain.push('＆'),
-            // A zero-width space after it keeps the word and names nobody.
+            // A zero-width space after it keeps the text readable and mentions no user.
             '@' => plain.push_str("@\u{200b}"),
             letter if letter.is_control() => plain.push(' '),
             letter => plain.push(letter),

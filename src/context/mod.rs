@@ -1,4 +1,4 @@
-//! What all activities share: the settings, the store, where artifacts are, how git servers are asked, and how loops are woken.
+//! State that all activities share: settings, store, artifacts, access to git servers, and notifications of loops.
 
 mod branch_writer;
 mod environment;
@@ -44,80 +44,80 @@ pub(crate) use remotes::Remotes;
 pub(crate) use retry_transient::retry_transient;
 pub(crate) use step::{Step, StepError, artifact_of, blocking};
 
-/// What the platform's owner decided, ready for use.
+/// The settings of the platform's owner, ready for use.
 pub struct Settings {
-    /// Repositories that are served.
+    /// Repositories that the server serves.
     pub sources: BTreeMap<SourceName, Source>,
-    /// Environments that may be written.
+    /// Environments that the server may write.
     pub environments: BTreeMap<SourceName, Environment>,
-    /// Folder for work in progress; what lies in it can be made again.
+    /// Folder for work in progress. Its content can be recreated.
     pub work: PathBuf,
-    /// Who signs promotions.
+    /// Committer of promotions.
     pub committer: Identity,
-    /// Policies that hold for every model, and that no model's policy can loosen.
+    /// Mandatory policies: every model must pass them, and no model's policy can loosen them.
     pub mandatory_policies: Arc<[Policy]>,
-    /// Who is who.
+    /// The people in the settings, with their accounts.
     pub people: People,
-    /// Threads of a job.
+    /// Number of threads of a job.
     pub threads: u32,
-    /// Where jobs compute.
+    /// Device on which jobs compute.
     pub device: DevicePreference,
-    /// Runs of one repository that may be under way at a time.
+    /// Maximum number of concurrent runs of one repository.
     pub max_runs_per_source: u32,
-    /// How long a claim holds without being extended. A worker that died is replaced after this.
+    /// Duration of a lease that is not extended. After this time another worker takes the run of a dead worker.
     pub lease: Duration,
 }
 
-/// A repository that is served.
+/// A repository that the server serves.
 pub struct Source {
-    /// Which forge it lives on.
+    /// The forge that hosts it.
     pub kind: slipway_forge::Settings,
     /// Reads its deliveries.
     pub forge: Arc<dyn Forge>,
-    /// The forge's API: where runs are told of, and permissions asked for. `None` if the settings name none.
+    /// The forge's API, for reports and for queries of permissions. `None` if the settings name none.
     pub api: Option<Arc<dyn ForgeApi>>,
-    /// The name of its repository at the forge, by the settings.
+    /// The name of its repository at the forge, from the settings.
     pub repository_name: String,
-    /// The identifier of its repository at the forge, where the settings say; it is learned if they do not.
+    /// The identifier of its repository at the forge, from the settings. If `None`, Slipway learns it.
     pub repository_id: Option<ForgeId>,
     /// The webhook that it shares with other sources.
     pub webhook: Option<SourceName>,
-    /// Where runs are told of that have no forge: notes on the commits of the repository. `None` if nobody asked for that.
+    /// Writes reports as notes on the commits of a repository without a forge. `None` if the settings do not enable it.
     pub notes: Option<Arc<Notes>>,
-    /// Links to the pages of its runs; `None` if nobody said where this server is reached.
+    /// Links to the pages of its runs; `None` if the settings name no `web.public_url`.
     pub pages: Option<Pages>,
-    /// Its mirror; names the one branch that is served.
+    /// Its mirror, which names the one branch that is served.
     pub mirror: Mirror,
     /// The environment its models are promoted to.
     pub environment: SourceName,
-    /// Which of its changes are judged.
+    /// Selects the pull requests that are judged.
     pub pull_requests: PullRequestPolicy,
     /// Whether drafts are judged before they are marked ready.
     pub judge_drafts: bool,
-    /// The label that a change has to have to be judged.
+    /// The label that a pull request needs to be judged.
     pub label: Option<String>,
-    /// Priority of its runs; zero is usual.
+    /// Priority of its runs; the default is zero.
     pub priority: i32,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
-    /// Wakes whoever reports to its forge.
+    /// Wakes the reporter to its forge.
     pub moved: Notify,
 }
 
-/// Which changes (pull or merge requests) of a repository are judged.
+/// Which pull requests (merge requests) of a repository are judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullRequestPolicy {
     /// None.
     Ignore,
     /// Those whose branch is in the repository itself: their authors may push there.
     SameRepository,
-    /// Those of forks as well, each revision once somebody who may push has approved exactly it.
+    /// Those of forks as well, each revision after a person who may push has approved exactly it.
     AfterApproval,
-    /// Those of forks as well. A specification is data, and is trained within the executor's limits for forks.
+    /// Those of forks as well. A specification is data, and its training runs within the executor's limits for forks.
     All,
 }
 
-/// What all activities share.
+/// State that all activities share.
 pub struct Context {
     pub(crate) store: Arc<Store>,
     pub(crate) artifacts: Arc<dyn ArtifactStore>,
@@ -126,19 +126,19 @@ pub struct Context {
     pub(crate) due: Notify,
     /// Wakes the promoters of environments.
     pub(crate) promotable: Notify,
-    /// Wakes whoever records follow-ups of promotions.
+    /// Wakes the loops that record follow-ups of promotions.
     pub(crate) promoted: Notify,
     pub(crate) remotes: Remotes,
     changed: watch::Sender<()>,
-    /// Tells that a person wants reports to be tried now.
+    /// Signals that a person requests an immediate retry of reports.
     pub(crate) retried: watch::Sender<()>,
-    /// Set once no worker is to begin another step.
+    /// Cancelled once no worker may begin another step.
     pub(crate) retired: CancellationToken,
     pub(crate) heartbeats: heartbeat::Heartbeats,
 }
 
 impl Context {
-    /// A context over its parts.
+    /// Creates a context from its parts.
     pub fn new(store: Arc<Store>, artifacts: Arc<dyn ArtifactStore>, settings: Settings) -> Self {
         Self {
             store,
@@ -155,22 +155,22 @@ impl Context {
         }
     }
 
-    /// Has the workers end after the steps that they are at; what they hold is left to others.
+    /// Makes the workers end after their current steps. Other workers continue their runs.
     pub fn retire(&self) {
         self.retired.cancel();
     }
 
-    /// Waits until the workers are to end.
+    /// Waits until the workers must end.
     pub async fn retired(&self) {
         self.retired.cancelled().await;
     }
 
-    /// The sources that are served.
+    /// The sources that the server serves.
     pub fn sources(&self) -> impl Iterator<Item = (&SourceName, &Source)> {
         self.settings.sources.iter()
     }
 
-    /// The environments that may be written.
+    /// The environments that the server may write.
     pub fn environments(&self) -> impl Iterator<Item = (&SourceName, &Environment)> {
         self.settings.environments.iter()
     }
@@ -195,18 +195,18 @@ impl Context {
         self.changed.send_replace(());
     }
 
-    /// Tells that a run moved, if this server moved it. Another server's moves are only in the store.
+    /// Signals that this server changed the state of a run. Changes by another server are only in the store.
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changed.subscribe()
     }
 
-    /// Tells that a run of a source moved.
+    /// Signals that the state of a source's run changed.
     pub(crate) fn notify_changed(&self, source: &SourceName) {
         self.wake_reporter(source);
         self.changed.send_replace(());
     }
 
-    /// How long the worker that is silent for longest has shown no sign of life.
+    /// The longest time since the last heartbeat of a worker.
     pub fn longest_silence(&self) -> Duration {
         self.heartbeats.longest_silence()
     }
@@ -215,7 +215,8 @@ impl Context {
         self.heartbeats.record();
     }
 
-    /// The source a run came from. Runs of sources that are not served here are not taken; they wait for a server that does.
+    /// The source of a run. Workers do not claim runs of sources that this server does not serve. Such runs wait for a server
+    /// that serves them.
     pub(crate) fn source(&self, run: &Run) -> Result<&Source, StepError> {
         self.settings.sources.get(&run.source).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
@@ -223,7 +224,7 @@ impl Context {
         })
     }
 
-    /// A fresh folder for one step of one run; what an earlier attempt left there is removed.
+    /// Creates an empty folder for one step of one run. The files of an earlier attempt are removed.
     pub(crate) async fn fresh_folder(&self, run: RunId, step: &str) -> Result<PathBuf, StepError> {
         let folder = self.settings.work.join(run.to_string()).join(step);
         let made = folder.clone();
@@ -238,8 +239,8 @@ impl Context {
         Ok(folder)
     }
 
-    /// Removes what a run left in the work folder. Failing to is no reason to fail a run. It is moved aside first: whoever carries
-    /// the run next meets all of the folder or nothing.
+    /// Removes a run's files from the work folder. A failure does not fail the run. The folder is moved aside first, so that the
+    /// next worker of the run finds all of the folder or nothing.
     pub(crate) async fn clear_work(&self, run: RunId) {
         let folder = self.settings.work.join(run.to_string());
         let aside = self.settings.work.join(format!("removed-{}", uuid::Uuid::now_v7()));

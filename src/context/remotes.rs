@@ -1,5 +1,5 @@
-//! How git servers are asked. Whoever waits for one is a task and not a thread, few calls go to one repository or host at a time,
-//! and fetches that are wanted together are one: a server that never answers costs a few threads and nobody else's time.
+//! Calls to git servers, limited per repository and per host. A caller that waits for a server is a task and not a thread, and
+//! concurrent requests for the same fetch share it. A server that never answers costs a few threads and delays no other server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,24 +11,24 @@ use super::step::{StepError, panicked};
 use slipway_domain::CommitSha;
 use slipway_git::{GitError, Mirror, Remote};
 
-/// Calls to one repository at a time: a push, a fetch, and what else is looked at meanwhile.
+/// Maximum number of concurrent calls to one repository: a push, a fetch, and other reads.
 const AT_A_REPOSITORY: usize = 4;
-/// Calls to one host at a time.
+/// Maximum number of concurrent calls to one host.
 const AT_A_HOST: usize = 32;
-/// Calls at a time in all. tokio has 512 threads for work that blocks; the rest stays with disks and computing.
+/// Maximum number of concurrent calls in all. Tokio has 512 threads for blocking work; the rest serves disks and computation.
 const AT_ONCE: usize = 384;
 
-/// How long a server that kept silent until the deadline is left alone: whoever asks meanwhile is told what the last one was.
+/// Pause after a fetch without an answer before its deadline. Callers receive the error of that fetch meanwhile.
 const REST: Duration = Duration::from_secs(30);
 
-/// The git servers that are asked.
+/// The git servers, with their limits and last fetches.
 pub(crate) struct Remotes {
     all: Arc<Semaphore>,
     limits: Mutex<BTreeMap<String, Arc<Semaphore>>>,
     fetches: Mutex<BTreeMap<(String, String), LastFetch>>,
 }
 
-/// The last fetch of a branch by its repository and name; whoever fetches holds it.
+/// The last fetch of a branch of a repository. The task that fetches holds its lock.
 type LastFetch = Arc<Line<Option<Fetched>>>;
 
 /// The last fetch of a branch.
@@ -39,14 +39,15 @@ struct Fetched {
 }
 
 impl Fetched {
-    /// Whether this is the answer for somebody who asked then: it was begun since, or it failed by silence and would again.
+    /// Whether this result serves a caller that asked at `since`: the fetch began later, or it timed out and would time out
+    /// again.
     fn answers(&self, since: Instant) -> bool {
         let silent = matches!(self.tip, Err(GitError::TimedOut { .. }));
         self.began >= since || (silent && (self.ended >= since || self.ended.elapsed() < REST))
     }
 }
 
-/// The right to make one call.
+/// The permits for one call.
 struct Permits {
     _repository: OwnedSemaphorePermit,
     _host: OwnedSemaphorePermit,
@@ -58,7 +59,7 @@ impl Remotes {
         Self { all: Arc::new(Semaphore::new(AT_ONCE)), limits: Mutex::default(), fetches: Mutex::default() }
     }
 
-    /// Does blocking work that may wait for the mirror's server. Once begun it goes on to its end, whoever still waits for it.
+    /// Runs blocking work that may wait for the mirror's server. Once begun, the work ends even if its caller no longer waits.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         mirror: &Mirror,
@@ -72,7 +73,7 @@ impl Remotes {
         begun.await.map_err(|error| panicked(&error))
     }
 
-    /// Brings a mirror up to date and names its tip. Whoever asks while others wait for the next fetch shares theirs.
+    /// Updates a mirror and returns its tip. Callers that wait for the next fetch at the same time share it.
     pub(crate) async fn fetch(&self, mirror: &Mirror) -> Result<Result<CommitSha, GitError>, StepError> {
         let since = Instant::now();
         let mut last = self.line_of(mirror.remote()).lock_owned().await;
@@ -89,7 +90,7 @@ impl Remotes {
         .await
     }
 
-    /// First the narrow limit, then the wide ones: who waits for a slow repository takes nothing from others.
+    /// Acquires the narrow limit first, so that a caller that waits for a slow repository holds no permits that others need.
     async fn permits(&self, remote: &Remote) -> Permits {
         let (repository, host) = (remote.url(), host_of(remote.url()));
         let (of_repository, of_host) = {
@@ -120,7 +121,7 @@ fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let end = rest.find('/').unwrap_or(rest.len());
     let authority = rest[..end].rsplit_once('@').map_or(&rest[..end], |(_, host)| host);
-    // Of `user@host:path` the path is no part; a port is.
+    // In `user@host:path` the path is not part of the host. In a URL the port is part of it.
     if url.contains("://") { authority } else { authority.split(':').next().unwrap_or(authority) }
 }
 
@@ -162,14 +163,14 @@ mod tests {
         }
     }
 
-    /// A server that takes connections and never says anything; answers how many asked it.
+    /// A server that accepts connections and never answers. The thread returns the number of connections.
     fn silent_server() -> (String, std::thread::JoinHandle<usize>) {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/silent.git", listener.local_addr().expect("an address"));
         let serving = std::thread::spawn(move || {
             let (mut first, _) = listener.accept().expect("a client");
             let mut word = Vec::new();
-            // Until the client gives up.
+            // Blocks until the client gives up.
             first.read_to_end(&mut word).ok();
             listener.set_nonblocking(true).expect("set");
             1 + std::iter::from_fn(|| listener.accept().ok()).count()

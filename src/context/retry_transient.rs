@@ -1,4 +1,4 @@
-//! Keeps what took long to make: a store that fails is tried again in place, instead of the work being done again.
+//! Retries a failed write to a store in place, so that the expensive work before it is not repeated.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use slipway_artifacts::ArtifactError;
 use slipway_domain::{Retry, backoff, spoken};
 use slipway_store::StoreError;
 
-/// Attempts after which the work is given up, and done again later: about an hour.
+/// Maximum number of attempts, which take about an hour. Then the caller repeats the work later.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// An error that says whether the same again can help.
+/// An error that states whether a retry can help.
 pub(crate) trait Retryable: Display {
-    /// Whether the same again can help.
+    /// Whether a retry can help.
     fn retry(&self) -> Retry;
 }
 
@@ -31,7 +31,8 @@ impl Retryable for StoreError {
     }
 }
 
-/// Does `attempt` until it works, cannot work, has failed for about an hour, or `cancel` fires. Ends with the last error.
+/// Repeats `attempt` until it succeeds, fails permanently, has failed for about an hour, or `cancel` fires. Returns the last
+/// error.
 pub(crate) async fn retry_transient<T, E, F>(cancel: &CancellationToken, attempt: impl Fn() -> F) -> Result<T, E>
 where
     E: Retryable,

@@ -1,10 +1,10 @@
-//! A run to try sentences on.
+//! A sample run for tests of texts.
 
 use jiff::Timestamp;
 
 use slipway_domain::{PullRequestHead, Run, RunCause, RunState, SourceName};
 
-/// A run of a model for the environment `production`, of change 7.
+/// A run of a model for the environment `production`, from pull request 7.
 pub(crate) fn run(model: &str, state: RunState) -> Run {
     let cause = RunCause {
         source: SourceName::try_from("digits".to_owned()).expect("a name"),

@@ -1,4 +1,4 @@
-//! How a step of a run ends other than well.
+//! The results of a step of a run, and its errors.
 
 use std::fmt;
 
@@ -12,31 +12,31 @@ use slipway_forge::ApiError;
 use slipway_git::GitError;
 use slipway_store::StoreError;
 
-/// How a step ended well.
+/// Result of a successful step.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The run moves, and why.
+    /// The event that moves the run, and its reason.
     Moved(RunEvent, String),
-    /// A rule holds the run back, at least until then.
+    /// A blocking rule makes the run wait, at least until this time.
     Waits(Timestamp),
 }
 
-/// How a step ended other than well.
+/// Result of an unsuccessful step.
 #[derive(Debug)]
 pub(crate) enum StepError {
-    /// The specification or the policy says no.
+    /// The specification or the policy refuses the model.
     Refused { reason: String, diagnostics: Vec<Diagnostic> },
-    /// The environment says no, whatever the model is: a person has to mend it, and then the run goes on.
+    /// The environment refuses any model until a person fixes it. Then the run continues.
     Environment { reason: String },
-    /// Something is broken that another attempt would not mend.
+    /// A failure that another attempt would not fix.
     Failed { reason: String },
-    /// A trainer was still at work when its time was over.
+    /// A trainer exceeded its time limit.
     TimedOut { reason: String },
-    /// The work was ended half-way, and may end so every time: tried again a few times, then a person has to act.
+    /// The work was interrupted, and may be interrupted every time. A few attempts follow; then a person has to act.
     Interrupted { reason: String },
     /// Another attempt may help, or a person has to act first.
     Transient { retry: Retry, reason: String },
-    /// The store failed, or the run is not ours any more.
+    /// The store failed, or the run's lease is lost.
     Store(StoreError),
 }
 
@@ -93,7 +93,7 @@ impl From<JobError> for StepError {
 }
 
 impl StepError {
-    /// A failure that says itself whether another attempt can help.
+    /// Creates a failure that is final or transient, depending on `retry`.
     fn after(retry: Retry, reason: String) -> Self {
         match retry {
             Retry::Never => Self::Failed { reason },
@@ -101,23 +101,23 @@ impl StepError {
         }
     }
 
-    /// A step of this machine's own went wrong: a disk, a lost thread.
+    /// A local operation of this machine failed, such as an access to a disk or a thread.
     pub(crate) fn local(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Transient { retry: Retry::Backoff, reason: format!("{what}: {error}") }
     }
 }
 
-/// Runs blocking work on a thread for it. Git and the disk are never touched on the asynchronous threads.
+/// Runs blocking work on its own thread. Asynchronous threads never access git or the disk.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StepError> {
     tokio::task::spawn_blocking(work).await.map_err(|error| panicked(&error))
 }
 
-/// A step panicked. Each panic is a defect, and the same again most often ends the same way.
+/// A step panicked. A panic is a defect, and another attempt most often ends the same way.
 pub(crate) fn panicked(error: &tokio::task::JoinError) -> StepError {
     StepError::Interrupted { reason: format!("a step panicked: {error}") }
 }
 
-/// The run's artifact; steps after training have one.
+/// The artifact of the run. Steps after training have one.
 pub(crate) fn artifact_of(run: &Run) -> Result<Digest, StepError> {
     run.artifact.clone().ok_or_else(|| StepError::Failed {
         reason: "the run lost its artifact: this is a defect of Slipway".to_owned(),

@@ -1,5 +1,5 @@
-//! Commands of people and of merge queues, beside the pushes of their source: the forge is asked for them, which may be slow,
-//! and no push waits for that. Commands of one pull request are carried out in order, those of several at the same time.
+//! The queue for commands of people and of merge queues, beside the pushes of their source. Commands send requests to the forge,
+//! which may be slow, and no push waits for that. Commands of one pull request run in order, those of several concurrently.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -15,44 +15,44 @@ use crate::context::{StepError, log_and_continue};
 use slipway_domain::{CheckAction, Comment, Delivery, MergeGroup, Sender, SourceName};
 use slipway_store::{StoreError, StoredDelivery};
 
-/// Commands of a source that are carried out at a time.
+/// Maximum number of concurrent commands of a source.
 const AT_ONCE: usize = 8;
-/// Commands of a source that wait in memory; more of them wait in the store.
+/// Maximum number of commands of a source in memory. Further commands wait in the store.
 const MAX_WAITING: usize = 256;
-/// How long a delivery belongs to the server that carries it out. One that dies leaves it to others after that.
+/// Duration of the lease on a command's delivery. After this time another server takes the delivery of a dead server.
 const CLAIM_LEASE: Duration = Duration::from_mins(2);
-/// When a command for which there is no place is looked at again.
+/// Delay until a command without a place in the queue is read again.
 const LATER: Duration = Duration::from_secs(1);
 
-/// How somebody asked.
+/// The trigger of a command.
 pub(super) enum CommandTrigger {
-    /// By a comment.
+    /// A comment.
     Comment(Box<Comment>),
-    /// By a button of a check.
+    /// A button of a check.
     Button(Box<CheckAction>, Option<Sender>),
-    /// By a merge queue, which wants to know what it would merge.
+    /// A merge queue that requests checks of a commit before it merges it.
     Group(Box<MergeGroup>),
 }
 
-/// What commands are in order within: a pull request, or a commit that is of none.
+/// A key within which commands run in order: a pull request, or a commit that belongs to none.
 type Group = String;
 
-/// A delivery that asks for something.
+/// A delivery with a command.
 struct Job {
     stored: StoredDelivery,
     trigger: CommandTrigger,
 }
 
-/// How a command ended, and which task it was.
+/// The result of a command, with the task that executed it.
 pub(crate) type Ended = Result<(Id, Result<(), StoreError>), JoinError>;
 
-/// The commands of one source that are carried out, and those that wait behind them.
+/// The running commands of one source, and those that wait behind them.
 pub(super) struct CommandQueue {
     running: JoinSet<Result<(), StoreError>>,
-    /// What they carry out: the group, and the delivery.
+    /// The group and the delivery of each running command.
     tasks: HashMap<Id, (Group, String)>,
     waiting: HashMap<Group, VecDeque<Job>>,
-    /// The deliveries of all of them.
+    /// The identifiers of the deliveries of all these commands.
     held: HashSet<String>,
     at_once: Arc<Semaphore>,
     stop: CancellationToken,
@@ -70,12 +70,12 @@ impl CommandQueue {
         }
     }
 
-    /// Waits for the end of a command, and answers at once if none is carried out.
+    /// Waits for the end of a command, and returns at once if none is running.
     pub(crate) async fn ended(&mut self) -> Option<Ended> {
         self.running.join_next_with_id().await
     }
 
-    /// Takes in commands that are due. One that another server took is left to it.
+    /// Enqueues due commands. A command that another server holds is left to that server.
     pub(crate) async fn take_in(
         &mut self,
         intake: &Arc<Intake>,
@@ -117,8 +117,8 @@ impl CommandQueue {
         self.tasks.insert(task.id(), (group, id));
     }
 
-    /// Takes note of the end of a command, and begins the next of its group. One that failed for the store, or panicked, is
-    /// read again when its hold ends.
+    /// Handles the end of a command, and starts the next of its group. A command that panicked, or failed because of the store,
+    /// is read again when its lease ends.
     pub(crate) fn note(&mut self, intake: &Arc<Intake>, name: &SourceName, ended: Ended) -> Result<(), StoreError> {
         let (task, done) = match ended {
             Ok((task, done)) => (task, done),
@@ -137,7 +137,7 @@ impl CommandQueue {
         done.or_else(log_and_continue)
     }
 
-    /// Gives back what is not done, for whoever comes next.
+    /// Releases the unfinished deliveries for the next server.
     pub(crate) async fn release(mut self, intake: &Intake, name: &SourceName) -> Result<(), StoreError> {
         while self.running.join_next().await.is_some() {}
         for id in &self.held {
@@ -147,7 +147,7 @@ impl CommandQueue {
     }
 }
 
-/// The delivery as far as it is needed once it was read: many may wait.
+/// A copy of the delivery without its headers and body, because many may wait.
 fn without_body(stored: &StoredDelivery) -> StoredDelivery {
     let StoredDelivery { delivery, state, note, attempts, due_at, acknowledged_at } = stored;
     let Delivery { source, id, event, headers: _, body: _, received_at } = delivery;
@@ -158,7 +158,7 @@ fn without_body(stored: &StoredDelivery) -> StoredDelivery {
 }
 
 impl Intake {
-    /// The pull request that a command is about, or the commit whose check has the button.
+    /// The group of a command: its pull request, or the commit of the check or of the merge group.
     async fn group_of(&self, name: &SourceName, trigger: &CommandTrigger) -> Result<Group, StoreError> {
         let action = match trigger {
             CommandTrigger::Comment(comment) => return Ok(format!("change {}", comment.pull_request)),

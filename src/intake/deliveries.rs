@@ -1,5 +1,5 @@
-//! From deliveries to runs. Each source has a reader of its own, so that a git server that does not answer holds up
-//! nobody else's deliveries.
+//! Turns deliveries into runs. Each source has its own reader, so that a git server that does not answer delays no deliveries of
+//! other sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,15 +21,15 @@ use slipway_domain::{
 use slipway_forge::Forge;
 use slipway_store::{DeliveryOutcome, StoreError, StoredDelivery};
 
-/// Deliveries that are read together: a burst of pushes costs one look at the branch.
+/// Maximum number of deliveries in a batch. A burst of pushes costs one sync of the branch.
 const TOGETHER: u32 = 512;
-/// Pause after deliveries were read. Those that arrive meanwhile are read together, and taking them in, which their
-/// senders wait for, has the disk to itself for most of the time.
+/// Pause after a batch. Deliveries that arrive meanwhile form the next batch. Senders wait until their deliveries are stored, and
+/// most of the time no reader competes with that for the disk.
 const DEBOUNCE: Duration = Duration::from_millis(50);
-/// Readings that may end in a panic before a delivery is put away for a person to look at.
+/// Number of panics while reading a delivery after which it is dead-lettered for a person to inspect.
 const MAX_PANICS: u64 = 3;
 
-/// Fetches the heads of all changes that deliveries ask to look at: many cost one exchange with the git server.
+/// Fetches the heads of all pull requests in the batch with one exchange with the git server.
 async fn fetch_heads(
     remotes: &Remotes,
     source: &Source,
@@ -42,23 +42,23 @@ async fn fetch_heads(
     pull_request::fetch_together(remotes, source, pull_requests).await
 }
 
-/// What a delivery says: of which repository, and what it asks for.
+/// Content of a delivery: its repository, and its intent.
 struct Read {
     about: About,
     intent: Result<Intent, StepError>,
-    /// Who had a hand in the revisions that it tells of.
+    /// Contributors to the revisions that it reports.
     contributors: Vec<Contributor>,
 }
 
-/// What a delivery asks for.
+/// Intent of a delivery.
 enum Intent {
-    /// A look at the served branch.
+    /// A sync of the served branch.
     Branch(Vec<Announced>),
-    /// A look at a change.
+    /// A sync of a pull request.
     PullRequest(Box<PullRequest>),
-    /// What the forge is asked about first, so that it is done beside everything else.
+    /// A command. It sends requests to the forge first, so it runs beside everything else.
     Command(CommandTrigger),
-    /// What is known without looking anywhere.
+    /// An outcome that needs no further read.
     Known(DeliveryOutcome),
 }
 
@@ -93,8 +93,8 @@ impl Intake {
         commands.release(self, name).await
     }
 
-    /// Says of which sources deliveries wait that this server does not serve. They are left to servers that do: settings are
-    /// not changed everywhere at once.
+    /// Logs sources with waiting deliveries that this server does not serve, and owners of models that are not sources of this
+    /// server. Such deliveries are left to other servers, because settings do not change everywhere at once.
     pub async fn warn_of_unserved_sources(&self) {
         for (environment, known) in &self.context.settings.environments {
             let foreign =
@@ -114,7 +114,7 @@ impl Intake {
         }
     }
 
-    /// Reads the deliveries that wait longest. Answers whether there were some.
+    /// Reads a batch of the deliveries that wait longest. Returns whether there were any.
     #[tracing::instrument(skip_all, fields(source = %name))]
     async fn read_some(
         self: &Arc<Self>,
@@ -128,7 +128,7 @@ impl Intake {
         }
         let (due, read) = intents_of(source, due).await?;
         let (intents, contributors) = self.only_of_its_repository(name, source, read).await?;
-        // Before anything is settled: who pushed is told once.
+        // Before the first acknowledgement, because the pusher is reported only once.
         self.context.store.record_contributors(name, &contributors).await?;
         let (mut pushes, mut without_effect, mut triggers) = (Vec::new(), Vec::new(), Vec::new());
         let fetched = fetch_heads(&self.context.remotes, source, &intents).await;
@@ -147,7 +147,7 @@ impl Intake {
                     self.acknowledge_or_requeue(stored, result).await?;
                 }
                 Ok(Intent::Command(command)) => triggers.push((stored, command)),
-                // Those that cannot be read are told of one by one; the many that ask for nothing are not.
+                // Dead letters are logged one by one below. The many deliveries without an effect are only logged for debugging.
                 Ok(Intent::Known(outcome)) if outcome.closed.is_empty() && outcome.state != DeliveryState::Dead => {
                     let DeliveryOutcome { state, note, .. } = outcome;
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
@@ -170,7 +170,7 @@ impl Intake {
         Ok(true)
     }
 
-    /// What is asked for by deliveries of the source's own repository. What others ask for has no effect.
+    /// Returns the intents of deliveries of the source's own repository. Other deliveries have no effect.
     async fn only_of_its_repository(
         &self,
         name: &SourceName,
@@ -199,7 +199,7 @@ impl Intake {
         Ok((intents, all))
     }
 
-    /// Pushes of the served branch only say that something moved: what follows is decided by where the branch is now.
+    /// Handles pushes of the served branch. They only report that it moved; its current tip decides the effect.
     async fn read_pushes(
         &self,
         name: &SourceName,
@@ -214,7 +214,7 @@ impl Intake {
             Err(error) => Err(error),
         };
         match result {
-            // If another server dealt with the branch, the deliveries are still pending, and are read again at once.
+            // Another server synced the branch first. The deliveries are still pending, and are read again at once.
             Ok(()) | Err(StepError::Store(StoreError::BranchMoved { .. })) => Ok(()),
             Err(StepError::Store(error)) if !error.is_of_one_row() => Err(error),
             Err(error) => {
@@ -261,8 +261,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Leaves a delivery to be read again. It was acknowledged, so it is never given up for what may pass: a server
-    /// that is down, a login that is wrong.
+    /// Requeues a delivery with backoff. It was acknowledged to its sender, so it is never given up because of a fault that may
+    /// end, such as an unreachable server or a wrong login.
     async fn requeue_read(&self, stored: &StoredDelivery, error: &StepError) -> Result<(), StoreError> {
         let (retry, reason) = match error {
             StepError::Transient { retry, reason } => (*retry, reason.clone()),
@@ -284,8 +284,8 @@ impl Intake {
     }
 }
 
-/// What deliveries ask for, by their bodies alone. Reading is work on bytes from outside: it is done on a thread for it,
-/// and a panic there is a poisoned delivery, not the end of the reader. The deliveries come back with it.
+/// Reads the intents of deliveries from their bodies alone. The bodies come from outside, so they are parsed on a separate
+/// thread, and a panic there marks one delivery as poisoned instead of ending the reader. Returns the deliveries as well.
 async fn intents_of(source: &Source, due: Vec<StoredDelivery>) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
     let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
     let kind = source.kind.as_str();
@@ -305,7 +305,7 @@ async fn intents_of(source: &Source, due: Vec<StoredDelivery>) -> Result<(Vec<St
     read.await.map_err(|_| StoreError::Closing)
 }
 
-/// A delivery whose reading panicked: read again a few times, then put away.
+/// A delivery whose reading panicked: it is read again a few times, then dead-lettered.
 fn poisoned(attempts: u64) -> Result<Intent, StepError> {
     if attempts + 1 < MAX_PANICS {
         return Err(StepError::local("it cannot be read", "a defect of Slipway"));
@@ -323,7 +323,7 @@ fn intent_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body:
     }
     match forge.read(event, body) {
         Ok(events) => {
-            // A delivery is of one repository, however many events it tells of.
+            // All events of a delivery belong to one repository.
             let repository = events.iter().find_map(|event| event.repository.clone());
             let contributors = contributors::contributors_of_events(kind, &events);
             let intent = Ok(intent_of_events(served, events));
@@ -333,8 +333,8 @@ fn intent_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body:
     }
 }
 
-/// What events ask for where `served` is the served branch. A delivery tells of pushes, or of one change; a few forges
-/// tell of several references at once.
+/// The intent of events, where `served` is the served branch. A delivery reports pushes, or one pull request. A few forges report
+/// several references at once.
 fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
     let mut announced = Vec::new();
     let mut notes = Vec::new();
@@ -373,7 +373,7 @@ fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
     Intent::Known(DeliveryOutcome { closed, ..DeliveryOutcome::nothing(state, notes.join("; ")) })
 }
 
-/// A push of the served branch, or why nothing follows from it.
+/// The push of the served branch, or the reason why the push has no effect.
 fn of_push(served: &str, push: Push) -> Result<Announced, String> {
     let Push { reference, movement } = push;
     match (reference, movement.after()) {

@@ -1,4 +1,4 @@
-//! Deliveries whose reading panics: they are put away after a few tries, and the others are read.
+//! Tests deliveries whose reading panics: they are dead-lettered after a few attempts, and the others are read.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::context::PullRequestPolicy;
 use slipway_forge::{DeliveryName, ForgeError, Headers, Secret};
 use slipway_git::{Mirror, Remote};
 
-/// A forge that panics over one body.
+/// A forge that panics on one body.
 struct Panicking;
 
 impl Forge for Panicking {

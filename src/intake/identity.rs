@@ -1,43 +1,43 @@
-//! Which repository a source is. Names can be given up and taken by others; the identifier that the forge gives stays. It is
-//! learned at first contact, and whatever is of another repository is ignored.
+//! Identifies the repository of a source. Names can be given up and reused, but the identifier from the forge is permanent.
+//! Slipway learns it at the first contact, and ignores deliveries of other repositories.
 
 use super::Intake;
 use crate::context::Source;
 use slipway_domain::{DeliveryState, ForgeId, Repository, SourceName};
 use slipway_store::{Learned, PinnedRepository, StoreError};
 
-/// Whose delivery it is.
+/// The repository of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum About {
-    /// Our own: found by looking.
+    /// A delivery that Slipway created itself, for a push that it found.
     Ourselves,
-    /// Of the repository that the forge names, if it names one.
+    /// The repository that the forge names, if it names one.
     Repository(Option<Repository>),
 }
 
-/// Why a delivery has no effect here.
+/// Reason why a delivery has no effect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NotOurs {
-    /// What becomes of it: dead where a person may accept the repository and replay it.
+    /// New state of the delivery. It is dead where a person may accept the repository and replay it.
     pub(crate) state: DeliveryState,
-    /// Why, in words.
+    /// The reason as a text.
     pub(crate) note: String,
 }
 
-/// What a gate knows of the source's repository.
+/// The filter's knowledge of the source's repository.
 enum Known {
-    /// The store was not asked yet.
+    /// Not read from the store yet.
     NotRead,
-    /// What the store has.
+    /// The entry in the store.
     Read(Option<PinnedRepository>),
 }
 
-/// Lets deliveries of one source's own repository through.
+/// Admits the deliveries of one source's own repository.
 pub(super) struct RepositoryFilter<'a> {
     intake: &'a Intake,
     name: &'a SourceName,
     source: &'a Source,
-    /// What is known of the repository; read when it is first asked for.
+    /// The entry of the repository; it is read on first use.
     known: Known,
 }
 
@@ -46,8 +46,8 @@ impl<'a> RepositoryFilter<'a> {
         Self { intake, name, source, known: Known::NotRead }
     }
 
-    /// Whether a delivery is of the source's repository; why not, if it is not. The first one that comes under the source's
-    /// own name says which repository that is.
+    /// Checks whether a delivery belongs to the source's repository. Returns the reason if not. The first delivery with the
+    /// source's own repository name determines the repository.
     pub(super) async fn admit(&mut self, about: &About) -> Result<Result<(), NotOurs>, StoreError> {
         if self.source.kind == slipway_forge::Settings::Plain {
             return Ok(Ok(()));
@@ -84,7 +84,7 @@ impl<'a> RepositoryFilter<'a> {
             }
             let pinned = intake.context.store.pin_repository(name, claimed, Learned::Delivery).await?;
             tracing::info!(source = %name, "`{name}` is the repository `{}` ({})", claimed.full_name, claimed.id);
-            // Another server may have heard of another one first.
+            // Another server may have learned a different repository first.
             return Ok(if pinned.repository.id == claimed.id {
                 (Ok(()), Some(pinned))
             } else {
@@ -111,12 +111,12 @@ impl<'a> RepositoryFilter<'a> {
 }
 
 impl Source {
-    /// Whether the settings name a repository so. Forges do not tell upper from lower case there.
+    /// Whether the settings give the repository this name. Forges ignore case there.
     pub(crate) fn is_called(&self, full_name: &str) -> bool {
         self.repository_name.eq_ignore_ascii_case(full_name)
     }
 
-    /// What a delivery of a repository means that may be the source's, where nobody has told yet which one that is.
+    /// The result for a delivery from a repository with another name while the source's repository is still unknown.
     fn not_pinned(&self, name: &SourceName, claimed: &Repository) -> NotOurs {
         let Repository { id, full_name } = claimed;
         let note = format!(
@@ -126,13 +126,13 @@ impl Source {
         ignored("unpinned", note)
     }
 
-    /// What is said where another repository stands under the source's name.
+    /// The result for a delivery when another repository has the source's name.
     fn made_anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> NotOurs {
         count("recreated");
         NotOurs { state: DeliveryState::Dead, note: self.anew(name, pinned, other) }
     }
 
-    /// That another repository stands under the source's name, and what to do if that is meant.
+    /// Reports that another repository has the source's name, and the remedy if that is intended.
     fn anew(&self, name: &SourceName, pinned: &ForgeId, other: &ForgeId) -> String {
         let accept = if self.repository_id.is_some() {
             format!("set `repository_id: \"{other}\"`")
@@ -147,7 +147,7 @@ impl Source {
 }
 
 impl Intake {
-    /// The sources whose deliveries come to a shared webhook and that a repository is, or seems to be.
+    /// The sources behind a shared webhook to which a repository belongs, by its identifier or by its name.
     pub async fn sources_behind(
         &self,
         webhook: &SourceName,
@@ -163,7 +163,7 @@ impl Intake {
         Ok(self.context.sources().filter(is_it).map(|(name, _)| name.clone()).collect())
     }
 
-    /// Which repository a source is, as far as that is known. What the settings say goes before what was learned.
+    /// The repository of a source, if it is known. The settings take precedence over learned values.
     pub async fn known_repository(
         &self,
         name: &SourceName,
@@ -180,9 +180,9 @@ impl Intake {
         }
     }
 
-    /// Asks the forge, where it can be asked, which repository stands under the source's name: learns it at first, and notices
-    /// a new name, or another repository, later. Answers whether the source's address may be looked at. At the first look after a
-    /// start, a source of which nothing is known yet is not asked about: its first delivery may tell, which costs no call.
+    /// Queries the forge, if it has an API, for the repository with the source's name. Learns the repository at first, and
+    /// detects a new name or another repository later. Returns whether the source's address may be read. On the first sync after
+    /// a start, an unknown repository is not queried, because the first delivery may identify it without a call.
     pub(crate) async fn sync_repository(
         &self,
         name: &SourceName,
@@ -224,7 +224,7 @@ impl Intake {
         }
     }
 
-    /// Notes what a source's repository is called now.
+    /// Records the current name of a source's repository.
     async fn record_name(
         &self,
         name: &SourceName,
@@ -246,7 +246,7 @@ impl Intake {
         Ok(pinned)
     }
 
-    /// Notes that another repository stands under a source's name: nothing of it is taken until a person accepts it.
+    /// Records that another repository has a source's name. Slipway accepts nothing of it until a person accepts it.
     async fn refuse(
         &self,
         name: &SourceName,
@@ -277,7 +277,7 @@ fn ignored(reason: &'static str, note: String) -> NotOurs {
     NotOurs { state: DeliveryState::Ignored, note }
 }
 
-/// Counts a delivery that is not of the repository it came for.
+/// Counts a delivery that does not belong to the source's repository.
 fn count(reason: &'static str) {
     metrics::counter!("slipway_deliveries_of_others_total", "reason" => reason).increment(1);
 }

@@ -1,4 +1,4 @@
-//! Intake: deliveries are stored, read into events, and lead to runs or commands.
+//! Intake: stores deliveries, parses them into events, and starts runs or commands.
 
 mod command_queue;
 mod deliveries;
@@ -13,7 +13,7 @@ use crate::revisions::Revisions;
 use slipway_domain::{Delivery, Receipt, SourceName};
 use slipway_store::{StoreError, StoredDelivery};
 
-/// Stores deliveries, and does what follows from them.
+/// Stores deliveries, and processes them.
 pub struct Intake {
     context: Arc<Context>,
     revisions: Arc<Revisions>,
@@ -21,7 +21,7 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Over what it works with.
+    /// Creates it from the activities that it uses.
     pub fn new(context: Arc<Context>, revisions: Arc<Revisions>, commands: Arc<Commands>) -> Self {
         Self { context, revisions, commands }
     }
@@ -35,7 +35,7 @@ impl Intake {
         Ok(intake)
     }
 
-    /// Has a settled delivery read again.
+    /// Requeues a handled delivery, so that it is read again.
     pub async fn replay(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
         let delivery = self.context.store.replay_delivery(source, id).await?;
         self.context.wake(source);

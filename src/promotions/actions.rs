@@ -1,5 +1,5 @@
-//! What people do to promotions: approve, hold, release, reject, roll back, take onward. Each is checked against what is
-//! there now, recorded, and followed by a look at what waits for it.
+//! People's decisions about promotions: approve, hold, release, reject, roll back, promote downstream. Each is checked against
+//! the current state and recorded, and waiting runs are checked again.
 
 use std::str::FromStr;
 
@@ -13,16 +13,16 @@ use slipway_domain::{
 };
 use slipway_store::StoreError;
 
-/// Longest reason that is kept.
+/// Maximum length of a reason, in characters.
 const MAX_REASON_LENGTH: usize = 500;
 
-/// Why a person's wish was not followed.
+/// Reason why a person's request was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
-    /// There is no such thing.
+    /// The subject of the request does not exist.
     #[error("{0}")]
     Missing(String),
-    /// It does not fit what is there now.
+    /// The request conflicts with the current state.
     #[error("{0}")]
     Conflict(String),
     /// The environment cannot be read now.
@@ -46,7 +46,7 @@ impl From<StepError> for ActionError {
     }
 }
 
-/// What became of an approval.
+/// Result of an approval.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Approved {
     /// The run whose artifact is approved.
@@ -55,7 +55,7 @@ pub struct Approved {
     pub objection: Option<String>,
 }
 
-/// Why something is done, in the words of whoever does it: one line that is not empty.
+/// A person's reason for an action: one line that is not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -76,8 +76,8 @@ impl std::fmt::Display for Reason {
 }
 
 impl Promotions {
-    /// Approves an artifact for an environment. It has to be one that is on its way there: an approval is of what a
-    /// person looked at, never of what came after it.
+    /// Approves an artifact for an environment. The artifact must be on its way there: an approval applies to what a person
+    /// inspected, never to a later artifact.
     pub async fn approve(
         &self,
         environment: &SourceName,
@@ -107,7 +107,8 @@ impl Promotions {
         Ok(Approved { run, objection })
     }
 
-    /// The approval of what a run has judged, also of a change: merged as it is, it makes the same artifact.
+    /// Creates the approval of the artifact that a run has judged. The run may be of a pull request: merged without changes, the
+    /// pull request produces the same artifact.
     pub(crate) async fn approval_of(
         &self,
         environment: &SourceName,
@@ -130,7 +131,7 @@ impl Promotions {
         })
     }
 
-    /// Keeps promotions of a model, or of all models, away from an environment.
+    /// Holds the promotions of a model, or of all models, to an environment.
     pub async fn hold(
         &self,
         environment: &SourceName,
@@ -145,7 +146,7 @@ impl Promotions {
         Ok(hold)
     }
 
-    /// The hold that keeps promotions away.
+    /// Creates the hold that blocks promotions.
     pub(crate) fn hold_of(
         &self,
         environment: &SourceName,
@@ -180,8 +181,8 @@ impl Promotions {
         Ok(())
     }
 
-    /// Sees to it that nobody promotes an artifact of a source's model again. Where it is named already it stays until somebody
-    /// rolls back.
+    /// Rejects an artifact of a source's model, so that it is not promoted again. Where it is deployed already, it stays until a
+    /// person rolls back.
     pub async fn reject(
         &self,
         source: &SourceName,
@@ -203,8 +204,8 @@ impl Promotions {
         Ok(rejection)
     }
 
-    /// Brings an earlier promotion back: the one before what the environment names now, or that of a run. A hold keeps
-    /// automation from undoing it until somebody releases it.
+    /// Restores an earlier promotion: the one before the deployed artifact, or that of a given run. A hold keeps automation from
+    /// undoing the rollback until a person releases it.
     pub async fn roll_back(
         &self,
         environment: &SourceName,
@@ -220,7 +221,7 @@ impl Promotions {
         Ok(run)
     }
 
-    /// The run that brings an earlier promotion back, and the hold that keeps it.
+    /// Creates the run that restores an earlier promotion, and the hold that protects it.
     pub(crate) async fn rollback_of(
         &self,
         environment: &SourceName,
@@ -235,7 +236,7 @@ impl Promotions {
             Some(owner) => self.context.store.promoted_runs(environment, model, &owner).await?,
             None => Vec::new(),
         };
-        // A run that found its weights named already has promoted nothing, and was not judged.
+        // A run that found its artifact already deployed promoted nothing, and was not judged.
         promoted.retain(|run| run.verdict.is_some());
         let target = match to {
             Some(wanted) => {
@@ -267,7 +268,7 @@ impl Promotions {
         Ok((run, hold))
     }
 
-    /// The promotion before the one that made the environment name what it names now.
+    /// The promotion before the one that deployed the current artifact.
     async fn before<'a>(
         &self,
         promoted: &'a [Run],
@@ -275,7 +276,7 @@ impl Promotions {
         environment: &SourceName,
         model: &str,
     ) -> Result<&'a Run, ActionError> {
-        // Newest first: what stands behind the first run that made what is named now is earlier.
+        // Newest first: the runs behind the first run that made the deployed artifact are earlier.
         let first = promoted.iter().rposition(|run| run.artifact.as_ref() == now.artifact());
         for run in &promoted[first.map_or(0, |first| first + 1)..] {
             let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
@@ -290,8 +291,9 @@ impl Promotions {
         )))
     }
 
-    /// Takes the artifact of a run to an environment, where it is compared and has to follow the rules like any other.
-    /// Without a run: what the environments before it name, else what the newest run made that passed its policy. Only of the sources in `scope`, if there is one.
+    /// Promotes the artifact of a run to an environment. It is compared there and must follow the rules like any other. Without a
+    /// run, it is the artifact that the upstream environments name; if there are no upstream environments, that of the newest run
+    /// that passed its policy. `scope`, if given, limits the sources of a given run, and those of a model without an owner.
     pub async fn promote_downstream(
         &self,
         environment: &SourceName,
@@ -304,7 +306,7 @@ impl Promotions {
         let known = self.known(environment)?;
         let deployed = self.context.marked_now(known, model).await?.deployed;
         let run = match of {
-            // What is not covered is answered as if it did not exist.
+            // A run outside the scope is reported as if it did not exist.
             Some(id) => match self.context.store.run(id).await? {
                 run if covers(&run.source) => {
                     self.artifact_is_kept(id).await?;
@@ -334,7 +336,7 @@ impl Promotions {
         Ok(downstream)
     }
 
-    /// Refuses what retention has removed the artifact of.
+    /// Refuses a run whose artifact retention has removed.
     async fn artifact_is_kept(&self, run: RunId) -> Result<(), ActionError> {
         match self.context.store.artifact_removed_at(run).await? {
             None => Ok(()),
@@ -344,8 +346,8 @@ impl Promotions {
         }
     }
 
-    /// The newest run of a model that passed: of its owner in the environment, or of the only source that has such a model. Where
-    /// the environment comes after others, it is of what they name.
+    /// The newest run of a model that passed: of the model's owner in the environment, or of the only source with such a model.
+    /// If the environment has upstream environments, the run has the artifact that they name.
     async fn newest_to_promote(
         &self,
         environment: &SourceName,
@@ -386,7 +388,7 @@ impl Promotions {
         })
     }
 
-    /// Refuses what is about a run whose model belongs to another source in the environment.
+    /// Refuses a run whose model belongs to another source in the environment.
     async fn require_ownership(&self, environment: &SourceName, run: &Run) -> Result<(), ActionError> {
         match self.foreign_model(environment, &run.model, &run.source).await? {
             Some(reason) => Err(ActionError::Conflict(reason)),
@@ -400,7 +402,7 @@ impl Promotions {
     }
 }
 
-/// Whether a run's candidate passed, on a branch: what a change brings is promoted once it is merged.
+/// Whether a run's candidate passed on a branch. The candidate of a pull request is promoted only after the merge.
 pub(crate) fn has_passed(run: &Run) -> bool {
     let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
     let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);

@@ -1,5 +1,6 @@
-//! Who had a hand in what a run would promote: whoever pushed it, opened the change, or wrote a commit since the revision
-//! that the environment names now. Accounts come from the forge; what a commit says of its author is never enough.
+//! Contributors to the revision that a run would promote: the accounts that pushed it, opened the pull request, or wrote a commit
+//! since the revision that the environment names now. Accounts come from the forge; the author in a commit alone is never
+//! sufficient.
 
 use std::collections::BTreeMap;
 
@@ -12,12 +13,12 @@ use slipway_domain::{
 };
 use slipway_store::StoreError;
 
-/// Commits that are looked at; a revision that brings more is of nobody that is known.
+/// Maximum number of commits that are read. A revision with more commits has an unknown contributor.
 const MAX_COMMITS: usize = 5_000;
-/// Addresses that a forge is asked about for one revision.
+/// Maximum number of addresses of one revision about which a forge is queried.
 const MAX_ADDRESSES: usize = 100;
 
-/// Who had a hand in revisions, by what a forge's events say: whoever pushed a branch, whoever opened a change.
+/// Contributors to revisions according to a forge's events: the account that pushed a branch or opened a pull request.
 pub(crate) fn contributors_of_events(forge: &str, events: &[Event]) -> Vec<Contributor> {
     let by = |part, commit: &CommitSha, account: &Account| Contributor {
         part,
@@ -39,9 +40,9 @@ pub(crate) fn contributors_of_events(forge: &str, events: &[Event]) -> Vec<Contr
 }
 
 impl Promotions {
-    /// Finds out who had a hand in a run's revision, if approvals are asked for and it is not known yet. If it cannot be
-    /// found out now, it is tried again at the next look: nothing waits for a forge but the promotion itself. Answers
-    /// whether something is new.
+    /// Finds the contributors to a run's revision, if approvals are required and the contributors are not known yet. If this
+    /// fails, the next check tries again: only the promotion itself waits for a forge. Returns whether they are known now for the
+    /// first time.
     pub(super) async fn know_contributors(&self, run: &mut Run) -> Result<bool, StepError> {
         let asked_for = self.context.environment(run)?.rules().approvals.is_some() || run.policy_requires_approval();
         if run.contributors.is_some() || !asked_for {
@@ -58,8 +59,8 @@ impl Promotions {
         Ok(true)
     }
 
-    /// Who had a hand in a run's revision, as far as it is known; `None` before anybody asked. Who pushed it may be told of
-    /// after that.
+    /// The known contributors to a run's revision; `None` before the first search. The pusher may be reported later. Until then,
+    /// a run of a branch has an unknown pusher.
     pub(super) async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
         let Some(mut all) = run.contributors.clone() else { return Ok(None) };
         for reported in self.context.store.contributors(&run.source, std::slice::from_ref(&run.head)).await? {
@@ -74,7 +75,7 @@ impl Promotions {
         Ok(Some(all))
     }
 
-    /// Why an approval does not count alone; `None` if it does, or if none is asked for.
+    /// Why an approval does not count alone; `None` if it does, or if none is required.
     pub(crate) async fn objection(&self, run: &Run, approval: &Approval) -> Result<Option<String>, ActionError> {
         let Approval { environment, person, actor, .. } = approval;
         let rules = self
@@ -100,7 +101,7 @@ impl Promotions {
         Ok(self.context.settings.people.objection(actor, &contributors))
     }
 
-    /// Asks git for the commits, and the forge and the store for whose they are.
+    /// Reads the commits from git, and their accounts from the forge and the store.
     async fn find_contributors(&self, run: &Run) -> Result<Vec<Contributor>, StepError> {
         let source = self.context.source(run)?;
         let since = self.approved_revision(run).await?;
@@ -133,7 +134,7 @@ impl Promotions {
         Ok(contributors)
     }
 
-    /// Whose commit this is: the forge's word, or nothing but the commit's own.
+    /// The author of a commit: the account that the forge reports, otherwise only the address in the commit.
     async fn writer_of(&self, name: &SourceName, commit: CommitSha, email: String) -> Result<Contributor, StepError> {
         let source = self.context.settings.sources.get(name);
         let found = match source.and_then(|source| source.api.as_ref().map(|api| (source, api))) {
@@ -142,7 +143,7 @@ impl Promotions {
         };
         let account = match found {
             (forge, Ok(found)) => found.map(|account| (forge, account)),
-            // What the login may not see is not known.
+            // The login has no access to the account, so the account is unknown.
             (_, Err(error)) if error.retry() == Retry::Never => None,
             (_, Err(error)) => return Err(error.into()),
         };
@@ -157,8 +158,8 @@ impl Promotions {
         })
     }
 
-    /// The revision of what the run's environment names now, if a run of ours promoted it: what came before it was approved
-    /// with it, and what came after it was not. Else where the first run of the model began.
+    /// The revision of the artifact that the environment names now, if a run in the store promoted it: earlier commits were
+    /// approved with it, later ones were not. Otherwise the revision before the first run of the model on the branch.
     async fn approved_revision(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
         if let Some(champion) = &run.champion {
             let promoted = self.context.store.promoted_runs(&run.environment, &run.model, &run.source).await?;

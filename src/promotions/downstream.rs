@@ -1,5 +1,5 @@
-//! What could go onward: the artifact that the environments before another one name, and the run whose it is. An environment that
-//! is added behind a filled one has missed its promotion, so its first is offered.
+//! Promotion downstream: finds the artifact that the upstream environments name, and its run. An environment that is added behind
+//! a filled one has missed its promotion, so its first promotion is proposed.
 
 use slipway_contract::Digest;
 
@@ -8,25 +8,25 @@ use super::actions::has_passed;
 use slipway_domain::{DeployedBy, DeploymentRecord, Need, Origin, Run, RunId, SourceName, version_of};
 use slipway_store::StoreError;
 
-/// A first promotion that is offered: nothing of the model was ever on its way to the environment.
+/// A proposed first promotion: the model was never on its way to the environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstPromotion {
-    /// The source that the model is of.
+    /// The source of the model.
     pub source: SourceName,
-    /// The environment before this one that names the artifact.
+    /// The upstream environment that names the artifact.
     pub from: SourceName,
     /// The artifact.
     pub artifact: Digest,
-    /// Its short name, as manifests hold it.
+    /// Its short name, as manifests contain it.
     pub version: String,
-    /// The run that is taken onward.
+    /// The run that is promoted downstream.
     pub run: RunId,
 }
 
 impl Promotions {
-    /// The newest run of a source's model that passed its policy; where the environment comes after others that name an artifact,
-    /// the newest with that artifact, or else what they name. A run that found its artifact named already was not judged: an older
-    /// one was.
+    /// The newest run of a source's model that passed its policy. If upstream environments name an artifact, the newest run with
+    /// that artifact, or their deployment record if there is no such run. A run that found its artifact already deployed was not
+    /// judged; an older run was.
     pub(super) async fn newest_passed(
         &self,
         environment: &SourceName,
@@ -34,7 +34,7 @@ impl Promotions {
         source: &SourceName,
     ) -> Result<Result<Option<Run>, DeploymentRecord>, StoreError> {
         let Some(before) = self.deployed_upstream(environment, model).await? else {
-            // Nothing that the environments before do not name comes next.
+            // Only an artifact that the upstream environments name can be promoted next.
             let comes_after =
                 self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
             return Ok(Ok(if comes_after { None } else { self.passed_with(model, source, None).await? }));
@@ -55,8 +55,8 @@ impl Promotions {
         Ok(runs.into_iter().find(has_passed))
     }
 
-    /// What the environments before another one name of a model: the same artifact in all of them, or that of the first that
-    /// names one where one suffices.
+    /// The deployment record of the upstream environments for a model: the same artifact in all of them or, if one suffices, the
+    /// record of the first that names an artifact.
     async fn deployed_upstream(
         &self,
         environment: &SourceName,
@@ -83,8 +83,8 @@ impl Promotions {
         Ok(deployed)
     }
 
-    /// The first promotion of a model to an environment that marks it, if the environments before it name something, nothing of
-    /// the model was ever on its way there, and nobody rejected it.
+    /// The first promotion of a model to an environment that marks it. It exists if the upstream environments name an artifact,
+    /// the model was never on its way to the environment, and the artifact is not rejected.
     pub async fn first_promotion(
         &self,
         environment: &SourceName,
@@ -93,7 +93,7 @@ impl Promotions {
         let Some(before) = self.deployed_upstream(environment, model).await? else { return Ok(None) };
         let Some(artifact) = before.deployed.artifact() else { return Ok(None) };
         let now = self.context.store.deployment_records_of(environment, model, 1).await?.pop();
-        // Without a placement it marks no such model.
+        // An environment without a deployment record does not mark the model.
         if now.is_none_or(|now| now.deployed.artifact() == Some(artifact))
             || !self.context.store.sources_of_model(Some(environment), model).await?.is_empty()
         {
@@ -113,7 +113,7 @@ impl Promotions {
         Ok(Some(FirstPromotion { source, from, artifact, version, run: run.id }))
     }
 
-    /// The short name that stands in an environment's manifests: that of the run which wrote it, else of the one that made it.
+    /// The short name in an environment's manifests: that of the run that wrote it, otherwise that of the run that made it.
     async fn version_at(&self, record: &DeploymentRecord, made_by: &Run) -> Result<String, StoreError> {
         let artifact = made_by.artifact.as_ref().or(record.deployed.artifact());
         let mut created_at = made_by.created_at;

@@ -1,5 +1,5 @@
-//! Promotions that the store does not know of: it was restored from a backup that is older than they are. Git knows them,
-//! and what it names already is not promoted a second time.
+//! Finds promotions that are missing in the store, because it was restored from an older backup. Git contains them, and an
+//! artifact that the environment already names is not promoted a second time.
 
 use slipway_contract::Digest;
 
@@ -9,18 +9,18 @@ use slipway_domain::{DeployedBy, DeploymentRecord, Retry, Run, RunEvent, RunId};
 use slipway_git::{CommitInfo, GitError, Mirror};
 use slipway_store::StoreError;
 
-/// Placements of a model that are looked through: a restored store knows all but the last days.
+/// Maximum number of deployment records of a model that are searched. A restored store lacks only the last days.
 const MAX_DEPLOYMENT_RECORDS: u32 = 200;
 
 impl Promotions {
-    /// Whether the environment names already what this very revision made, by a run that the store does not know. Then
-    /// there is nothing to do for it; what comes behind the environment goes on from here. If it named that once, and names
-    /// something else since, somebody went back: that is a person's to decide.
+    /// Checks whether the environment already names the artifact of this revision, promoted by a run that is not in the store.
+    /// Then the run has nothing to do, and promotions downstream continue from it. If the environment named the artifact once and
+    /// names another one now, the promotion was undone, and a person has to decide.
     pub(crate) async fn find_earlier_promotion(&self, run: &mut Run) -> Result<Option<(RunEvent, String)>, StepError> {
         if run.pull_request.is_some() || run.origin.is_some() {
             return Ok(None);
         }
-        // The branch was fetched just now. If it could not be, it is read again before it is written.
+        // The branch was fetched just now. If that failed, it is read again before it is written.
         if let Err(error) = self.read_history(&run.environment, false).await {
             tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
             return Ok(None);
@@ -34,7 +34,7 @@ impl Promotions {
             let reason = messages::replaced_since(run, by, &record.commit, &newest.commit);
             return Err(StepError::Transient { retry: Retry::Never, reason });
         }
-        // Lost with the store: trained again, it is the same as what is named, and nothing is promoted either.
+        // The weights were lost with the store. A new training produces the named artifact, and nothing is promoted either.
         let kept = self.context.fresh_folder(run.id, "found").await?.join("model.safetensors");
         match self.context.artifacts.get_weights(artifact, &kept).await {
             Err(error) if error.is_lost() => return Ok(None),
@@ -45,8 +45,8 @@ impl Promotions {
         Ok(Some((RunEvent::Found, messages::found(run, by, &record.commit))))
     }
 
-    /// The newest placement that says it is the promotion of this very revision, by a run that the store does not know. Whoever
-    /// wrote that: from what is said here nothing is promoted.
+    /// The newest deployment record that claims to be the promotion of this revision by a run that is not in the store. The
+    /// author of the claim does not matter, because the claim promotes nothing.
     async fn promoted_by_unknown(
         &self,
         run: &Run,
@@ -54,7 +54,7 @@ impl Promotions {
     ) -> Result<Option<(DeploymentRecord, RunId)>, StepError> {
         let mirror = self.context.environment(run)?.mirror().clone();
         let revision = format!("{}@{}", self.context.source(run)?.mirror.remote().url(), run.head);
-        // What a known run has promoted is no concern here.
+        // Promotions of known runs are not relevant here.
         let foreign = deployment_records.into_iter().filter(|record| !matches!(record.by, DeployedBy::Run(_)));
         let foreign: Vec<DeploymentRecord> = foreign.filter(|record| record.deployed.artifact().is_some()).collect();
         let claims = blocking(move || {
@@ -71,7 +71,7 @@ impl Promotions {
     }
 }
 
-/// The run that a placement's commit, or one that it merges, says it is the promotion of this revision by.
+/// The run for which a deployment record's commit, or a commit that it merges, claims to promote this revision.
 fn claimed_by(mirror: &Mirror, record: &DeploymentRecord, revision: &str) -> Result<Option<RunId>, GitError> {
     let info = mirror.commit_info(&record.commit)?;
     let mut commits = vec![info.clone()];

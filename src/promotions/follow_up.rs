@@ -1,5 +1,5 @@
-//! What follows from a promotion in other repositories: histories are read on, and runs take the artifact to the environments that
-//! come next. A task for each environment does it from a stored list, so that a slow repository holds up no promotion.
+//! Follow-ups of a promotion in other repositories: histories are read, and runs promote the artifact downstream. One task per
+//! environment processes them from a stored list, so that a slow repository delays no promotion.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::context::{Environment, StepError, blocking, jitter, log_and_continue}
 use slipway_domain::{CommitSha, DeployedArtifact, Origin, Run, SourceName, backoff};
 use slipway_store::{FollowUp, StoreError};
 
-/// Promotions that are followed together: one fetch serves them.
+/// Maximum number of follow-ups in a batch. One fetch serves all of them.
 const MAX_BATCH: u32 = 64;
-/// How long what was taken is left to whoever took it: longer than a git server is waited for.
+/// Duration of the lease on follow-ups: longer than the timeout of a git server.
 const CLAIM_LEASE: Duration = Duration::from_mins(3);
-/// How often the list is looked at without being woken.
+/// Interval at which the list is read without being woken.
 const POLL: Duration = Duration::from_secs(1);
 
 impl Promotions {
-    /// The environments whose repositories are to be read because a run was promoted, beside its own. What was rolled back to
-    /// stays where it is.
+    /// The environments downstream of a promoted run, whose repositories have follow-ups besides its own. A rollback is not
+    /// promoted downstream.
     pub(crate) fn next_after(&self, run: &Run) -> Vec<SourceName> {
         if run.artifact.is_none() || matches!(run.origin, Some(Origin::Rollback { .. })) {
             return Vec::new();
@@ -29,11 +29,11 @@ impl Promotions {
         next.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Does what follows from promotions in an environment's repository, until `stop`.
+    /// Processes the follow-ups of promotions in an environment's repository, until `stop`.
     pub async fn follow_promotions(&self, name: &SourceName, stop: &CancellationToken) -> Result<(), StoreError> {
         let Some(environment) = self.context.environment_by_name(name) else { return Ok(()) };
         while !stop.is_cancelled() {
-            // Waiting begins before looking, so that nobody is missed who wakes in between.
+            // Registered before the read, so that no notification in between is lost.
             let woken = self.context.promoted.notified();
             let done = tokio::select! {
                 done = self.follow_up(name, environment) => done,
@@ -53,7 +53,7 @@ impl Promotions {
         Ok(())
     }
 
-    /// Does what is due. Answers how much that was.
+    /// Processes the due follow-ups. Returns their number.
     async fn follow_up(&self, name: &SourceName, environment: &Environment) -> Result<usize, StoreError> {
         let due = self.context.store.due_follow_ups(name, Timestamp::now(), CLAIM_LEASE, MAX_BATCH).await?;
         if due.is_empty() {
@@ -65,7 +65,7 @@ impl Promotions {
             Ok(Err(error)) => Some(error.to_string()),
             Err(error) => Some(error.to_string()),
         };
-        // What is known from before is enough to open a run: it looks again itself.
+        // The last known tip suffices to open a run, because the run reads the branch again.
         let mirror = environment.mirror().clone();
         let tip = match tip {
             Ok(Ok(tip)) => Some(tip),
@@ -95,7 +95,7 @@ impl Promotions {
     ) -> Result<(), StepError> {
         let run = match self.context.store.run(one.run).await {
             Ok(run) => run,
-            // It was removed since.
+            // The run was removed since.
             Err(StoreError::NoSuchRun { .. }) => {
                 self.context.store.acknowledge_follow_up(one, None).await?;
                 return Ok(());
@@ -119,7 +119,7 @@ impl Promotions {
         Ok(())
     }
 
-    /// Whether an environment marks the model of a promoted run and is not about to name its artifact.
+    /// Whether an environment marks the model of a promoted run, and neither names its artifact nor is about to.
     async fn is_wanted(
         &self,
         run: &Run,
@@ -134,7 +134,7 @@ impl Promotions {
             Ok(Ok(marked)) => {
                 matches!(&marked.deployed, DeployedArtifact::Artifact(deployed) if Some(deployed) == run.artifact.as_ref())
             }
-            // Its run looks again, and says what is wrong with the marks.
+            // The new run reads the marks again, and reports their fault.
             Err(_) => false,
         };
         let under_way = self.context.store.run_on_its_way(name, &run.model, &run.source).await?;

@@ -1,6 +1,6 @@
-//! An environment's history as git tells it: what it named, since when, by which commit, and whether that was a
-//! promotion or somebody's hand. What was read is kept as an index; git stays the truth, and what the branch says is
-//! the champion. A commit is a promotion of ours if we know that we made it, whatever its message says.
+//! Reads an environment's history from git: the artifact that it named, since when, by which commit, and whether that was a
+//! promotion or a change by hand. The result is stored as an index; git remains the source of truth, and the branch determines
+//! the champion. A commit is a promotion by Slipway only if Slipway recorded that it made the commit, regardless of its message.
 
 use std::collections::BTreeMap;
 
@@ -16,16 +16,16 @@ use slipway_domain::{Actor, CommitSha, DeployedArtifact, DeployedBy, DeploymentR
 use slipway_git::{CommitInfo, GitError, Mirror};
 use slipway_store::{NewAuditEntry, ReadHistory, StoreError};
 
-/// Commits that are read back the first time: what was named before them is said to be older.
+/// Maximum number of commits in the first read. Artifacts that were named before them are recorded as older.
 const FIRST_READ: usize = 1_000;
-/// Commits that are read at a time after that. A branch that grew by more was moved in another way than by promotions.
+/// Maximum number of commits in a later read. A branch that grew by more was not moved by promotions.
 const MAX_AT_ONCE: usize = 20_000;
 
 impl Promotions {
-    /// Reads what is new in an environment's history: after a fetch, or as far as it is known here.
+    /// Reads the new part of an environment's history: after a fetch, or as far as the mirror contains it.
     pub(crate) async fn read_history(&self, name: &SourceName, fetch: bool) -> Result<(), StepError> {
         let Some(environment) = self.context.environment_by_name(name) else { return Ok(()) };
-        // Asked before the fetch: a tip that is fetched after that is older only if the branch was rewound.
+        // Read before the fetch: a tip that is fetched after this is older only if the branch was rewound.
         let read_to = self.context.store.history_read_to(name).await?;
         let known = if fetch { None } else { known_beyond(environment.mirror().clone(), read_to.clone()).await? };
         let tip = match known {
@@ -68,8 +68,8 @@ impl Promotions {
         Ok(())
     }
 
-    /// The run whose request a commit of the forge's own has merged: a squash may have lost the trailers of what was offered.
-    /// The forge is asked only about requests that offered just this.
+    /// The run whose promotion request a commit by the forge has merged. A squash may have lost the trailers of the promotion.
+    /// The forge is queried only about requests with this artifact.
     async fn merged_as(&self, record: &DeploymentRecord) -> Result<Option<RunId>, StepError> {
         let Some(artifact) = record.deployed.artifact() else { return Ok(None) };
         let is_it = |run: &Run| run.model == record.model && run.artifact.as_ref() == Some(artifact);
@@ -90,8 +90,8 @@ impl Promotions {
         Ok(None)
     }
 
-    /// Whether a commit is the promotion that it claims to be: one that was noted before it was pushed, or that its run has
-    /// recorded. What anybody can write into a message proves nothing.
+    /// Whether a commit is the promotion that it claims to be: Slipway noted it before the push, or its run has recorded it. The
+    /// message proves nothing, because any author can write it.
     async fn is_ours(&self, name: &SourceName, record: &DeploymentRecord, claim: &Claim) -> Result<bool, StoreError> {
         if self.context.store.pushed_for(name, &claim.commit).await? == Some(claim.run) {
             return Ok(true);
@@ -106,7 +106,7 @@ impl Promotions {
         Ok(is_recorded && run.environment == *name && run.model == record.model)
     }
 
-    /// What an environment names was changed by hand. Git is the truth, so that is followed, and said aloud.
+    /// Logs and audits a change of an environment by hand. Git is the source of truth, so the change stays.
     async fn report_drift(&self, record: &DeploymentRecord) -> Result<(), StoreError> {
         let detail = messages::drifted(record);
         tracing::warn!(environment = %record.environment, model = record.model, commit = %record.commit, "{detail}");
@@ -121,7 +121,7 @@ impl Promotions {
         self.context.store.audit(&entry).await
     }
 
-    /// What an environment named at a time, from git alone: the commit that was its tip, and what stood there.
+    /// The artifacts that an environment named at a time, from git alone, with the commit that was its tip.
     pub async fn environment_at(
         &self,
         name: &SourceName,
@@ -137,15 +137,15 @@ impl Promotions {
     }
 }
 
-/// What is known of a branch without asking its server.
+/// Local knowledge of a branch, without a request to its server.
 enum Known {
     /// Its tip.
     Tip(CommitSha),
-    /// Less than another server has read.
+    /// The mirror is behind the commit that another server has read.
     Behind,
 }
 
-/// The tip that is known here, if it may be read on from where somebody has read to; `None` if the server has to be asked.
+/// The tip in the mirror, if the history can be read from `read_to` up to it; `None` if the server must be queried.
 async fn known_beyond(mirror: Mirror, read_to: Option<CommitSha>) -> Result<Option<Known>, StepError> {
     let known = blocking(move || {
         let Some(tip) = mirror.known_tip() else { return Ok(None) };
@@ -168,8 +168,8 @@ struct Reading<'a> {
 /// A commit, and its first parent.
 type Step = (CommitSha, Option<CommitSha>);
 
-/// The commits from the oldest that was not read up to the tip, along first parents, each with its parent. `None` if
-/// what was read before is not among them.
+/// The unread commits up to the tip along first parents, oldest first, each with its parent. `None` if the last read commit is
+/// not among them.
 fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) -> Result<Option<Vec<Step>>, GitError> {
     let most = if read_to.is_some() { MAX_AT_ONCE } else { FIRST_READ };
     let mut commits = Vec::new();
@@ -188,8 +188,8 @@ fn commits_since(mirror: &Mirror, read_to: Option<&CommitSha>, tip: &CommitSha) 
     Ok(read_to.is_none().then_some(commits))
 }
 
-/// What changed in an environment since it was read; all that is known of it if its history is another one now. With it
-/// what each commit claims to be.
+/// The changes of an environment since the last read, or all changes if its history was rewritten. Also returns the claim of each
+/// change's commit.
 fn read(
     reading: &Reading<'_>,
     read_to: Option<CommitSha>,
@@ -244,7 +244,7 @@ fn read(
     Ok((ReadHistory { environment: environment.clone(), before: read_to, replaces, tip, deployment_records }, claims))
 }
 
-/// What the models name whose manifests a commit touched.
+/// The artifacts of the models whose manifests a commit touched.
 fn touched_by(
     reading: &Reading<'_>,
     commit: &CommitSha,
@@ -267,8 +267,8 @@ fn touched_by(
     Ok(models.into_iter().map(deployed).collect())
 }
 
-/// The run that a commit says it promotes just this for, itself or one that it merges: a claim that anybody can make who may
-/// push there.
+/// The run for which a commit, or a commit that it merges, claims to promote this artifact. Anyone who may push there can make
+/// this claim.
 fn claim(
     mirror: &Mirror,
     commit: &CommitInfo,
@@ -283,7 +283,7 @@ fn claim(
     }
     let Some((before, merged)) = commit.parents.split_first() else { return Ok(None) };
     for merged in merged {
-        // What was in the branch already is not what the merge brought.
+        // The merge did not bring a commit that was already in the branch.
         let is_new = mirror.merge_base(before, merged)?.as_ref() != Some(merged);
         if let Some(claim) = claimed(&mirror.commit_info(merged)?).filter(|_| is_new) {
             return Ok(Some(claim));
@@ -292,7 +292,7 @@ fn claim(
     Ok(None)
 }
 
-/// What a commit claims.
+/// The claim of a commit.
 struct Claim {
     run: RunId,
     /// The commit that carries the trailers.

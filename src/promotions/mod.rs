@@ -1,5 +1,5 @@
-//! Promotions: whether one may be written now, the commit or the request that writes it, what an environment named since when, what
-//! people decide about it, and what follows in other environments.
+//! Promotions: their blocking rules, the commit or promotion request that writes one, the history of an environment, people's
+//! decisions, and follow-ups in other environments.
 
 mod actions;
 pub(crate) mod contributors;
@@ -22,13 +22,13 @@ pub use downstream::FirstPromotion;
 pub(crate) use promote::TRAILER;
 pub(crate) use promote::held_up;
 
-/// Writes promotions, and knows what holds them back.
+/// Writes promotions, and evaluates their blocking rules.
 pub struct Promotions {
     context: Arc<Context>,
 }
 
 impl Promotions {
-    /// Over what it works with.
+    /// Creates it from the shared context.
     pub fn new(context: Arc<Context>) -> Self {
         Self { context }
     }

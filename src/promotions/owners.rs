@@ -1,5 +1,5 @@
-//! Whose a model is in an environment, and who may steer it there. A name belongs to one source: the settings say to which, or else
-//! the first that promoted it.
+//! Owners of models in an environment, and who may operate models there. A name belongs to one source: the one in the settings,
+//! otherwise the first that promoted it.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use slipway_domain::{Actor, Run, SourceName};
 use slipway_store::StoreError;
 
 impl Promotions {
-    /// The source that a model belongs to in an environment; `None` as long as nobody has promoted it there.
+    /// The source that owns a model in an environment; `None` until a source has promoted it there.
     pub async fn owner_of(&self, environment: &SourceName, model: &str) -> Result<Option<SourceName>, StoreError> {
         match self.context.environment_by_name(environment).and_then(|known| known.owners().get(model)) {
             Some(declared) => Ok(Some(declared.clone())),
@@ -17,7 +17,7 @@ impl Promotions {
         }
     }
 
-    /// The owners of an environment's models, by their names.
+    /// The owners of an environment's models, by the names of the models.
     pub async fn owners_in(&self, environment: &SourceName) -> Result<BTreeMap<String, SourceName>, StoreError> {
         let mut owners = self.context.store.owners(environment).await?;
         let declared = self.context.environment_by_name(environment).map(Environment::owners);
@@ -25,7 +25,7 @@ impl Promotions {
         Ok(owners)
     }
 
-    /// Why a source may not promote a model to an environment: it belongs to another one.
+    /// Why a source may not promote a model to an environment, if the model belongs to another source.
     pub(super) async fn foreign_model(
         &self,
         environment: &SourceName,
@@ -36,7 +36,7 @@ impl Promotions {
         Ok(owner.map(|owner| belongs_to(environment, model, &owner)))
     }
 
-    /// Has a run wait whose model belongs to another source in its environment.
+    /// Makes a run wait if its model belongs to another source in its environment.
     pub(crate) async fn check_owner(&self, run: &Run) -> Result<(), StepError> {
         match self.foreign_model(&run.environment, &run.model, &run.source).await? {
             None => Ok(()),
@@ -50,8 +50,8 @@ impl Promotions {
         }
     }
 
-    /// Makes a model the run's source's, right before it is written, if it is nobody's yet. Answers why it may not be written, if it
-    /// is another's by now.
+    /// Claims a model without an owner for the run's source, directly before it is written. Returns the reason why it may not be
+    /// written if it belongs to another source by now.
     pub(super) async fn claim_model(&self, run: &Run) -> Result<Option<String>, StoreError> {
         let declared =
             self.context.environment_by_name(&run.environment).and_then(|known| known.owners().get(&run.model));
@@ -62,8 +62,9 @@ impl Promotions {
         Ok((owner != run.source).then(|| belongs_to(&run.environment, &run.model, &owner)))
     }
 
-    /// Whether whoever reaches only these sources may steer a model of an environment: it is one of theirs, or nobody's yet and no
-    /// other source is at it. One that was never on its way there is of the source whose promotion is offered.
+    /// Whether a caller with access to only these sources may operate a model of an environment: the model belongs to one of
+    /// them, or it has no owner and no other source has runs for it. A model that was never on its way there belongs to the
+    /// source of its proposed first promotion.
     pub async fn is_of(&self, scope: &[SourceName], environment: &SourceName, model: &str) -> Result<bool, StoreError> {
         if let Some(owner) = self.owner_of(environment, model).await? {
             return Ok(scope.contains(&owner));
@@ -76,8 +77,8 @@ impl Promotions {
         Ok(sources.iter().all(|source| scope.contains(source)))
     }
 
-    /// Why somebody who writes to a source may not keep promotions of its model away from an environment, or roll them back there.
-    /// Where an environment has operators, it is for them alone; else it is for the writers of the source that the model is of.
+    /// Why a writer of a source may not hold promotions of its model to an environment, or roll them back. If the environment has
+    /// operators, only they may; otherwise only the writers of the model's source may.
     pub(crate) async fn may_not_operate(
         &self,
         actor: &Actor,
@@ -96,7 +97,8 @@ impl Promotions {
         }
         let reason = match self.owner_of(environment, model).await? {
             Some(owner) => belongs_to(environment, model, &owner),
-            // Nobody has promoted it: where the source's models go first, its writers may speak of it before.
+            // No source has promoted it. Before the first promotion, the writers of a source may operate it where their models go
+            // first.
             None if self.goes_first_to(source, environment)
                 && self
                     .context
@@ -113,7 +115,7 @@ impl Promotions {
         Ok(Some(format!("refused: {reason}")))
     }
 
-    /// Whether an environment is the one that a source's models are promoted to first.
+    /// Whether an environment is the first to which a source's models are promoted.
     fn goes_first_to(&self, source: &SourceName, environment: &SourceName) -> bool {
         self.context.settings.sources.get(source).is_some_and(|source| source.environment == *environment)
     }

@@ -1,4 +1,4 @@
-//! Last step: one commit makes the environment name the artifact. Success is the server's word for it, nothing less.
+//! Last step: one commit makes the environment name the artifact. Only a confirmation by the server counts as success.
 
 use std::sync::Arc;
 
@@ -14,11 +14,11 @@ use slipway_git::{GitError, Identity, Outcome, PendingPromotion, Proposal, Snaps
 use slipway_manifest::Values;
 use slipway_store::StoreError;
 
-/// The trailer under which a promotion is found again in a branch's history.
+/// The trailer that identifies a promotion in a branch's history.
 pub(crate) const TRAILER: &str = "Slipway-Promotion";
 
 impl Declined {
-    /// What it means for the run.
+    /// The consequence for the run.
     fn end(self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         match self {
             Self::ChampionMoved(cause) => Ok((RunEvent::ChampionMoved, cause)),
@@ -88,7 +88,7 @@ impl Promotions {
         }
         match writer.write(&self.context.remotes, pending_promotion).await? {
             Ok(Outcome::Pushed { commit, server_messages, .. }) => {
-                // The commit has landed: a line that cannot be written does not change that.
+                // The commit has landed. A failure to write the log does not change that.
                 if !server_messages.is_empty()
                     && let Err(error) =
                         self.context.store.append_log(run.id, &messages::server_said(&server_messages)).await
@@ -109,9 +109,9 @@ impl Promotions {
         }
     }
 
-    /// Whether a commit that carries the trailer of a run's promotion is that promotion: it was made here, or, where the store was
-    /// restored since or a forge has merged it, it made the environment name the artifact. Then the rules are asked again,
-    /// because anybody can write a trailer.
+    /// Checks whether a commit with the trailer of a run's promotion is that promotion. It is if Slipway made it. If the store
+    /// was restored since, or a forge merged it, the commit must have made the environment name the artifact. Without promotion
+    /// requests the rules are then evaluated again, because any author can write a trailer.
     pub(super) async fn landed_before(&self, run: &Run, commit: &CommitSha) -> Result<Result<(), Declined>, StepError> {
         if self.context.store.pushed_for(&run.environment, commit).await? == Some(run.id) {
             return Ok(Ok(()));
@@ -129,7 +129,7 @@ impl Promotions {
             let reason = messages::claimed_by(run, commit);
             return Err(StepError::Transient { retry: slipway_domain::Retry::Never, reason });
         }
-        // What people merged is theirs: it landed whatever the rules say since.
+        // People decided to merge the request, so it has landed, whatever the rules require since.
         if environment.requests().is_some() {
             return Ok(Ok(()));
         }
@@ -141,11 +141,11 @@ impl Promotions {
         })
     }
 
-    /// What is written into the marked places. A rollback writes what was written then.
+    /// The values for the marked places. A rollback writes the values of the run that it restores.
     async fn values(&self, run: &Run, artifact: &Digest) -> Result<Values, StepError> {
         let restored = match &run.origin {
             Some(Origin::Rollback { to, .. }) => match self.context.store.run(*to).await {
-                // Retention removed it after the rollback was asked for.
+                // Retention removed the run after the rollback was requested.
                 Err(StoreError::NoSuchRun { .. }) => None,
                 found => Some(found?),
             },
@@ -167,7 +167,7 @@ fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
     (RunEvent::Promoted, cause)
 }
 
-/// What the environment's marks refuse is no fault of the model: the run waits for a person to mend the environment.
+/// Turns a refusal by the environment's marks into a fault of the environment: the run waits until a person fixes it.
 pub(crate) fn held_up(error: StepError) -> StepError {
     match error {
         StepError::Refused { reason, .. } => StepError::Environment { reason },
@@ -175,7 +175,7 @@ pub(crate) fn held_up(error: StepError) -> StepError {
     }
 }
 
-/// What a promotion is proposed from.
+/// The inputs of a proposal.
 struct ProposalBuilder {
     promotions: Arc<Promotions>,
     asynchronous: tokio::runtime::Handle,
@@ -190,8 +190,8 @@ struct ProposalBuilder {
 }
 
 impl ProposalBuilder {
-    /// The environment's files with the artifact's values in the marked places. Called again for every new tip: what is
-    /// written is always derived from what stands there now, and only if the rules allow it now.
+    /// Proposes the environment's files with the artifact's values in the marked places. The writer calls this again for every
+    /// new tip, so that the commit is always derived from the current files, and only if the rules allow it now.
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
         let Self { promotions, asynchronous, run, marks, artifact, values, promotion, source, templates, author } =
             self;
@@ -210,7 +210,7 @@ impl ProposalBuilder {
                 }
             }
             Ruling::Held(held) => return Err(Declined::HeldBack(held)),
-            // Nothing of it has landed, so it may still go: the look at those that wait sees to it.
+            // Nothing has landed, so the run can still be superseded. The check of waiting runs does that.
             Ruling::Overtaken(_) => return Err(Declined::HeldBack(Vec::new())),
             Ruling::Rejected(reason) => return Err(Declined::Rejected(reason)),
         }
@@ -234,8 +234,8 @@ impl ProposalBuilder {
     }
 }
 
-/// Whether the environment names something else than when the candidate was compared (the candidate itself aside). A
-/// rollback was compared long ago, and is wanted whatever stands there now.
+/// Whether the environment names another artifact than when the candidate was compared, apart from the candidate itself. A
+/// rollback was compared long ago, and is wanted whatever the environment names now.
 pub(super) fn has_moved(run: &Run, now: &DeployedArtifact, artifact: &Digest) -> bool {
     if matches!(run.origin, Some(Origin::Rollback { .. })) {
         return false;

@@ -1,5 +1,5 @@
-//! Promotions by request: the commit goes to a branch of ours, and people (or we, where that is set) merge it. One open
-//! request a model and environment, which is updated; merged only with the head that was judged.
+//! Promotion requests: the commit goes to a promotion branch, and people merge it, or Slipway if the settings select that. There
+//! is one open request per model and environment, which is updated. It is merged only with the head that was judged.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use slipway_domain::{BlockingRule, CommitSha, PromotionRequest, Rule, Run, RunEv
 use slipway_forge::{ApiError, MergeRequest, Merging, NewRequest};
 use slipway_git::{GitError, Heads, PendingPromotion, PromotionBranchOutcome};
 
-/// The branch that a model's promotion to an environment is offered on. A rollback has one of its own, beside the
-/// promotion that people may still be looking at; no name of a model holds a dot.
+/// The promotion branch of a model in an environment. A rollback has its own branch, beside the promotion that people may still
+/// review. No model name contains a dot.
 fn branch_of(run: &Run) -> String {
     let Run { environment, model, .. } = run;
     if run.is_rollback() {
@@ -20,7 +20,7 @@ fn branch_of(run: &Run) -> String {
     }
 }
 
-/// The title of the request for a run.
+/// The title of a run's promotion request.
 fn title_of(run: &Run) -> String {
     let Run { environment, model, .. } = run;
     if run.is_rollback() {
@@ -31,7 +31,7 @@ fn title_of(run: &Run) -> String {
 }
 
 impl Promotions {
-    /// Offers the promotion on its branch, and sees to it that one request is open for it.
+    /// Pushes the promotion to its branch, and ensures that one request is open for it.
     pub(crate) async fn request(
         &self,
         run: &mut Run,
@@ -59,7 +59,7 @@ impl Promotions {
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
             PromotionBranchOutcome::NothingToDo => {
-                // Where the forge made a commit of its own, with a message of its own, it says which one.
+                // If the forge made its own commit with its own message, the forge reports which one.
                 let merged = self.merge_commit_of(run).await?;
                 self.withdraw_request(run).await;
                 let Some(commit) = merged else {
@@ -72,7 +72,7 @@ impl Promotions {
         };
         let mirror = environment.mirror().clone();
         let proposed_commit = commit.clone();
-        // A squash that takes its message from the request keeps the trailers by which a promotion is known.
+        // The body contains the trailers, so that a squash with the request's message keeps them.
         let body = blocking(move || mirror.commit_info(&proposed_commit)).await??.message;
         let title = title_of(run);
         let request = match requests.api.find_request(&head, &base).await? {
@@ -93,23 +93,24 @@ impl Promotions {
         Ok(Ok((RunEvent::HeldBack, cause)))
     }
 
-    /// Merges a run's request where that is ours to do, with the head that was judged and no other. Answers whether it
-    /// is worth looking at once whether it has landed.
+    /// Merges a run's promotion request if Slipway merges, and only with the head that was judged. Returns whether the caller
+    /// should check at once whether it landed.
     pub(crate) async fn merge(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
         let Some(requests) = self.context.environment(run)?.requests() else { return Ok(false) };
         if requests.merge == Merge::People {
             return Ok(false);
         }
         let (mirror, head) = (self.context.environment(run)?.mirror().clone(), request.head.clone());
-        // What was offered may be too old to be known here; then the forge's own message has to do.
+        // The mirror may lack an old head. Then the forge's own message is used.
         let pushed = blocking(move || mirror.commit_info(&head)).await?;
         let message = pushed.map(|pushed| pushed.message).unwrap_or_default();
         let merging = Merging { method: requests.method, message: &message };
         match requests.api.merge_request(request.number, &request.head, &merging).await {
             Ok(()) => Ok(true),
-            // What moved is offered again on the newest tip. If nothing did, that would be the same offer again.
+            // If the branch moved, the promotion is pushed again on the newest tip. If nothing moved, that push would change
+            // nothing.
             Err(ApiError::Moved { .. }) => Ok(!self.is_newest(run, request).await?),
-            // A check or a reviewer is missing: the forge says when that is over by letting us.
+            // A check or a review is missing. The forge permits the merge once it is there.
             Err(ApiError::Refused { reason, .. }) => {
                 tracing::info!(run.id = %run.id, reason, "request {} cannot be merged yet", request.number);
                 Ok(false)
@@ -118,7 +119,7 @@ impl Promotions {
         }
     }
 
-    /// Whether what was offered is still what stands on its branch, and is built on the newest tip.
+    /// Whether the head of the request is still on its branch and is based on the newest tip.
     async fn is_newest(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
         let mirror = self.context.environment(run)?.mirror().clone();
         let PromotionRequest { branch, head, .. } = request.clone();
@@ -134,7 +135,7 @@ impl Promotions {
         }
     }
 
-    /// The commit by which the forge merged what a run has offered, if it did and says so.
+    /// The commit by which the forge merged a run's request, if it did and reports the commit.
     pub(super) async fn merge_commit_of(&self, run: &Run) -> Result<Option<CommitSha>, StepError> {
         let (Some(request), Some(requests)) = (&run.request, self.context.environment(run)?.requests()) else {
             return Ok(None);
@@ -143,7 +144,7 @@ impl Promotions {
         Ok(merge_commit.filter(|_| merged && head == request.head))
     }
 
-    /// Whether a run's request was closed at the forge without being merged.
+    /// Whether a run's request is no longer open at the forge. It was closed, or merged just now.
     pub(super) async fn was_closed(&self, run: &Run, request: &PromotionRequest) -> Result<bool, StepError> {
         let environment = self.context.environment(run)?;
         let Some(requests) = environment.requests() else { return Ok(false) };
@@ -151,8 +152,8 @@ impl Promotions {
         Ok(requests.api.find_request(&request.branch, base).await?.is_none())
     }
 
-    /// Closes what a run has offered, and removes its branch. What fails here is found by whoever looks at the forge,
-    /// and holds nobody up.
+    /// Closes a run's request, and removes its branch. Failures are only logged, because people see an open request or a
+    /// remaining branch at the forge.
     pub(crate) async fn withdraw_request(&self, run: &Run) {
         let Some(request) = &run.request else { return };
         let Ok(environment) = self.context.environment(run) else { return };

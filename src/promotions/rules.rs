@@ -1,4 +1,4 @@
-//! What the rules of its environment say of a run's promotion now, and the step of a run that they hold back.
+//! Evaluates the rules of a run's environment for its promotion, and the step of a run that they block.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,29 +11,28 @@ use slipway_domain::{
 };
 use slipway_store::StoreError;
 
-/// How long a run that waits is left alone at most: people and other servers wake it, and if that is missed it looks
-/// for itself.
+/// Maximum time between two checks of a waiting run. People and other servers wake it; this interval covers a missed wake-up.
 const MAX_WAIT: SignedDuration = SignedDuration::from_secs(60);
 
-/// How often the forge is asked what became of a request.
+/// Interval at which the forge is queried for the state of a promotion request.
 const REQUEST_POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
 
-/// What the rules say.
+/// Result of the rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ruling {
-    /// Nothing holds it back.
+    /// No rule blocks the promotion.
     Free,
-    /// This does.
+    /// These rules block it.
     Held(Vec<BlockingRule>),
-    /// Nobody is to promote the artifact again.
+    /// The artifact is rejected.
     Rejected(String),
-    /// A newer candidate has passed: this one is not wanted any more.
+    /// A newer candidate or a later rollback replaces this run.
     Overtaken(String),
 }
 
 impl Promotions {
-    /// Reads everything the rules depend on, and applies them. A rollback is what people turn to when something is
-    /// wrong: only a rejection stops it.
+    /// Reads all inputs of the rules, and applies them. People roll back when something is wrong, so blocking rules do not apply
+    /// to a rollback: only a rejection, another owner of the model or a later rollback stops it.
     pub(super) async fn ruling(&self, run: &Run) -> Result<Ruling, StepError> {
         let artifact = artifact_of(run)?;
         if let Some(rejection) = self.context.store.rejection(&run.source, &run.model, &artifact).await? {
@@ -72,7 +71,7 @@ impl Promotions {
         Ok(if held.is_empty() { Ruling::Free } else { Ruling::Held(held) })
     }
 
-    /// A look at a run that is held back: it goes on, is compared again because the environment moved, or waits on.
+    /// Checks a blocked run: it continues, is compared again because the environment changed, or waits further.
     pub(crate) async fn wait(&self, run: &mut Run) -> Result<Step, StepError> {
         let artifact = artifact_of(run)?;
         for environment in self.context.environment(run)?.rules().after.iter().flat_map(|after| &after.environments) {
@@ -86,7 +85,7 @@ impl Promotions {
                 self.withdraw_request(run).await;
                 return Err(StepError::Refused { reason, diagnostics: Vec::new() });
             }
-            // If it has a request, the newer one has taken the branch over, or takes it next.
+            // If the run has a request, the newer run has taken over its branch, or will do so next.
             Ruling::Overtaken(cause) => return Ok(Step::Moved(RunEvent::Superseded, cause)),
         };
         let deployed = self.deployed_now(run).await?;
@@ -102,14 +101,13 @@ impl Promotions {
         }
         let next_check = next_check_at(&held);
         if learned {
-            // What was found out is kept with the run, even if the same holds it back.
+            // The contributors are stored with the run, even if the same rules block it.
             run.blocking_rules.clear();
         }
         Ok(blocked_by(run, held, next_check))
     }
 
-    /// A run as it stands now, as far as that can be told without asking anybody: what held it back at the last look may be
-    /// over.
+    /// A run with its current blocking rules, as far as the store contains them: a rule from the last check may have ended.
     pub async fn with_current_rules(&self, run: Run) -> Result<Run, ActionError> {
         if run.state != RunState::Waiting || run.blocking_rules.is_empty() {
             return Ok(run);
@@ -132,8 +130,8 @@ impl Promotions {
         Ok(Run { blocking_rules, reason: Some(reason), ..run })
     }
 
-    /// A look at a run whose request is open, where `held` holds it back and the environment names `named`. It is merged
-    /// while the rules allow it.
+    /// Checks a run with an open request, and merges the request if the rules allow it. `held` are the blocking rules, and
+    /// `deployed` is the artifact that the environment names.
     async fn wait_for_request(
         &self,
         run: &mut Run,
@@ -153,7 +151,7 @@ impl Promotions {
             return Ok(cleared(run, cause));
         }
         if self.was_closed(run, request).await? {
-            // It may have been merged since the branch was looked at.
+            // It may have been merged after the branch was read.
             if self.deployed_now(run).await?.artifact() == Some(&artifact) {
                 return Ok(cleared(run, format!("request {} is merged", request.number)));
             }
@@ -164,7 +162,8 @@ impl Promotions {
         Ok(blocked_by(run, open.into_iter().collect(), Timestamp::now() + REQUEST_POLL_INTERVAL))
     }
 
-    /// What a run's environment names of its model now. An environment that no other attempt would reach has to be mended.
+    /// The artifact that a run's environment names for its model now. If no further attempt can read the environment, a person
+    /// has to fix it.
     pub(crate) async fn deployed_now(&self, run: &Run) -> Result<DeployedArtifact, StepError> {
         match self.context.marked_now(self.context.environment(run)?, &run.model).await.map_err(held_up) {
             Ok(marked) => Ok(marked.deployed),
@@ -173,7 +172,7 @@ impl Promotions {
         }
     }
 
-    /// Has runs that wait for something looked at again.
+    /// Makes waiting runs due for another check.
     pub(crate) async fn wake_waiting(
         &self,
         environment: Option<&slipway_domain::SourceName>,
@@ -185,7 +184,7 @@ impl Promotions {
     }
 }
 
-/// The run is held back by this, which is said once; what was said already is waited for until the next look.
+/// Records the blocking rules of a run. If they are recorded already, the run waits until the next check.
 fn blocked_by(run: &mut Run, held: Vec<BlockingRule>, next_check: Timestamp) -> Step {
     if held == run.blocking_rules {
         return Step::Waits(next_check);
@@ -200,7 +199,7 @@ fn cleared(run: &mut Run, cause: String) -> Step {
     Step::Moved(RunEvent::Cleared, cause)
 }
 
-/// When to look again: as soon as one of the reasons may be gone.
+/// Time of the next check: as soon as one of the rules may have ended.
 fn next_check_at(held: &[BlockingRule]) -> Timestamp {
     let now = Timestamp::now();
     let soonest =

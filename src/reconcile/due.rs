@@ -1,5 +1,5 @@
-//! The look at what is due: once a second for all sources together, however many there are. Whoever does the work sleeps until
-//! then, or until something happens in this process.
+//! Wakes loops with due work: one query per second for all sources together, however many there are. The loops sleep until then,
+//! or until an event in this process.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::context::log_and_continue;
 use slipway_domain::SourceName;
 use slipway_store::StoreError;
 
-/// How often the store is asked: for what was postponed, and for what other servers took in.
+/// Interval of the query for postponed work, and for work that other servers stored.
 const POLL: Duration = Duration::from_secs(1);
 
 impl Reconciler {
-    /// Wakes whoever has something to do, until `stop`.
+    /// Wakes the loops with due work, until `stop`.
     pub async fn wake_due(&self, stop: &CancellationToken) -> Result<(), StoreError> {
         while !stop.is_cancelled() {
             self.wake_due_sources().await.or_else(log_and_continue)?;
@@ -37,7 +37,7 @@ impl Reconciler {
         }
         let served = |name: &&SourceName| self.context.settings.sources.contains_key(*name);
         for name in due.outbox.iter().filter(served) {
-            // What one source left holds up no other.
+            // A failure for one source does not affect the others.
             self.context.store.take_over_outbox(name, Timestamp::now()).await.map(drop).or_else(log_and_continue)?;
             self.context.wake_reporter(name);
         }

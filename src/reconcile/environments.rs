@@ -1,4 +1,4 @@
-//! The look at an environment: its history is read on, and runs that waited for it to be fixed go on.
+//! Watches an environment: reads its new history, and resumes runs that waited for it to be fixed.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use slipway_domain::{SourceName, with_jitter};
 use slipway_store::StoreError;
 
 impl Reconciler {
-    /// Reads what is new in the history of an environment, now and every `interval`, until `stop`.
+    /// Reads the new history of an environment, now and every `interval`, until `stop`.
     pub async fn watch_environment(
         &self,
         name: &SourceName,
@@ -39,7 +39,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Reads what is new in the history of an environment, and goes on with the runs that it held up.
+    /// Reads the new history of an environment, and resumes the runs that it blocked.
     async fn sync_environment(&self, name: &SourceName, last_checks: &mut LastChecks) -> Result<(), StepError> {
         self.promotions.read_history(name, true).await?;
         self.resume_stalled(name, last_checks).await

@@ -1,5 +1,5 @@
-//! First runs: models that stand on a served branch without ever having had a run there, because they were there before this
-//! server was. They are not trained by themselves, which could be hundreds of trainings at once: a person begins each.
+//! First runs: finds models on a served branch that never had a run there, because they are older than this server. They are not
+//! trained automatically, because that could be hundreds of trainings at once. A person starts each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,22 +11,22 @@ use crate::repository::source;
 use slipway_domain::{CommitSha, SourceName};
 use slipway_git::GitError;
 
-/// Models that are looked through; a repository may hold no more.
+/// Maximum number of models that are read; a repository may contain no more.
 const MAX_MODELS: u32 = 500;
-/// Models that are named on one line.
+/// Maximum number of models that one line names.
 const MAX_NAMED: usize = 10;
 
-/// What was offered of a source in this process's life.
+/// Models of a source that this process has reported.
 #[derive(Debug, Default)]
 pub(super) struct AnnouncedModels {
-    /// The tip whose models were noted.
+    /// The tip whose models are recorded.
     tip: Option<CommitSha>,
-    /// Models that were told of.
+    /// The models that were reported.
     announced: BTreeSet<String>,
 }
 
 impl Reconciler {
-    /// Notes which models stand on a source's branch at its tip, and tells of those that have had no run.
+    /// Records the models on a source's branch at its tip, and reports those without a run.
     pub(super) async fn announce_first_runs(
         &self,
         name: &SourceName,
@@ -40,7 +40,7 @@ impl Reconciler {
                 let mut models = BTreeMap::new();
                 for file in source::model_files(&mirror, &at)? {
                     if let Some(model) = source::name_in(&file) {
-                        // Of two files with one name neither can be trained; the first one says so.
+                        // If two files have the same model name, neither can be trained. The run of the first one reports it.
                         models.entry(model).or_insert(file.path);
                     }
                 }
@@ -63,7 +63,7 @@ impl Reconciler {
     }
 }
 
-/// What is said of models without a run.
+/// The text that reports models without a run.
 fn announced(source: &SourceName, models: &BTreeSet<String>) -> String {
     let shown: Vec<&str> = models.iter().take(MAX_NAMED).map(String::as_str).collect();
     let more = models.len() - shown.len();

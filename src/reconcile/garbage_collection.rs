@@ -1,5 +1,4 @@
-//! What is done from time to time: what need not be kept is removed, and what could not be read is looked at again. Nothing
-//! that goes wrong here stops the server.
+//! Garbage collection: removes data that need not be kept, and retries unreadable rows. No failure here stops the server.
 
 use std::time::Duration;
 
@@ -10,20 +9,20 @@ use super::Reconciler;
 use super::sweep::{ArtifactRetention, DeployedArtifacts, SweepError, Swept, remove_documents, sweep};
 use slipway_store::{Removal, Removed, Retention, StoreError};
 
-/// What is kept, and how often the rest is removed.
+/// Retention, and the interval of garbage collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GarbageCollection {
-    /// How often.
+    /// The interval.
     pub every: Duration,
-    /// What is kept in the store.
+    /// Retention in the store.
     pub store: Retention,
-    /// Which artifacts are kept.
+    /// Retention of artifacts.
     pub artifacts: ArtifactRetention,
 }
 
 impl Reconciler {
-    /// Removes what need not be kept, now and from time to time, until `stop`. Artifacts are looked at from the second time
-    /// on: by then the environments were read.
+    /// Removes data that need not be kept, now and at each interval, until `stop`. Artifacts are removed from the second pass on,
+    /// because the environments have been read by then.
     pub async fn collect_garbage(&self, keep: GarbageCollection, stop: &CancellationToken) -> Result<(), StoreError> {
         let mut first = true;
         while !stop.is_cancelled() {
@@ -46,7 +45,7 @@ impl Reconciler {
                     Err(error) => tracing::error!(%error, "artifacts cannot be removed, which is tried again: {error}"),
                 }
             }
-            // Counters that nobody asks for are summed up here.
+            // This query also compacts the counters, in case nothing else reads them.
             if let Err(error) = self.context.store.runs_by_state().await {
                 tracing::error!(%error, "runs cannot be counted, which is tried again: {error}");
             }

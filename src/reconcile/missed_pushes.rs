@@ -1,6 +1,6 @@
-//! Deliveries that never came: a webhook that failed while the forge or this server was down. Every few minutes a forge that
-//! keeps a list is asked for those that nobody took, and each served branch is compared with what was dealt with; a push that
-//! nothing told of is recorded as a delivery of our own.
+//! Finds deliveries that never arrived, because a webhook failed while the forge or this server was down. Every few minutes, a
+//! forge that keeps a list is queried for undelivered ones, and each served branch is compared with its last synced commit. A
+//! push that no delivery reported is recorded as a delivery of Slipway.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,13 +16,13 @@ use slipway_domain::{CommitSha, Delivery, Receipt, SourceName, with_jitter};
 use slipway_forge::Undelivered;
 use slipway_store::{BranchHead, StoreError};
 
-/// How long GitHub keeps the list of what it has sent.
+/// Time for which GitHub keeps its list of deliveries.
 const LISTED: SignedDuration = SignedDuration::from_hours(3 * 24);
-/// How far a later look reaches back behind the one before: an attempt is listed once it has ended.
+/// Overlap of a query with the one before, because an attempt is listed only once it has ended.
 const OVERLAP: SignedDuration = SignedDuration::from_hours(1);
 
 impl Reconciler {
-    /// Looks for missed pushes of a source now and every `interval` until `stop`.
+    /// Searches for missed pushes of a source, now and every `interval`, until `stop`.
     pub async fn reconcile(
         &self,
         name: &SourceName,
@@ -30,7 +30,7 @@ impl Reconciler {
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
         let Some(source) = self.context.settings.sources.get(name) else { return Ok(()) };
-        // Up to when the forge's list was read whole, in this process's life.
+        // The time up to which this process has read the whole list of the forge.
         let mut listed: Option<Timestamp> = None;
         let mut is_first = true;
         let mut announced_models = AnnouncedModels::default();
@@ -41,7 +41,7 @@ impl Reconciler {
                 if self.fetch_undelivered(name, source, since).await? {
                     listed = Some(began);
                 }
-                // Of another repository under the source's name nothing is looked at.
+                // Nothing is read from another repository with the source's name.
                 if self.intake.sync_repository(name, source, is_first).await?
                     && let Some(tip) = self.compare(name, source).await?
                 {
@@ -70,8 +70,8 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Takes in what the forge has sent since a moment and nobody took. Answers whether that was all; a forge that cannot
-    /// be asked now is asked again at the next look.
+    /// Accepts the deliveries that the forge has sent in vain since a time. Returns whether these are all. If the forge cannot be
+    /// queried now, the next pass queries it again.
     async fn fetch_undelivered(&self, name: &SourceName, source: &Source, since: Timestamp) -> Result<bool, StepError> {
         let Some(api) = &source.api else { return Ok(true) };
         let undelivered = match api.undelivered(since).await {
@@ -82,7 +82,7 @@ impl Reconciler {
             }
         };
         for Undelivered { attempt, id, event } in undelivered {
-            // What was found at an earlier look, or came in another way.
+            // An earlier pass found it, or it arrived in another way.
             if self.context.store.delivery(name, &id).await.is_ok() {
                 continue;
             }
@@ -104,8 +104,8 @@ impl Reconciler {
         Ok(true)
     }
 
-    /// Compares a branch with what was dealt with. One that was never looked at is adopted as it is: what was there
-    /// before Slipway was is nobody's push. Answers the branch's tip, if all of it was dealt with.
+    /// Compares a branch with its last synced commit. A branch that was never synced is adopted as it is: its older commits are
+    /// not a push. Returns the branch's tip if all of it was synced.
     async fn compare(&self, name: &SourceName, source: &Source) -> Result<Option<CommitSha>, StepError> {
         let branch = source.mirror.remote().branch().to_owned();
         let tip = match self.context.remotes.fetch(&source.mirror).await? {
@@ -120,7 +120,7 @@ impl Reconciler {
                 Err(error) => Err(error.into()),
             };
         };
-        // A delivery that waits may tell of it; it is read soon, or says itself why not.
+        // A waiting delivery may report the push. It is read soon, or reports its own error.
         let waiting = self.context.store.due_deliveries(name, Timestamp::MAX, 1).await?;
         if !waiting.is_empty() {
             return Ok(None);

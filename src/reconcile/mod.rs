@@ -1,4 +1,4 @@
-//! Reconcilers: what no event told of is found by comparing what is with what should be; what is not needed any more is removed.
+//! Reconcilers: compare the actual with the desired state to find what no event reported, and remove what is no longer needed.
 
 mod due;
 mod environments;
@@ -22,7 +22,7 @@ pub use sweep::DeployedArtifacts;
 pub use sweep::SweepError;
 pub use sweep::{Swept, remove_documents, sweep};
 
-/// Closes the gaps that events leave.
+/// Closes the gaps that missing events leave.
 pub struct Reconciler {
     context: Arc<Context>,
     promotions: Arc<Promotions>,
@@ -31,12 +31,12 @@ pub struct Reconciler {
 }
 
 impl Reconciler {
-    /// Over what it works with.
+    /// Creates it from the activities that it uses.
     pub fn new(context: Arc<Context>, promotions: Arc<Promotions>, runs: Arc<Runs>, intake: Arc<Intake>) -> Self {
         Self { context, promotions, runs, intake }
     }
 
-    /// Looks again at a row that could not be read. Answers why it still cannot be; `None` if it can, and is served again.
+    /// Retries a row that could not be read. Returns the reason if it is still unreadable; `None` if it is in use again.
     pub async fn retry_quarantined(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
         let reason = self.context.store.retry_quarantined(kind, key).await?;
         if reason.is_none() {

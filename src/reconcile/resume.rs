@@ -1,4 +1,4 @@
-//! Runs that wait for their environment to be mended: whenever the environment is looked at, those that it takes now go on.
+//! Resumes runs that wait for their environment to be fixed: each sync of an environment resumes the runs that it accepts now.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -8,27 +8,27 @@ use crate::context::{StepError, messages};
 use slipway_domain::{Actor, CommitSha, Run, RunId, SourceName};
 use slipway_store::StoreError;
 
-/// How long a run is not examined again while its environment has not changed: what else it waits for, such as a model that gets
-/// known, is noticed no later.
+/// Time until a run is checked again while its environment has not changed. Other causes, such as a model that becomes known, are
+/// noticed after at most this time.
 const AGAIN: Duration = Duration::from_mins(10);
 
-/// What an environment was when a run was examined.
+/// State of an environment when a run was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct CheckedState {
     tip: CommitSha,
-    /// Whose the run's model is there.
+    /// The owner of the run's model there.
     owner: Option<SourceName>,
 }
 
-/// When each run was examined last, and what came of it.
+/// Time and result of the last check of each run.
 #[derive(Debug, Default)]
 pub(super) struct LastChecks(HashMap<RunId, (CheckedState, Instant, Outcome)>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// It went on. Held up once more, it waits for other circumstances.
+    /// The run was resumed. If it stalls again, it waits for another state.
     Resumed,
-    /// It was not taken.
+    /// The environment did not accept the run.
     HeldUp,
 }
 
@@ -43,14 +43,14 @@ impl LastChecks {
         self.0.insert(run, (state, at, outcome));
     }
 
-    /// Forgets runs that do not wait any more.
+    /// Removes runs that no longer wait.
     fn keep_only(&mut self, stalled: &HashSet<RunId>) {
         self.0.retain(|run, _| stalled.contains(run));
     }
 }
 
 impl Reconciler {
-    /// Makes the runs due again that waited for an environment to be mended and could be promoted to it now.
+    /// Makes runs due again that waited for an environment to be fixed and could be promoted to it now.
     pub(super) async fn resume_stalled(
         &self,
         name: &SourceName,
@@ -95,9 +95,9 @@ impl Reconciler {
                 last_checks.note(run.id, state, now, Outcome::Resumed);
             }
             Err(StepError::Store(error)) => return Err(error.into()),
-            // Nothing is known of it: it is examined next time.
+            // The result is unknown, so the run is checked again next time.
             Err(StepError::Transient { .. } | StepError::Interrupted { .. } | StepError::TimedOut { .. }) => {}
-            // It waits on, for the same reason or for another one.
+            // The run waits further, for the same reason or for another one.
             Err(StepError::Environment { .. } | StepError::Refused { .. } | StepError::Failed { .. }) => {
                 last_checks.note(run.id, state, now, Outcome::HeldUp);
             }
@@ -105,7 +105,7 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Whether an environment takes a run as it is at a commit.
+    /// Checks whether an environment accepts a run at a commit.
     async fn is_taken(&self, run: &Run, tip: &CommitSha) -> Result<(), StepError> {
         self.promotions.check_owner(run).await?;
         self.runs.dry_run(run, tip.clone()).await
@@ -114,7 +114,7 @@ impl Reconciler {
     async fn resume(&self, run: &Run) -> Result<(), StoreError> {
         match self.context.store.retry_run(run.id, &messages::environment_fixed(run), &Actor::controller()).await {
             Ok(_) => {}
-            // Somebody else went on with it, or ended it.
+            // Another server or a person resumed the run, or ended it.
             Err(StoreError::NotStalled { .. } | StoreError::NoSuchRun { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }

@@ -1,6 +1,6 @@
-//! Artifacts that nothing needs any more are removed: marked is what environments name (git says it), what runs under way
-//! use, and the newest of each model; the rest is swept once it is old. What is swept is set aside first, and comes back
-//! when something turns out to need it.
+//! Removes artifacts that nothing needs, by mark and sweep. Marked are the artifacts that environments name according to git,
+//! those of active runs, and the newest of each model. The others are swept once they are old. A swept artifact goes to the trash
+//! first, and is restored if something needs it again.
 
 use std::collections::BTreeSet;
 
@@ -14,54 +14,54 @@ use slipway_artifacts::{ArtifactError, ArtifactStore};
 use slipway_domain::{DeployedArtifact, SourceName};
 use slipway_store::{Removal, RemovedRun, Store, StoreError};
 
-/// What was written so recently may be in use before anybody says so.
+/// Minimum age of a swept artifact. A younger one may be in use before its use is recorded.
 const JUST_WRITTEN: SignedDuration = SignedDuration::from_hours(1);
 
-/// Which artifacts are kept that nothing needs.
+/// Retention of artifacts that nothing needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ArtifactRetention {
-    /// Those that were written, evaluated or used since.
+    /// Artifacts that were written, evaluated or used within this time are kept.
     pub age: SignedDuration,
-    /// Bytes of all artifacts; without a bound if `None`.
+    /// Maximum bytes of all artifacts; unlimited if `None`.
     pub bytes: Option<u64>,
-    /// The newest of each model in each environment, however old.
+    /// Number of newest artifacts that are kept for each model in each environment, whatever their age.
     pub per_model: u32,
-    /// How long a removed one is set aside before it is removed for good.
+    /// Time that a removed artifact stays in the trash before it is purged.
     pub grace_period: SignedDuration,
 }
 
-/// What environments name.
+/// Artifacts that environments name.
 #[derive(Debug, Default)]
 pub struct DeployedArtifacts {
-    /// Artifacts that are named for certain.
+    /// Artifacts that are certainly named.
     pub artifacts: BTreeSet<Digest>,
-    /// Environments, or one model of them, of which that cannot be said just now: whatever they ever named stays.
+    /// Environments, or single models of them, that cannot be read now. Everything that they ever named is kept.
     pub unclear: Vec<(SourceName, Option<String>)>,
 }
 
-/// What a sweep did, or would do.
+/// Result of a sweep, or of a dry run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Artifacts that are there.
+    /// Number of stored artifacts.
     pub artifacts: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Artifacts that something needs.
+    /// Number of artifacts that something needs.
     pub needed: u64,
-    /// Artifacts that were set aside.
+    /// Number of artifacts that were moved to the trash.
     pub removed: u64,
     /// Their bytes.
     pub removed_bytes: u64,
-    /// Artifacts that came back, because something needs them again.
+    /// Number of artifacts that were restored, because something needs them again.
     #[serde(rename = "brought_back")]
     pub restored: u64,
-    /// Artifacts that were removed for good.
+    /// Number of artifacts that were purged.
     pub purged: u64,
-    /// Other stores that keep artifacts in the same folder: as long as there are some, nothing is removed.
+    /// Other stores that keep artifacts in the same folder. While there are any, nothing is removed.
     pub shared_with: Vec<String>,
 }
 
-/// Why a sweep was broken off.
+/// Reason why a sweep stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum SweepError {
     /// The store failed.
@@ -140,7 +140,7 @@ pub async fn sweep(
     Ok(swept)
 }
 
-/// Removes what is kept of removed runs beside their artifacts. Their evidence belongs to the artifact and stays with it.
+/// Removes the documents of removed runs that are stored beside their artifacts. Evidence belongs to the artifact and stays.
 pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]) -> Result<(), ArtifactError> {
     for RemovedRun { run, artifact } in runs {
         if let Some(artifact) = artifact {
@@ -151,7 +151,7 @@ pub async fn remove_documents(artifacts: &dyn ArtifactStore, runs: &[RemovedRun]
 }
 
 impl Reconciler {
-    /// What the environments name, as their branches say now.
+    /// The artifacts that the environments name, according to the store and to their current branches.
     pub(super) async fn all_deployed_artifacts(&self) -> Result<DeployedArtifacts, StoreError> {
         let mut deployed =
             DeployedArtifacts { artifacts: self.context.store.artifacts_deployed().await?, unclear: Vec::new() };

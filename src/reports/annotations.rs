@@ -1,15 +1,14 @@
-//! What is shown at the lines of a repository's own files: mistakes in them, what does not hold of a policy, and that a
-//! policy is changed.
+//! Annotations at lines of a repository's files: mistakes, changes of a policy, and checks of a policy that do not pass.
 
 use slipway_domain::{CheckOutcome, CheckResult, Diagnostic, ProposedPolicy, Run, Verdict};
 use slipway_forge::{Annotation, AnnotationLevel};
 
-/// Lines that are shown.
+/// Maximum number of annotations.
 const MAX_ANNOTATIONS: usize = 200;
-/// The longest text of one annotation, in characters.
+/// Maximum length of an annotation, in characters.
 const MAX_MESSAGE_LENGTH: usize = 4_000;
 
-/// Mistakes at their places, then what does not hold of the policies that stand in the repository.
+/// The annotations of a run: mistakes, then a changed policy, then the checks that do not pass of policies in the repository.
 pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
     let mistakes = run.diagnostics.iter().map(of_mistake);
     let verdict = run.verdict.as_ref().map(Verdict::for_authors);
@@ -19,7 +18,7 @@ pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
     mistakes.chain(proposed).chain(checks).take(MAX_ANNOTATIONS).collect()
 }
 
-/// Whether a check stands in a file of the platform's owner, which is not in the source repository.
+/// Whether a check is in a file of the platform's owner, which is not in the source repository.
 fn is_mandatory(run: &Run, check: &CheckResult) -> bool {
     run.verdict
         .iter()
@@ -39,7 +38,7 @@ fn of_check(check: &CheckResult) -> Option<Annotation> {
     Some(Annotation { file: check.file.clone(), line: check.line, message, level })
 }
 
-/// Where people look when they read what a change does to a policy.
+/// The annotation is on the first line of the policy, where people read the changes of a pull request.
 fn of_proposed(proposed: &ProposedPolicy) -> Annotation {
     let ProposedPolicy { file, sentence, .. } = proposed;
     let message = format!("this change is judged by the policy as it was before; {sentence}");

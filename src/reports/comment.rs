@@ -1,5 +1,5 @@
-//! What is said of runs at a forge: the check of one model, the one check of a revision, the one comment of a change. The
-//! verdict comes first, and whatever a change could have chosen is escaped.
+//! Texts about runs at a forge: the check of one model, the summary check of a revision, and the comment of a pull request. The
+//! verdict comes first, and everything that a pull request can choose is escaped.
 
 use std::fmt::Write as _;
 
@@ -10,9 +10,9 @@ use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost};
 use slipway_forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use slipway_gate::policy::render::{escaped, markdown};
 
-/// The check that is always there.
+/// Name of the summary check, which is always present.
 pub(crate) const SUMMARY: &str = "slipway";
-/// The longest title, in characters.
+/// Maximum length of a title, in characters.
 const MAX_TITLE_LENGTH: usize = 200;
 
 /// The check of one model.
@@ -40,14 +40,14 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
 /// The name of a run's check.
 pub(crate) fn context_of(run: &Run) -> String {
     match run.origin {
-        // What goes onward is beside what the revision itself was judged by.
+        // A promotion downstream or a rollback has its own check, beside that of the revision.
         Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
         None => format!("{SUMMARY}/{}", run.model),
     }
 }
 
-/// The one check of a revision, over the newest run of each model. It is under way from the start, so that no call is
-/// spent on saying that it waits.
+/// The summary check of a revision, over the newest run of each model. It is in progress from the start, so that no call only
+/// reports that it waits.
 pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>) -> Report {
     let ended = |run: &Run| match state_of(run) {
         ReportState::Ended(conclusion) => Some(conclusion),
@@ -63,13 +63,13 @@ pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pag
             (ReportState::Ended(worst), passed_of(runs, passed))
         }
     };
-    // While it is under way, nothing changes here: every other text would be another call.
+    // While the check is in progress, its text is constant, because each change would cost a call.
     let text = if open > 0 { String::new() } else { table(runs) };
     let page = pages.zip(runs.first().filter(|_| runs.len() == 1)).map(|(pages, run)| pages.of(run.id));
     Report { page, ..summary(revision, state, title, text) }
 }
 
-/// How many models passed. A file that names none is a file with a mistake.
+/// The number of models that passed, as a text. A file without a model name counts as a file with a mistake.
 fn passed_of(runs: &[Run], passed: usize) -> String {
     let files = runs.iter().filter(|run| run.model_name().is_none()).count();
     let mistakes = if files == 1 { "a file has mistakes".to_owned() } else { format!("{files} files have mistakes") };
@@ -80,12 +80,12 @@ fn passed_of(runs: &[Run], passed: usize) -> String {
     }
 }
 
-/// The one check of a revision that nothing is trained for.
+/// The summary check of a revision for which nothing is trained.
 pub(super) fn without_runs(revision: &CommitSha, conclusion: Conclusion, title: &str) -> Report {
     summary(revision, ReportState::Ended(conclusion), title.to_owned(), String::new())
 }
 
-/// The one check of a revision of a fork that nobody approved yet.
+/// The summary check of a fork's revision that is not approved yet.
 pub(super) fn unapproved(revision: &CommitSha) -> Report {
     let title = "nothing of this fork is trained before somebody approves it";
     let text = format!(
@@ -110,7 +110,7 @@ fn summary(revision: &CommitSha, state: ReportState, title: String, text: String
     }
 }
 
-/// The comment of a change at one revision, no longer than `most` bytes.
+/// The comment of a pull request at one revision, with at most `most` bytes.
 pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
     let report = of_revision(revision, runs, pages);
     let base = runs.iter().find_map(|run| run.base.as_ref());
@@ -150,24 +150,24 @@ fn heading(report: &Report) -> String {
     format!("## {sign} Slipway: {}\n", report.title)
 }
 
-/// A report as the comment of a change.
+/// A report as the comment of a pull request.
 pub(super) fn of_report(report: &Report) -> String {
     format!("{}\n{}", heading(report), report.text)
 }
 
-/// The comment of a change that nothing is trained for.
+/// The comment of a pull request for which nothing is trained.
 pub(super) fn of_unjudged(why: &str) -> String {
     format!("## ➖ Slipway: {why}\n")
 }
 
 fn add(text: &mut String, more: std::fmt::Arguments<'_>) {
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = text.write_fmt(more);
 }
 
-/// A row a model.
+/// A table with one row per model.
 fn table(runs: &[Run]) -> String {
-    /// Rows that fit everywhere.
+    /// Maximum number of rows, which fits at every forge.
     const MAX: usize = 100;
     let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
     for run in runs.iter().take(MAX) {
@@ -194,7 +194,7 @@ fn title_of(run: &Run) -> String {
 fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     let mut text = String::new();
     let ended = matches!(state_of(run), ReportState::Ended(_));
-    // What changes before the end would be a call each time.
+    // Text that changes before the end would cost a call for each change.
     if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
         text += &markdown(&verdict.for_authors());
     }
@@ -225,7 +225,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     }
 }
 
-/// What a candidate took to train, and what it takes. The device is given as it is to be shown.
+/// The cost of a candidate's training, and its size. `device` is the text to show for the device.
 pub fn describe_cost(cost: &TrainingCost, device: &str) -> String {
     let TrainingCost { seconds, device: _, parameters, bytes } = cost;
     let size = bytesize::ByteSize::b(*bytes).display().si();
@@ -236,7 +236,7 @@ fn state_of(run: &Run) -> ReportState {
     match run.state {
         _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Queued => ReportState::Queued,
-        // A change that the policy leaves to a person can be approved before it is merged.
+        // A pull request that the policy leaves to a person can be approved before it is merged.
         RunState::Done | RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Done => ReportState::Ended(Conclusion::Success),
         RunState::Failed if run.timed_out => ReportState::Ended(Conclusion::TimedOut),
@@ -246,7 +246,7 @@ fn state_of(run: &Run) -> ReportState {
     }
 }
 
-/// Whether an approval would help: of a run that waits for one, or of a change that will.
+/// Whether an approval would help: the run waits for one, or the run of a pull request will need one.
 fn needs_approval(run: &Run) -> bool {
     let of_pull_request = run.pull_request.is_some() && run.policy_requires_approval();
     of_pull_request || run.blocking_rules.iter().any(|held| held.rule == Rule::Approval)
@@ -308,7 +308,7 @@ mod tests {
         run.reason = Some(format!("{hostile}\n/approve"));
         run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
         let text = of_pull_request(&run.head.clone(), &[run], None, 60_000);
-        // As code, and inside of HTML, brackets are only brackets.
+        // Inside code and HTML, brackets have no special meaning.
         let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
         assert!(!text.contains("\n# ") && !text.contains("\n/approve") && !text.contains("[a](http"), "{text}");

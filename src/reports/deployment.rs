@@ -1,13 +1,12 @@
-//! What is said of a run as a deployment: from when it passed its gate until the environment names its artifact, or never
-//! will.
+//! Reports a run as a deployment: from the time when it passed its gate until the environment names its artifact, or never will.
 
 use slipway_domain::{Origin, Outcome, Run, RunState};
 use slipway_forge::{Deployment, DeploymentState, Pages};
 
-/// The longest sentence, in characters: what GitHub takes.
+/// Maximum length of a sentence in characters, which is GitHub's limit.
 const MAX_TITLE_LENGTH: usize = 140;
 
-/// Where a run's promotion stands, if it is one and has come that far.
+/// The state of a run's promotion, if the run can be promoted and has passed its gate.
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
     if run.pull_request.is_some() {
         return None;

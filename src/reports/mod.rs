@@ -1,4 +1,4 @@
-//! Reports: what forges are told of runs, and how the difference to what they were told last is closed.
+//! Reports: sends the state of runs to forges, and closes the difference to the reported state.
 
 mod annotations;
 pub(crate) mod comment;
@@ -18,13 +18,13 @@ pub(crate) use comment::SUMMARY;
 pub use comment::describe_cost;
 pub(crate) use reported::Reporter;
 
-/// Reports to forges how runs stand.
+/// Reports the state of runs to forges.
 pub struct Reports {
     context: Arc<Context>,
 }
 
 impl Reports {
-    /// Over what it works with.
+    /// Creates it from the shared context.
     pub fn new(context: Arc<Context>) -> Self {
         Self { context }
     }
@@ -36,7 +36,7 @@ impl Reports {
         Ok(report)
     }
 
-    /// Makes all reports of a source due that are behind or were refused, and answers how many that are.
+    /// Makes all reports of a source due that are behind or were refused. Returns their number.
     pub async fn retry_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
         let due = self.context.store.retry_reports(source).await?;
         self.context.retry_now();

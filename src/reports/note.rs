@@ -1,4 +1,4 @@
-//! What is noted on a commit where there is no forge to tell: a line a model, once its run has ended or waits for a person.
+//! Notes on commits of a source without a forge: one line per model, once its run has ended or waits for a person.
 
 use super::{Reports, comment};
 use crate::context::{Source, StepError};
@@ -7,7 +7,7 @@ use slipway_forge::{Report, ReportState};
 use slipway_git::NoteLines;
 
 impl Reports {
-    /// Notes where the models of a run's revision stand, as far as they have come to an end.
+    /// Writes a note with the states of the models at a run's revision, as far as their runs have ended or wait for a person.
     pub(super) async fn put_note(&self, source: &Source, run: &Run) -> Result<(), StepError> {
         let Some(notes) = source.notes.clone() else { return Ok(()) };
         let lines = lines_of(run, &self.context.store.newest_at(&run.source, &run.head).await?);
@@ -19,7 +19,7 @@ impl Reports {
     }
 }
 
-/// The lines for a run and the newest runs of its revision, which have the last word about their models.
+/// The lines for a run and for the newest runs of its revision. The newest runs take precedence for their models.
 fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
     let ended = |run: &Run| {
         let Report { context, state, title, .. } = comment::of_run(run, None);
@@ -28,7 +28,7 @@ fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
     std::iter::once(run).filter(|run| run.origin.is_some()).chain(newest).filter_map(ended).collect()
 }
 
-/// State and reason; a reason that begins with the state is not given it twice.
+/// State and reason. The state is not repeated if the reason begins with it.
 fn sentence(run: &Run, reason: &str) -> String {
     let state = if run.stalled { "stalled" } else { run.state.as_str() };
     match reason.strip_prefix(state) {

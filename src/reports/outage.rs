@@ -1,27 +1,27 @@
-//! When a forge is asked while it takes nothing of a source: by one report at a time, at intervals that grow to a minute, until
-//! one is taken. Then everything that waited for it is due.
+//! Limits calls to a forge that accepts no reports of a source: one report at a time, at intervals that grow to a minute, until
+//! one succeeds. Then all waiting reports are due.
 
 use std::time::{Duration, Instant};
 
 use slipway_domain::backoff;
 use slipway_store::Fault;
 
-/// The longest time between two attempts: a call a minute harms no forge, and is soon enough when it returns.
+/// Maximum time between two attempts. One call per minute harms no forge, and detects its recovery soon enough.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
-/// So many failures in a row are no coincidence, whatever each of them looks like.
+/// Number of consecutive failures that are treated as an outage, whatever their causes.
 const NO_COINCIDENCE: u32 = 3;
 
-/// What is known of the forge of one source.
+/// State of the forge of one source.
 #[derive(Debug, Default)]
 pub(super) struct Outage {
-    /// Failures since something was taken.
+    /// Failures since the last success.
     failures: u32,
-    /// Until when it is left alone; `None` while it takes what it is given.
+    /// End of the pause; `None` while the forge accepts reports.
     until: Option<Instant>,
 }
 
 impl Outage {
-    /// How many reports may be under way, of `most` while all is well.
+    /// Maximum number of concurrent reports, which is `most` outside an outage.
     pub(crate) fn most(&self, most: usize, now: Instant) -> usize {
         match self.until {
             None => most,
@@ -30,8 +30,8 @@ impl Outage {
         }
     }
 
-    /// Notes that nothing was taken, by a call that began at `began`, and answers what that report waits for. One that fails
-    /// anew while others are taken has a fault of its own.
+    /// Records the failure of a call that began at `began`, and returns the fault that its report waits for. A report that fails
+    /// again while others succeed has its own fault.
     pub(crate) fn failed(&mut self, before: Fault, began: Instant, now: Instant, jitter: u64) -> Fault {
         let had_begun_before = self.until.is_some_and(|until| began < until);
         self.failures = self.failures.saturating_add(u32::from(!had_begun_before));
@@ -44,7 +44,7 @@ impl Outage {
         Fault::Shared
     }
 
-    /// Notes that something was taken. Answers whether nothing was before.
+    /// Records a success. Returns whether it ended an outage.
     pub(super) fn succeeded(&mut self) -> bool {
         self.failures = 0;
         self.until.take().is_some()
@@ -60,7 +60,7 @@ mod tests {
         let mut outage = Outage::default();
         let mut now = Instant::now();
         assert_eq!(outage.most(16, now), 16);
-        // Sixteen were under way when it went down: that is one failure, not sixteen.
+        // Sixteen calls were in progress when the forge went down: that is one failure, not sixteen.
         let began = now;
         for _ in 0..16 {
             assert_eq!(outage.failed(Fault::None, began, now, u64::MAX), Fault::Shared);

@@ -1,8 +1,9 @@
-//! Reports to the forges where runs stand: whatever is behind is brought up to date, in order for each change, several changes
-//! at a time, and never in the way of anything else. It is given up only where the forge says that it cannot be.
+//! Reports the state of runs to the forges: brings everything that is behind up to date, in order for each pull request, several
+//! pull requests concurrently, and without delaying anything else. A report is given up only if the forge reports it as
+//! impossible.
 //!
-//! A move of a run only says that it is behind. What is reported is how things stand by then, so reports that come late, twice
-//! or after newer ones do no harm, and what stands at the forge already costs no call.
+//! A state change of a run only marks its report as behind. The report contains the state at the time of the call, so late,
+//! repeated or reordered reports do no harm, and a state that the forge already shows costs no call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,21 +20,22 @@ use slipway_domain::{Needs, Retry, Run, SourceName, Unjudged, backoff, spoken};
 use slipway_forge::{ApiError, Conclusion, ForgeApi, Marker, Pages};
 use slipway_store::{DueReport, Fault, First, ReportSubject, StoreError};
 
-/// How long a report waits that another server is making, and the shortest wait that a forge is granted.
+/// Delay of a report that another server is making, and the shortest pause for a forge that throttles.
 const MOMENT: Duration = Duration::from_secs(1);
-/// How long a report belongs to whoever took it: longer than any forge may take to answer.
+/// Duration of the lease on a report: longer than any forge may take to answer.
 const CLAIM_LEASE: Duration = Duration::from_mins(5);
-/// Attempts after which a report is refused that the forge calls impossible. A commit that was just pushed may be such for a
-/// moment.
+/// Number of attempts after which a report is refused if the forge reports it as impossible. For a moment, the forge may reject a
+/// commit that was just pushed.
 const MAX_REFUSALS: u32 = 5;
-/// Changes that a source's forge is told of at a time.
+/// Maximum number of pull requests of a source that are reported concurrently.
 const AT_ONCE: usize = 16;
-/// One in so many is of what became of runs that somebody knows of, even where others wait that nobody was told of.
+/// One report in this number is about a run that the forge already shows, even if others wait that it does not show yet.
 const ONE_IN: usize = 4;
-/// How long a report waits in its place for a forge that asks to wait: others may not overtake it, and fewer are under way.
+/// Maximum time that a report waits in its place for a forge that throttles. Later reports may not overtake it, and fewer are in
+/// progress.
 const IN_PLACE: Duration = Duration::from_mins(2);
 
-/// What the reports of one source share.
+/// State that the reports of one source share.
 struct ReporterContext {
     name: SourceName,
     outage: Mutex<Outage>,
@@ -69,7 +71,7 @@ impl Reports {
         self.context.store.release_reports(name).await.or_else(log_and_continue)?;
         let Some(source) = self.context.settings.sources.get(name) else { return Ok(()) };
         let mut retried = self.context.retried.subscribe();
-        // Tasks of their own: one that waits for the database must not wait for this loop, which waits for it as well.
+        // Separate tasks: a report that waits for the database must not wait for this loop, which waits for the database as well.
         let mut reporting = JoinSet::new();
         let mut taken = 0;
         while !stop.is_cancelled() {
@@ -104,7 +106,7 @@ impl Reports {
         Ok(())
     }
 
-    /// Makes one report, and notes what became of it.
+    /// Makes one report, and records the result.
     async fn report_one(&self, context: &ReporterContext, report: DueReport) -> Result<(), StoreError> {
         let Some(source) = self.context.settings.sources.get(&context.name) else { return Ok(()) };
         let began = Instant::now();
@@ -140,7 +142,7 @@ impl Reports {
         }
     }
 
-    /// Notes why a report was not made, and when it is tried again.
+    /// Records why a report failed, and when it is retried.
     async fn requeue_failed_report(
         &self,
         context: &ReporterContext,
@@ -181,7 +183,7 @@ impl Reports {
         self.context.store.requeue_report(report, now, pause, fault, &note).await
     }
 
-    /// Reports how things stand, and waits for a forge that asks for a moment.
+    /// Reports the current state, and waits for a forge that throttles for a short time.
     async fn bring_up_to_date(
         &self,
         reporter: &Reporter<'_>,
@@ -206,7 +208,8 @@ impl Reports {
         }
     }
 
-    /// Reports where a run stands: its model's check, the check of its revision, and the comment of its change.
+    /// Reports the state of a run: the check of its revision, its model's check, its deployment, and the comment of its pull
+    /// request.
     async fn report_run(
         &self,
         reporter: &Reporter<'_>,
@@ -215,9 +218,9 @@ impl Reports {
     ) -> Result<(), NotReported> {
         let runs = self.context.store.newest_at(&run.source, &run.head).await?;
         let run = &runs.iter().find(|newest| newest.id == run.id).unwrap_or(run).clone();
-        // First what a merge waits for, and what people look for when they have opened a change.
+        // First the check that a merge waits for and that people expect after they have opened a pull request.
         reporter.report(&comment::of_revision(&run.head, &runs, pages)).await?;
-        // Where a revision has one status of each name, it is the newest run's.
+        // If a revision has only one status per name, that status belongs to the newest run.
         let of_run = comment::of_run(run, pages);
         let newest = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id);
         let newest = newest.map(|newest| comment::of_run(newest, pages)).filter(|_| !api.keeps_each_report());
@@ -233,7 +236,7 @@ impl Reports {
             runs.into_iter().filter(|run| run.pull_request.as_ref() == Some(pull_request)).collect();
         let all_ended = of_pull_request.iter().all(|run| run.stalled || !run.state.is_active());
         let summary = Marker::summary();
-        // A comment that says that all is under way is worth a call only where an older one says something else.
+        // A comment that everything is in progress is worth a call only if an older comment has other content.
         if !all_ended && !reporter.has_comment(pull_request.number, &summary).await?
             || self.context.store.newest_in_concurrency_group(run).await?.head != run.head
         {
@@ -243,7 +246,7 @@ impl Reports {
         reporter.comment(pull_request.number, &summary, &text).await
     }
 
-    /// Reports a revision that nothing is trained for, unless it is by now: then its runs are reported.
+    /// Reports a revision for which nothing is trained. If it has runs by now, the runs are reported instead.
     async fn report_unjudged(&self, reporter: &Reporter<'_>, what: &Unjudged) -> Result<(), NotReported> {
         let Unjudged { revision, pull_request, needs, title } = what;
         let Some(revision) = revision else {
@@ -268,7 +271,7 @@ impl Reports {
     }
 }
 
-/// What a report came to. One that panicked is given again when its hold ends, and ends nothing else.
+/// Handles the end of a report's task. A report that panicked is due again when its lease ends, and ends no other report.
 fn finished(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), StoreError> {
     match ended {
         Ok(ended) => ended.or_else(log_and_continue),

@@ -1,5 +1,5 @@
-//! Calls of a forge about what we report, made only where what stands there is not what should: what stands there is in the
-//! store, and of several servers one makes a call.
+//! Sends reports to a forge only if they differ from the reported state. The reported state is in the store, and only one of
+//! several servers makes a call.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,18 +12,18 @@ use slipway_domain::{Retry, SourceName};
 use slipway_forge::{ApiError, Deployment, ForgeApi, Marker, Report, ReportHandle};
 use slipway_store::{Claimed, Item, ItemKind, ReportedState, Store, StoreError};
 
-/// How long a claim holds: longer than any forge may take for the calls that one item costs.
+/// Duration of a claim: longer than any forge may take for the calls of one item.
 const CLAIM_LEASE: Duration = Duration::from_mins(2);
-/// When what another server is reporting now is looked at again.
+/// Delay until an item that another server is reporting is checked again.
 const SHORTLY: Duration = Duration::from_secs(1);
 
-/// Why something was not reported.
+/// Reason why something was not reported.
 pub(crate) enum NotReported {
-    /// The forge did not take it.
+    /// The forge did not accept it.
     Forge(ApiError),
     /// Another server is reporting it.
     Busy,
-    /// A note could not be put.
+    /// A note could not be written.
     Note { retry: Retry, reason: String },
     /// The store failed.
     Store(StoreError),
@@ -59,10 +59,10 @@ pub(crate) struct Reporter<'a> {
     store: &'a Store,
     source: &'a SourceName,
     api: &'a dyn ForgeApi,
-    /// Since when this server runs: what was looked at before is looked at again, as the store may be an older copy.
+    /// Start of this server. Items that were read earlier are read again, because the store may be an older copy.
     since: Timestamp,
     called_forge: AtomicBool,
-    /// Whose claims are ours.
+    /// Identifies the claims of this reporter.
     token: String,
 }
 
@@ -72,22 +72,22 @@ impl<'a> Reporter<'a> {
         Self { store, source, api, since, called_forge: AtomicBool::new(false), token }
     }
 
-    /// Whose reports they are.
+    /// The source of the reports.
     pub(crate) fn source(&self) -> &SourceName {
         self.source
     }
 
-    /// Whether the forge was asked for something.
+    /// Whether the forge was called.
     pub(super) fn has_called_forge(&self) -> bool {
         self.called_forge.load(Ordering::Relaxed)
     }
 
-    /// Gives back what is claimed, where calls were broken off.
+    /// Releases the claims of interrupted calls.
     pub(crate) async fn release(&self) -> Result<(), StoreError> {
         self.store.release_items(&self.token).await
     }
 
-    /// Reports where a model, or all of them, stand at a revision.
+    /// Reports the state of one model, or of all models, at a revision.
     pub(crate) async fn report(&self, report: &Report) -> Result<(), NotReported> {
         let each = self.api.keeps_each_report();
         let name = |context: &str, id: &str| if each { format!("{context} {id}") } else { context.to_owned() };
@@ -99,7 +99,7 @@ impl<'a> Reporter<'a> {
         }
         let Some(claimed) = self.claim(&item, &digest).await? else { return Ok(()) };
         let mut at = report_handle(&claimed.before);
-        // Whoever made another one here looked first: then this one, which nobody began to make, is not there.
+        // The report of another item at this revision searched the forge first. This item was never begun, so it is not there.
         let is_certain = |(_, current): &(String, ReportedState)| current.is_sure && !current.forge_id.is_empty();
         let is_new = claimed.before.is_sure && claimed.before.forge_id.is_empty();
         let was_read_before = known.iter().any(|item| is_certain(item) && item.1.at >= self.since);
@@ -115,14 +115,14 @@ impl<'a> Reporter<'a> {
         self.note(&claimed, at, digest, reported).await
     }
 
-    /// Whether a comment of ours with this marker was written below a change, or may have been.
+    /// Whether a comment with this marker was written to a pull request, or may have been.
     pub(super) async fn has_comment(&self, pull_request: u64, marker: &Marker) -> Result<bool, StoreError> {
         let known = self.store.items_about(self.source, ItemKind::Comment, &pull_request.to_string()).await?;
         let may_be_there = |current: &ReportedState| !current.is_sure || !current.digest.is_empty();
         Ok(known.iter().any(|(name, current)| name == marker.as_str() && may_be_there(current)))
     }
 
-    /// Puts our one comment with a marker below a change.
+    /// Writes Slipway's one comment with a marker to a pull request.
     pub(crate) async fn comment(&self, pull_request: u64, marker: &Marker, text: &str) -> Result<(), NotReported> {
         let item = self.item(ItemKind::Comment, pull_request.to_string(), marker.as_str().to_owned());
         let digest = digest_of(&text);
@@ -135,7 +135,7 @@ impl<'a> Reporter<'a> {
         self.note(&claimed, at, digest, reported).await
     }
 
-    /// Reports where a promotion stands.
+    /// Reports the state of a promotion.
     pub(super) async fn deployment(&self, deployment: &Deployment) -> Result<(), NotReported> {
         if !self.api.keeps_deployments() {
             return Ok(());
@@ -160,7 +160,7 @@ impl<'a> Reporter<'a> {
         Ok(known.iter().any(|(name, current)| *name == item.name && says(current, digest)))
     }
 
-    /// The right to report an item, unless another server reported the same meanwhile.
+    /// Claims an item for a report. Returns `None` if another server reported the same meanwhile.
     async fn claim(&self, item: &Item, digest: &str) -> Result<Option<Claimed>, NotReported> {
         let claimed =
             self.store.claim_item(item, &self.token, Timestamp::now(), CLAIM_LEASE).await?.ok_or(NotReported::Busy)?;
@@ -172,8 +172,8 @@ impl<'a> Reporter<'a> {
         Ok(Some(claimed))
     }
 
-    /// Notes what stands at the forge after the calls. One that was not made leaves things as they were; whether one that
-    /// failed was done is not known.
+    /// Records the reported state after the calls. A call that was not made leaves the state unchanged. After a failed call, the
+    /// state is unknown.
     async fn note(
         &self,
         claimed: &Claimed,
@@ -194,7 +194,7 @@ impl<'a> Reporter<'a> {
     }
 }
 
-/// What the forge calls an item. Where the outcome of the last call is not known, it has to be looked for.
+/// The forge's identifier of an item. If the result of the last call is unknown, the item must be searched at the forge.
 fn report_handle(before: &ReportedState) -> ReportHandle {
     if before.is_sure {
         ReportHandle { id: before.forge_id.clone(), annotations: before.annotations }

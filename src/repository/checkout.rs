@@ -1,4 +1,4 @@
-//! A repository as it lies in a folder of this machine, before anything of it is committed.
+//! A repository in a folder of this machine, with files that are not committed yet.
 
 use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read as _};
@@ -9,22 +9,23 @@ use slipway_contract::table::LFS_POINTER;
 use super::files::{Entry, Files};
 use slipway_git::{Committed, WorkTree};
 
-/// Entries that are visited in one search, and how deep: a link to a whole machine ends there.
+/// Maximum number of entries in one search, and its maximum depth. They stop a search of a whole machine.
 const MAX_ENTRIES: usize = 1_000_000;
 const DEEPEST: usize = 64;
-/// Folders that hold nothing of their own, where no `.gitignore` says so.
+/// Folders without own files. They are skipped where there is no git repository, and so no `.gitignore`.
 const SKIPPED: [&str; 2] = ["target", "node_modules"];
 
-/// A repository on disk; a folder that is in none begins at the top of the machine.
+/// A repository on disk. The root of a folder outside any repository is the root of the file system.
 pub struct Checkout {
     root: PathBuf,
-    /// Where searches begin, below the root; empty for all of it. Around a file that is in no repository, nothing is searched.
+    /// The folder in which searches begin, below the root; empty for the whole root. `None` for a file outside any repository,
+    /// around which nothing is searched.
     searched: Option<String>,
     git: Option<WorkTree>,
 }
 
 impl Checkout {
-    /// The repository that a file or a folder is in. A part of the path that is a link is followed.
+    /// The repository that contains a file or a folder. Links in the path are followed.
     pub fn around(path: &Path) -> Result<Self, Error> {
         let path = path.canonicalize()?;
         let folder = if path.is_dir() { path.as_path() } else { path.parent().unwrap_or(Path::new("/")) };
@@ -36,7 +37,7 @@ impl Checkout {
         Ok(Self { root, searched, git: None })
     }
 
-    /// The topmost folder.
+    /// The root folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -46,7 +47,7 @@ impl Checkout {
         self.git.is_some()
     }
 
-    /// The path of something in it, from the topmost folder. The last part is not followed if it is a link.
+    /// The path of an entry from the root. If the last part is a link, it is not followed.
     pub fn path_of(&self, path: &Path) -> Result<String, Error> {
         let whole = match (path.parent(), path.file_name()) {
             (Some(parent), Some(name)) => {
@@ -58,8 +59,8 @@ impl Checkout {
         relative(&self.root, &whole).ok_or_else(not_a_text)
     }
 
-    /// The files below a folder of it that are wanted, sorted; and the paths from its top of those that are wanted by a path that is
-    /// not UTF-8, where what is not is a replacement character.
+    /// The wanted files below a folder, sorted; and the wanted files whose path from the root is not UTF-8. `is_wanted` receives
+    /// such a path with replacement characters.
     pub fn find_below(
         &self,
         folder: &str,
@@ -93,7 +94,7 @@ impl Checkout {
         Ok((found, unnamed))
     }
 
-    /// Whether a folder is one of this repository's: git leaves out its own, those it ignores, and other repositories.
+    /// Whether a folder belongs to this repository. Git leaves out its own folder, ignored folders, and other repositories.
     fn holds_own_files(&self, path: &Path) -> bool {
         let is_called = |name: &str| path.file_name().is_some_and(|called| called == name);
         let is_other = is_called(".git") || self.root.join(path).join(".git").exists();
@@ -104,12 +105,12 @@ impl Checkout {
         !is_other && !is_left_out
     }
 
-    /// How a file stands to what is committed; nothing where that is not known, or there is no repository.
+    /// Compares a file with its commit; `None` if the result is unknown, or there is no repository.
     pub(crate) fn held(&self, path: &str) -> Option<Committed> {
         self.git.as_ref().and_then(|git| git.held(path))
     }
 
-    /// A regular file, to be read piece by piece; `None` where none is.
+    /// A regular file, for reading piece by piece; `None` if there is none.
     pub(crate) fn open(&self, path: &str) -> Result<Option<File>, Error> {
         match self.entry(path)? {
             Some(Entry::File | Entry::Ignored) => File::open(self.root.join(path)).map(Some),
@@ -117,7 +118,7 @@ impl Checkout {
         }
     }
 
-    /// Whether git holds a pointer of Git LFS in the place of a file.
+    /// Whether git contains a Git LFS pointer in the place of a file.
     pub(super) fn commits_pointer(&self, path: &str) -> bool {
         let committed = self.git.as_ref().and_then(|git| git.committed_small(path));
         committed.is_some_and(|content| content.starts_with(LFS_POINTER))
@@ -127,7 +128,7 @@ impl Checkout {
         self.git.as_ref().is_some_and(|git| git.ignores(path))
     }
 
-    /// What is at a path, as far as no part of the way there is a link; else that part.
+    /// The metadata at a path or, if a part of the path is a link, of that part.
     fn found(&self, path: &str) -> Result<Option<Metadata>, Error> {
         let mut way = self.root.clone();
         let mut found = None;
@@ -153,7 +154,8 @@ impl Files for Checkout {
         if self.git.is_some() { "in this repository".to_owned() } else { "in this folder".to_owned() }
     }
 
-    /// Outside of a repository, paths begin at the top of the machine: nobody calls them so who stands beside the file.
+    /// Outside a repository, paths begin at the root of the file system. They are shown relative to the current folder if
+    /// possible.
     fn shown(&self, path: &str) -> String {
         if self.git.is_some() {
             return path.to_owned();

@@ -1,38 +1,38 @@
-//! The files of one state of a repository, a revision or a folder on disk. What is checked against files is checked through
-//! this, so that `slipway check` and the runs of a server say the same.
+//! The files of one state of a repository: a revision, or a folder on disk. Checks read files only through this trait, so that
+//! `slipway check` and the runs of a server report the same.
 
 use std::fmt;
 
 use slipway_domain::CommitSha;
 use slipway_git::{GitError, Mirror};
 
-/// What stands at a path.
+/// The entry at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// A regular file.
     File,
-    /// A regular file that git keeps out of commits.
+    /// A regular file that git ignores.
     Ignored,
-    /// Anything else, as messages call it: `a folder`.
+    /// Any other entry, as messages name it: `a folder`.
     Other(&'static str),
 }
 
-/// The files of one state of a repository. Paths begin at its top, with `/` between their parts.
+/// The files of one state of a repository. Paths begin at its root, with `/` between their parts.
 pub(crate) trait Files {
-    /// Why they cannot be read.
+    /// Why the files cannot be read.
     type Error: fmt::Display;
 
-    /// How messages call the state: `at 1a2b3c4d`.
+    /// Name of the state in messages: `at 1a2b3c4d`.
     fn place(&self) -> String;
-    /// A path as messages call it.
+    /// A path as messages show it.
     fn shown(&self, path: &str) -> String {
         path.to_owned()
     }
-    /// What stands at a path; `None` where nothing does. Links are not followed.
+    /// The entry at a path; `None` if there is none. Links are not followed.
     fn entry(&self, path: &str) -> Result<Option<Entry>, Self::Error>;
-    /// The bytes of a regular file, `None` where nothing is; more than so many are an error.
+    /// The bytes of a regular file; `None` if there is none. More than `most` bytes are an error.
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Self::Error>;
-    /// The paths of regular files that are wanted, sorted.
+    /// The paths of the wanted regular files, sorted.
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Self::Error>;
 }
 

@@ -1,5 +1,5 @@
-//! The labels of a model's training rows, read without the trainer: enough to find classes that a policy or the model's own metrics
-//! name and that no row has.
+//! Reads the labels of a model's training rows without the trainer, to find classes that a policy or the model's own metrics name
+//! and that no row has.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,8 +13,8 @@ use super::checkout::Checkout;
 use super::model_check::Readable;
 use crate::repository::folder_path;
 
-/// Classes that are named and that no training row has: faults, and what is only warned of. Nothing where labels cannot be read,
-/// which is for the trainer to say. Classes of pictures stand in the model's file, and are checked with it.
+/// Classes that are named and that no training row has: faults, and warnings. Empty if the labels cannot be read, which the
+/// trainer reports. Classes of pictures are in the model's file, and are checked with it.
 pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
     let model = &readable.model;
     let DataSpec::Csv { train, label, .. } = &model.spec.data else { return (Vec::new(), Vec::new()) };
@@ -28,7 +28,7 @@ pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable
     (faults, warnings)
 }
 
-/// Classes that the metrics of the model's file name.
+/// Classes that the metrics of the model's file name and that no row has.
 fn of_metrics(model: &Model, classes: &[String]) -> Vec<Fault> {
     let metrics = model.spec.evaluation.metrics.iter().enumerate();
     let unknown = metrics.flat_map(|(place, metric)| {
@@ -38,8 +38,7 @@ fn of_metrics(model: &Model, classes: &[String]) -> Vec<Fault> {
     unknown.collect()
 }
 
-/// The different labels of a table in the order of classes; `None` if they cannot be read, or are no two classes or more that a
-/// model can tell apart.
+/// The distinct labels of a table in the order of classes; `None` if they cannot be read, or are not between 2 and `MAX_CLASSES`.
 fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
     let mut start = Vec::with_capacity(LFS_POINTER.len());
     (&mut table).take(LFS_POINTER.len() as u64).read_to_end(&mut start).ok()?;
@@ -55,7 +54,7 @@ fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
     let (place, None) = (places.next()?.0, places.next()) else { return None };
     let mut labels = BTreeSet::new();
     while let Some(row) = records.next_row().ok()? {
-        // What is wrong with other rows says nothing of the labels.
+        // Faults in other rows do not concern the labels.
         let Row::Values(_, row) = row else { continue };
         let label = row.get(place).unwrap_or_default().trim();
         if !is_missing(label) && !labels.contains(label) {
@@ -115,7 +114,7 @@ mod tests {
         training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}\n  \
         policy: policy.yaml\n";
 
-    /// What is told of names of classes that a policy of these checks and the model's file name.
+    /// The messages about names of classes in a policy of these checks and in the model's file.
     fn told(checks: &[&str]) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");

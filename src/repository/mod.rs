@@ -1,5 +1,5 @@
-//! What a repository holds, at a revision or in a folder of this machine: models, their policies and data, and manifests with marks.
-//! What is checked of them before anything is trained is checked here, by runs and by `slipway check` alike.
+//! The content of a repository, at a revision or in a folder of this machine: models, their policies and data, and manifests with
+//! marks. Runs and `slipway check` share the checks of this module before training.
 
 mod checkout;
 mod files;

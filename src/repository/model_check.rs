@@ -1,4 +1,4 @@
-//! What is checked of a model against the files beside it before anything is trained, by runs and by `slipway check` alike.
+//! Checks a model against the files beside it before training, for runs and for `slipway check`.
 
 use jiff::Timestamp;
 use slipway_contract::{Fault, FaultKind, Model};
@@ -13,32 +13,32 @@ use slipway_domain::Diagnostic;
 use slipway_gate::policy::{Expected, Policy, Shortage};
 use slipway_git::Committed;
 
-/// What was found in files.
+/// The findings in files.
 #[derive(Debug, Default)]
 pub struct ModelDiagnostics {
-    /// What a server would refuse.
+    /// Mistakes that a server would refuse.
     pub mistakes: Vec<Diagnostic>,
-    /// What a server would say, and go on.
+    /// Warnings that a server would report before it continues.
     pub warnings: Vec<Diagnostic>,
-    /// What a server would not find as it lies here, because it is not committed so.
+    /// Files that a server would not find in their local form, because they are not committed so.
     pub uncommitted: Vec<Diagnostic>,
 }
 
-/// A model whose data can be read, as far as its file says what they are.
+/// A model whose data can be read, as far as its file describes them.
 pub struct Readable {
-    /// The model. Parts of its file that are mistakes are those of a sample.
+    /// The model. Mistaken parts of its file have the values of a sample.
     pub model: Model,
-    /// What its policy asks of the rows.
+    /// The expectations of its policy about the rows.
     pub expected: Vec<Expected>,
-    /// Keys of data files that were told to be no files for a server.
+    /// Keys of data files that were reported as unusable for a server.
     unusable: Vec<&'static str>,
-    /// Whether and where the model's file has mistakes.
+    /// The mistaken parts of the model's file; `None` if there are none.
     guesses: Option<slipway_yaml::Guesses>,
 }
 
 impl Readable {
-    /// Whether something that was found in the data is told: not what follows from a mistake in the model's file, and not what was
-    /// told before.
+    /// Whether a fault in the data should be reported. A consequence of a mistake in the model's file is not reported, and no
+    /// fault is reported twice.
     pub fn should_report(&self, fault: &Fault) -> bool {
         let key = fault.key.as_deref();
         let is_reported = fault.file.is_none() && key.is_some_and(|key| self.unusable.contains(&key));
@@ -49,13 +49,14 @@ impl Readable {
         !is_reported && !follows
     }
 
-    /// A finding in the data at its place: a line of a policy, a line of a data file, or a key of the model's file.
+    /// A fault in the data at its place: a line of a policy, a line of a data file, or a key of the model's file.
     pub fn locate(&self, file: &str, text: &str, fault: &Fault) -> Diagnostic {
         source::locate_expected(file, text, fault, &self.expected)
     }
 }
 
-/// Two models of one name would write the same places of an environment. A name is compared however broken the rest of a file is.
+/// Reports a model name that another model has as well, because both would write the same places of an environment. Names are
+/// compared even if the rest of a file is broken.
 pub(crate) fn taken_name<F: Files>(files: &F, file: &str, models: &[ModelFile]) -> Option<Diagnostic> {
     let own = models.iter().find(|own| own.path == file)?;
     let (name, text) = (source::name_in(own)?, own.text.as_deref().unwrap_or_default());
@@ -66,7 +67,7 @@ pub(crate) fn taken_name<F: Files>(files: &F, file: &str, models: &[ModelFile]) 
     Some(source::locate(file, text, &fault))
 }
 
-/// Data files that are not in the repository, are no plain files there, or that `paths` keeps from the trainer.
+/// Data files that are missing in the repository, are not plain files, or that `paths` excludes from the trainer.
 pub(crate) fn data_files<F: Files>(
     files: &F,
     file: &str,
@@ -108,7 +109,7 @@ fn unusable_files<F: Files>(
     Ok(problems)
 }
 
-/// What to do about a file that is not there.
+/// The remedy for a missing file.
 fn absent<F: Files>(files: &F, whole: &str) -> Result<String, F::Error> {
     let lower = whole.to_lowercase();
     let alike = files.find(&|path| path.to_lowercase() == lower)?;
@@ -118,7 +119,7 @@ fn absent<F: Files>(files: &F, whole: &str) -> Result<String, F::Error> {
     })
 }
 
-/// What to do about a file that no glob matches.
+/// The remedy for a file that no glob matches.
 fn uncovered(model: &Model, path: &str) -> String {
     match ModelFiles::alike(model, path) {
         Some(glob) => format!("`{glob}` differs from it in upper and lower case"),
@@ -131,13 +132,13 @@ fn uncovered(model: &Model, path: &str) -> String {
     }
 }
 
-/// How many test rows a model has, if that can be told from its files.
+/// The number of test rows of a model, if its files show it.
 pub(crate) fn test_rows<F: Files>(files: &F, file: &str, model: &Model) -> Option<u64> {
     let bytes = files.read(&folder_path(file, counted_file(model)), MAX_COUNTED).ok().flatten()?;
     count_rows(model, &bytes)
 }
 
-/// A repository on disk that is examined as a server would once it is pushed.
+/// A repository on disk that is checked as a server would check it after a push.
 pub struct Repository<'a> {
     checkout: &'a Checkout,
     models: Vec<ModelFile>,
@@ -150,10 +151,10 @@ impl<'a> Repository<'a> {
         Ok(Self { checkout, models })
     }
 
-    /// All that is wrong with the model at a path, and the model if its data can be read as far as that shows.
+    /// All findings about the model at a path, and the model if its data can be read according to its file.
     pub fn check_model(&self, file: &str) -> (ModelDiagnostics, Option<Readable>) {
         let mut diagnostics = ModelDiagnostics::default();
-        // A file of another name is no model of the repository.
+        // A file with another name is not a model of the repository.
         let taken = source::is_model(file).then(|| taken_name(self.checkout, file, &self.models)).flatten();
         match self.read_model(file) {
             Ok((text, Read { model: Some(model), guesses, problems })) => {
@@ -178,8 +179,8 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Classes that the model at a path or its policy name and that no training row has, where no trainer reads the data: faults,
-    /// and what is only warned of.
+    /// Classes that the model at a path or its policy names and that no training row has, for when no trainer reads the data:
+    /// faults, and warnings.
     pub fn examine_labels(&self, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
         labels::unknown_names(self.checkout, file, readable)
     }
@@ -229,7 +230,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// Files of a model that a server would not find as they lie here.
+    /// Reports files of a model that a server would not find in their local form.
     fn check_commits(&self, file: &str, text: &str, readable: &Readable, diagnostics: &mut ModelDiagnostics) {
         let policy = ("spec.policy", readable.model.spec.policy.as_str());
         let usable = readable.model.spec.data.files().into_iter().filter(|(key, _)| !readable.unusable.contains(key));
@@ -264,7 +265,7 @@ impl<'a> Repository<'a> {
         }
     }
 
-    /// All that is wrong with the policy at a path, or with what it extends.
+    /// All findings about the policy at a path, and about the policies that it extends.
     pub fn check_policy(&self, file: &str) -> ModelDiagnostics {
         let mut diagnostics = ModelDiagnostics::default();
         self.policy(file, &mut diagnostics.mistakes);
@@ -285,7 +286,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> Diagnostic {
     Diagnostic::new(file, format!("the file cannot be read: {error}"))
 }
 
-/// What is said of a file whose name is nearly that of a model file; `None` if it is not.
+/// The diagnostic for a file whose name resembles that of a model file; `None` for other files.
 pub fn misnamed_model(path: &str) -> Option<Diagnostic> {
     source::is_misnamed_model(path).then(|| source::misnamed(path))
 }
@@ -305,7 +306,7 @@ mod tests {
     const POLICY: &str = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: churn}\n\
         spec: {checks: [{metric: accuracy, at_least: 0.6}]}\n";
 
-    /// A repository with the model `churn`, changed, and what is wrong with it.
+    /// The mistakes in a repository with the model `churn`, after a change.
     fn mistakes_of(change: impl FnOnce(&Path)) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");

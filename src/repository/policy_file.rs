@@ -1,4 +1,4 @@
-//! A policy file with those it extends, all of one repository.
+//! Reads a policy file with those that it extends, all from one repository.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,10 +9,10 @@ use super::source::folder_of;
 use slipway_domain::Diagnostic;
 use slipway_gate::policy::Policy;
 
-/// A policy, and the texts of the files that it was read from by their paths.
+/// A policy, and the texts of its files by their paths.
 pub(crate) type Found = (Policy, BTreeMap<String, String>);
 
-/// Reads a policy and what it extends; the inner error holds its mistakes.
+/// Reads a policy and those that it extends. The inner error contains its mistakes.
 pub(crate) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<Diagnostic>>, F::Error> {
     let text = match files.entry(path)? {
         Some(Entry::Other(kind)) => {
@@ -54,14 +54,14 @@ pub(crate) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<
         }
     };
     let read = Policy::read_with(path, &text, &find);
-    // A repository that cannot be read now is no mistake of its authors.
+    // A repository that cannot be read now is not a mistake of its authors.
     match broken.take() {
         Some(error) => Err(error),
         None => Ok(read.map(|policy| (policy, texts.take()))),
     }
 }
 
-/// A path in the repository from a path relative to another file of it.
+/// A path in the repository, from a path relative to another file.
 fn path_from(from: &str, path: &str) -> Result<String, String> {
     if path.is_empty() || path.starts_with('/') || path.contains('\\') || path.chars().any(char::is_control) {
         return Err("expected a relative path to a policy, or `slipway:` and the name of a shipped one".to_owned());

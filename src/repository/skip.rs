@@ -1,28 +1,28 @@
-//! Whether a commit's message asks for nothing to be built. A message that only mentions the mark, quotes it or takes it back
-//! asks for nothing; where that cannot be told, what is pushed is built.
+//! Decides whether a commit's message requests that nothing is built. A message that only mentions, quotes or reverts the mark
+//! does not. If this is unclear, the push is built.
 
 use slipway_domain::CommitSha;
 
-/// What such a message says.
+/// The mark in such a message.
 pub(super) const MARK: &str = "[skip slipway]";
-/// The same in other words.
+/// The mark and its alternative form.
 const MARKS: [&str; 2] = [MARK, "[slipway skip]"];
-/// A trailer that says it, in lower case and as it is written.
+/// The trailer with the same meaning, in lower case and as it is written.
 const TRAILER: (&str, &str) = ("slipway", "skip");
 const TRAILER_WRITTEN: &str = "Slipway: skip";
-/// Trailers that git itself writes: beside one of them a paragraph may hold other lines (`git-interpret-trailers(1)`).
+/// Trailers that git itself writes. A paragraph with one of them may contain other lines (`git-interpret-trailers(1)`).
 const OF_GIT: [&str; 2] = ["signed-off-by: ", "(cherry picked from commit "];
-/// More spaces than these before a line make it one of code, as in Markdown.
+/// Maximum number of spaces before a line. More spaces make the line a code block, as in Markdown.
 const MAX_INDENTED: usize = 3;
 
-/// What is said of a revision whose message asks for nothing to be built.
+/// The text about a revision whose message requests that nothing is built.
 pub fn skipped(revision: &CommitSha, mark: &str) -> String {
     format!("skipped: nothing is trained, because the message of {} says {mark}", revision.short())
 }
 
-/// What in a message asks for nothing to be built, if anything does: a mark that begins or ends the first line, or stands on a
-/// line of its own, or the trailer `Slipway: skip`. What reverts another commit repeats that commit's subject, and what squashes
-/// others repeats their messages below `* SUBJECT`: neither means what it repeats.
+/// The part of a message that requests that nothing is built: a mark at the beginning or the end of the first line, or on a line
+/// of its own, or the trailer `Slipway: skip`. A revert repeats the subject of another commit, and a squash repeats other
+/// messages below `* SUBJECT`. Repeated marks do not count.
 pub(crate) fn skip_marker(message: &str) -> Option<&'static str> {
     let message = message.to_lowercase();
     let lines: Vec<&str> = message.lines().skip_while(|line| line.trim().is_empty()).collect();
@@ -35,14 +35,14 @@ pub(crate) fn skip_marker(message: &str) -> Option<&'static str> {
 
 fn of_subject(subject: &str) -> Option<&'static str> {
     let subject = without_number(subject.trim());
-    // What repeats the subject of the commit that it is to be melted into.
+    // Such a subject repeats that of the commit that it will be squashed into.
     if ["fixup! ", "squash! ", "amend! "].iter().any(|word| subject.starts_with(word)) {
         return None;
     }
     MARKS.into_iter().find(|mark| subject.starts_with(mark) || subject.ends_with(mark))
 }
 
-/// A subject without the number that forges put behind the title of what they squash: `Six epochs (#12)`.
+/// A subject without the number that forges append to the title of a squashed pull request: `Six epochs (#12)`.
 fn without_number(subject: &str) -> &str {
     let number = || {
         let (title, number) = subject.strip_suffix(')')?.rsplit_once(" (")?;
@@ -53,7 +53,7 @@ fn without_number(subject: &str) -> &str {
     number().unwrap_or(subject)
 }
 
-/// Whether a message takes another commit back, or brings back what was taken back.
+/// Whether a message reverts another commit, or reapplies a reverted one.
 fn is_revert(subject: &str, body: &[&str]) -> bool {
     let subject = subject.trim();
     let is_word = |word: &str| {
@@ -62,19 +62,19 @@ fn is_revert(subject: &str, body: &[&str]) -> bool {
     };
     let says_revert = |line: &&str| {
         let line = line.trim();
-        // `Reverts owner/name#12` is what GitHub writes.
+        // GitHub writes `Reverts owner/name#12`.
         let number = line.strip_prefix("reverts ").and_then(|rest| rest.split_once(['#', '!']));
         line.starts_with("this reverts ") || number.is_some_and(|(name, _)| !name.contains(char::is_whitespace))
     };
     ["revert", "reverts", "reapply"].into_iter().any(is_word) || body.iter().any(says_revert)
 }
 
-/// A mark on a line of its own that nobody quotes.
+/// A mark on a line of its own that is not quoted.
 fn of_body(body: &[&str]) -> Option<&'static str> {
     own_lines(body).find_map(|line| MARKS.into_iter().find(|mark| line == *mark))
 }
 
-/// The lines that are the message's own: not of code, not hidden in a comment of HTML, and not of a commit that was squashed.
+/// The lines of the message itself: not code, not hidden in an HTML comment, and not of a squashed commit.
 fn own_lines<'a>(body: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     let (mut fence, mut is_hidden) = (None, false);
     let own = body.iter().take_while(|line| !line.starts_with("* "));
@@ -98,8 +98,8 @@ fn own_lines<'a>(body: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
     })
 }
 
-/// Whether the last paragraph, which is not the message's only one, is of trailers and one of them is ours. Git takes a
-/// paragraph for that whose lines are all trailers, or a quarter of them where one is git's own.
+/// Whether the last paragraph, which must not be the only one, consists of trailers and contains Slipway's trailer. For git, all
+/// lines of such a paragraph are trailers, or a quarter of them if one is git's own.
 fn is_in_trailers(body: &[&str]) -> bool {
     let end = body.iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1);
     let start = body[..end].iter().rposition(|line| line.trim().is_empty());
@@ -113,7 +113,7 @@ fn is_in_trailers(body: &[&str]) -> bool {
                 ours |= found == TRAILER;
             }
             None if line.starts_with(OF_GIT[1]) => trailers += 1,
-            // The line goes on with the value of the trailer before it.
+            // The line continues the value of the trailer before it.
             None if line.starts_with(char::is_whitespace) && trailers > 0 => {}
             None => others += 1,
         }
@@ -122,7 +122,7 @@ fn is_in_trailers(body: &[&str]) -> bool {
     ours && is_own && (others == 0 || of_git && trailers * 3 >= others)
 }
 
-/// `Key: value`, the key made of letters, digits and dashes.
+/// Parses `Key: value`, where the key consists of letters, digits and dashes.
 fn trailer(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
     let key = key.trim_end();
@@ -154,7 +154,7 @@ mod tests {
             ("Six epochs\n\nslipway : SKIP\n\n\n", "Slipway: skip"),
             ("Six epochs\n\nSlipway: skip\nSigned-off-by: A <a@b>\nby the importer\n", "Slipway: skip"),
             ("Six epochs\n\nNote: a long\n one\nSlipway: skip\n", "Slipway: skip"),
-            // Undecidable by the text: a mark that ends the subject is taken as meant.
+            // Undecidable by the text: a mark at the end of the subject counts as intended.
             ("docs: explain how to write [skip slipway]", MARK),
         ] {
             assert_eq!(skip_marker(message), Some(mark), "{message:?}");

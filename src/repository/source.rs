@@ -1,4 +1,4 @@
-//! Reads what a source repository says at a revision: model files, their globs, their policies.
+//! Reads the content of a source repository at a revision: model files, their globs, their policies.
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use slipway_contract::{Fault, Model};
@@ -10,15 +10,15 @@ use slipway_git::{GitError, Mirror};
 
 /// Name of the file that describes a model.
 const MODEL_FILE: &str = "slipway.yaml";
-/// Models one repository may hold.
+/// Maximum number of models in one repository.
 const MAX_MODELS: usize = 500;
 /// The largest model or policy file that is read, in bytes.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// The longest mistake that is told beside others, in characters.
+/// Maximum length of a mistake that is reported beside others, in characters.
 const MAX_MISTAKE_LENGTH: usize = 300;
 
-/// A sound model: what stands in the place of mistakes while the rest of a file is looked through.
+/// A valid model. Its values replace mistakes while the rest of a file is checked.
 const SAMPLE: &str = "
 apiVersion: slipway.dev/v1alpha1
 kind: Model
@@ -34,15 +34,15 @@ spec:
 
 /// A model file as far as it can be read.
 pub(crate) struct Read {
-    /// The model; parts that are mistakes are those of a sample. Nothing where it is no model file at all.
+    /// The model. Mistaken parts have the values of a sample. `None` if the file is not a model file.
     pub(crate) model: Option<Model>,
-    /// Which parts those are.
+    /// The mistaken parts.
     pub(crate) guesses: slipway_yaml::Guesses,
-    /// All of its mistakes that need no data.
+    /// All of its mistakes that can be found without data.
     pub(crate) problems: Vec<Diagnostic>,
 }
 
-/// Reads a model file and finds all of its mistakes that need no data. `file` is its name in messages.
+/// Reads a model file and finds all mistakes that need no data. `file` is its name in messages.
 pub(super) fn read_leniently(file: &str, text: &str) -> Read {
     let slipway_yaml::Recovered { value, mistakes: mut problems, guesses } =
         slipway_yaml::read_all::<Model>(file, text, SAMPLE, &may_be_empty);
@@ -53,24 +53,24 @@ pub(super) fn read_leniently(file: &str, text: &str) -> Read {
     Read { model: Some(model.with_plain_paths()), guesses, problems }
 }
 
-/// Reads a model file without mistakes, or finds all of them that need no data.
+/// Reads a model file without mistakes, or returns all mistakes that need no data.
 pub fn read_model(file: &str, text: &str) -> Result<Model, Vec<Diagnostic>> {
     let Read { model, problems, .. } = read_leniently(file, text);
     model.filter(|_| problems.is_empty()).ok_or(problems)
 }
 
-/// Whether a key without a value says something all the same: `- relu:` names a layer, and a model may be called `null`.
+/// Whether a key without a value is valid: `- relu:` names a layer, and a model may be called `null`.
 fn may_be_empty(key: &slipway_yaml::EmptyKey) -> bool {
     key.is_item() || (!key.is_left_out() && key.path.to_string() == "metadata.name")
 }
 
-/// The model of a file, if it has no mistakes. To know that takes less than to find them all.
+/// The model of a file, if it has no mistakes. This is cheaper than finding all mistakes.
 pub(crate) fn valid_model(file: &str, text: &str) -> Option<Model> {
     let model: Model = slipway_yaml::read(file, text).ok()?;
     faults_of(&model).is_empty().then(|| model.with_plain_paths())
 }
 
-/// What is wrong with a model in itself.
+/// The faults in a model itself.
 fn faults_of(model: &Model) -> Vec<Fault> {
     let mut faults = model.problems();
     for (index, path) in model.spec.paths.iter().enumerate() {
@@ -105,7 +105,7 @@ fn with_help(diagnostic: Diagnostic, fault: &Fault) -> Diagnostic {
     }
 }
 
-/// The same where the fault may be of what policies ask.
+/// The same for a fault that may concern an expectation of a policy.
 pub(crate) fn locate_expected(file: &str, text: &str, fault: &Fault, expected: &[Expected]) -> Diagnostic {
     match fault.expectation.and_then(|place| expected.get(usize::try_from(place).ok()?)) {
         Some(expected) => expected.located(&fault.message, fault.help.as_deref()),
@@ -117,10 +117,10 @@ fn glob(pattern: &str) -> Result<Glob, globset::Error> {
     GlobBuilder::new(pattern).literal_separator(true).build()
 }
 
-/// Which of a repository's files belong to one model.
+/// Selects the files of a repository that belong to one model.
 #[derive(Clone)]
 pub(crate) struct ModelFiles {
-    /// Folder of the model file, with a slash at its end; empty for the root.
+    /// Folder of the model file, with a trailing slash; empty for the root.
     folder: String,
     globs: GlobSet,
 }
@@ -137,7 +137,7 @@ impl ModelFiles {
         Self { folder: folder_of(file).to_owned(), globs: globs.build().unwrap_or_default() }
     }
 
-    /// The model's folder, with a slash at its end; empty for the root.
+    /// The model's folder, with a trailing slash; empty for the root.
     pub(crate) fn folder(&self) -> &str {
         &self.folder
     }
@@ -147,7 +147,7 @@ impl ModelFiles {
         path.strip_prefix(self.folder.as_str()).is_some_and(|path| self.globs.is_match(path))
     }
 
-    /// The glob that a path relative to the model's folder would belong to but for upper and lower case.
+    /// The glob that would match a path relative to the model's folder if case were ignored.
     pub(crate) fn alike(model: &Model, path: &str) -> Option<String> {
         let differs_in_case = |pattern: &&String| {
             let glob = GlobBuilder::new(pattern).literal_separator(true).case_insensitive(true).build();
@@ -162,20 +162,20 @@ impl ModelFiles {
     }
 }
 
-/// The folder of a file, with a slash at its end; empty for the root.
+/// The folder of a file, with a trailing slash; empty for the root.
 pub(crate) fn folder_of(file: &str) -> &str {
     file.rfind('/').map_or("", |slash| &file[..=slash])
 }
 
-/// A model file as it stands at a revision.
+/// A model file at a revision.
 pub(crate) struct ModelFile {
     /// Its path in the repository.
     pub(crate) path: String,
-    /// Its text, or why it is not one.
+    /// Its text, or why it is not a text.
     pub(crate) text: Result<String, Diagnostic>,
 }
 
-/// A text file; `None` if it is not there.
+/// A text file; `None` if it does not exist.
 pub(crate) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result<String, Diagnostic>>, F::Error> {
     let bytes = files.read(path, MAX_FILE_BYTES)?;
     Ok(bytes.map(|bytes| {
@@ -186,8 +186,8 @@ pub(crate) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result
     }))
 }
 
-/// All model files of a revision, in the order of their paths. Too many are an error: to judge some of them would leave the
-/// others out without a word.
+/// All model files of a revision, sorted by path. Too many are an error, because judging only some would silently omit the
+/// others.
 pub(crate) fn model_files(mirror: &Mirror, commit: &CommitSha) -> Result<Vec<ModelFile>, GitError> {
     let revision = Revision { mirror, commit };
     let found = revision.find(&is_model)?;
@@ -203,14 +203,14 @@ pub(crate) fn is_model(path: &str) -> bool {
     path == MODEL_FILE || path.ends_with("/slipway.yaml")
 }
 
-/// Whether a path looks like that of a model file, and is read by nobody.
+/// Whether a path resembles that of a model file, but is not read.
 pub(crate) fn is_misnamed_model(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     let lower = name.to_ascii_lowercase();
     name != MODEL_FILE && matches!(lower.as_str(), "slipway.yaml" | "slipway.yml" | "slipway.yaml.txt")
 }
 
-/// What is said of a file that looks like a model file by its name, and is none.
+/// The diagnostic for a file whose name resembles that of a model file.
 pub(crate) fn misnamed(path: &str) -> Diagnostic {
     Diagnostic::new(path, format!("this file is not read: models are described in files named `{MODEL_FILE}`"))
         .help(format!("rename it to `{MODEL_FILE}`"))
@@ -227,12 +227,12 @@ pub(super) fn read_models<F: Files>(files: &F, paths: Vec<String>) -> Result<Vec
     Ok(models)
 }
 
-/// What a model's runs are stored under: its name, or the path of its file where that names none.
+/// The name under which a model's runs are stored: its own, or the path of its file if that names none.
 pub(crate) fn stored_name(file: &ModelFile) -> String {
     name_in(file).unwrap_or_else(|| file.path.clone())
 }
 
-/// The first mistake of a file, on one line, if it has one.
+/// The first mistake in a file, on one line, if there is one.
 pub(crate) fn first_mistake(file: &ModelFile) -> Option<String> {
     let mistake = match &file.text {
         Ok(text) => read_model(&file.path, text).err()?.into_iter().next()?,
@@ -243,19 +243,19 @@ pub(crate) fn first_mistake(file: &ModelFile) -> Option<String> {
     Some(line.chars().filter(|letter| !letter.is_control()).take(MAX_MISTAKE_LENGTH).collect())
 }
 
-/// The model's name as far as its file says it, however broken the rest is. A name is a text however it looks: `2024`, `1e3` and
-/// `null` are names.
+/// The model's name, even if the rest of its file is broken. A name is a text whatever it resembles: `2024`, `1e3` and `null` are
+/// names.
 pub(crate) fn name_in(file: &ModelFile) -> Option<String> {
     let text = file.text.as_deref().unwrap_or_default();
     let tree = slipway_yaml::Tree::parse(&file.path, text).ok()?;
     let texts = |place: &str| tree.texts(&place.parse().ok()?);
-    // A list of names is no name.
+    // A list of names is not a name.
     let texts = texts("metadata.name").filter(|_| texts("metadata.name[0]").is_none());
     let name: slipway_contract::ModelName = texts?.first()?.parse().ok()?;
     Some(name.as_str().to_owned())
 }
 
-/// A path in the repository from one relative to the folder of `file`.
+/// A path in the repository, from a path relative to the folder of `file`.
 pub(crate) fn folder_path(file: &str, path: &str) -> String {
     format!("{}{path}", folder_of(file))
 }

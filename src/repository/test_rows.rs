@@ -1,19 +1,19 @@
-//! How many rows the test data have, as far as their files tell without being read as the trainer reads them: enough to say
-//! before training that a policy asks for more rows than there are.
+//! Counts the rows of the test data without reading them as the trainer does: enough to report before training that a policy
+//! needs more rows than there are.
 
 use std::io::Read as _;
 
 use flate2::read::GzDecoder;
 use slipway_contract::{DataSpec, Model};
 
-/// The most bytes that are counted through, packed or unpacked. Larger tables have rows enough.
+/// Maximum bytes that are counted, compressed or not. Larger tables have enough rows.
 pub(super) const MAX_COUNTED: u64 = 64 << 20;
-/// How files begin that are packed by gzip.
+/// The beginning of a gzip file.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// How a file begins that Git LFS keeps elsewhere.
+/// The beginning of a Git LFS pointer.
 const LFS: &[u8] = b"version https://git-lfs";
 
-/// The file of a model that tells how many test rows there are, relative to the model's folder.
+/// The file of a model that contains the number of test rows, relative to the model's folder.
 pub(super) fn counted_file(model: &Model) -> &str {
     match &model.spec.data {
         DataSpec::Idx { test, .. } => &test.labels,
@@ -21,7 +21,7 @@ pub(super) fn counted_file(model: &Model) -> &str {
     }
 }
 
-/// The rows that the file holds; `None` if that cannot be told.
+/// The number of rows in the file; `None` if it is unknown.
 pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
     if bytes.starts_with(LFS) {
         return None;
@@ -43,7 +43,7 @@ fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     (unpacked.len() as u64 <= MAX_COUNTED).then_some(unpacked)
 }
 
-/// Of a file in the IDX format: two zeros, the type, the number of dimensions, and the size of the first of them.
+/// Rows of a file in the IDX format: two zeros, the type, the number of dimensions, and the size of the first dimension.
 fn rows_of_idx(bytes: &[u8]) -> Option<u64> {
     match bytes {
         [0, 0, _, dimensions, a, b, c, d, ..] if *dimensions > 0 => {
@@ -53,8 +53,8 @@ fn rows_of_idx(bytes: &[u8]) -> Option<u64> {
     }
 }
 
-/// Of a table with a header (RFC 4180): records that are not empty, less the header. Line ends in quotes end none. Quotes that
-/// begin no field are part of its text, as in `screen 15"`.
+/// Rows of a table with a header (RFC 4180): records that are not empty, without the header. A line end inside quotes ends no
+/// record. A quote that does not begin a field is part of its text, as in `screen 15"`.
 fn rows_of_csv(bytes: &[u8]) -> Option<u64> {
     let (mut records, mut quoted, mut begun, mut at_field) = (0_u64, false, false, true);
     for byte in bytes {

@@ -1,5 +1,5 @@
-//! A look at a served branch: where it is, what it was left at, which models changed in between, and the runs that
-//! follow. Deliveries that come twice, late, or in the wrong order all end here and find nothing left to do.
+//! Syncs a served branch: compares its tip with the last synced commit, finds the models that changed in between, and starts
+//! their runs. Repeated, late or reordered deliveries all end here and find no remaining work.
 
 use std::collections::BTreeSet;
 
@@ -15,52 +15,52 @@ use slipway_domain::{CommitSha, DeliveryState, Needs, Run, SourceName, Unjudged}
 use slipway_git::{GitError, Mirror};
 use slipway_store::{BranchHead, DeliveryOutcome, SeenBranch};
 
-/// Commits that are looked at one by one to tell promotions from others.
+/// Maximum number of commits that are read one by one to distinguish promotions from others.
 const MAX_PROMOTIONS: usize = 2_000;
 
-/// Pushes one after another that ask for nothing to be built.
+/// Maximum number of consecutive pushes that request that nothing is built.
 const MAX_SKIPPED: usize = 2_000;
 
-/// A push of the branch that somebody told of.
+/// A reported push of the branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Announced {
-    /// Where the branch was; `None` when it was created.
+    /// The tip before the push; `None` if the push created the branch.
     pub(crate) before: Option<CommitSha>,
-    /// Where it went.
+    /// The tip after the push.
     pub(crate) after: CommitSha,
-    /// Whether it was found by looking: it may then be several pushes.
+    /// Whether Slipway found the push itself. It may then be several pushes.
     pub(crate) found: bool,
 }
 
-/// What a look at a branch found.
+/// Result of a read of a branch.
 enum Found {
-    /// Nothing that was not dealt with before.
+    /// Nothing that was not synced before.
     Nothing { tip: CommitSha },
-    /// The revision asks for nothing to be built, in these words.
+    /// The message of the revision requests that nothing is built, by this mark.
     Skipped { tip: CommitSha, mark: &'static str },
-    /// Nothing but promotions of our own.
+    /// Only promotions by Slipway.
     Promotions { tip: CommitSha },
-    /// What the revision `head`, which is older than the tip if newer pushes ask for nothing to be built, changes.
+    /// The changes of the revision `head`. It is older than the tip if newer pushes request that nothing is built.
     Moved { tip: CommitSha, head: CommitSha, skipped: Option<&'static str>, changes: Changes },
 }
 
-/// What a revision changes.
+/// The changes of a revision.
 struct Changes {
-    /// The revision it is compared with.
+    /// The revision that it is compared with.
     base: Option<CommitSha>,
     /// Models to build.
     touched: Vec<ModelFile>,
     /// The other models.
     others: Vec<ModelFile>,
-    /// The paths that differ, where that is known.
+    /// The paths that differ, if they are known.
     paths: Vec<String>,
-    /// Those of them that have nearly the name of a model file.
+    /// Those paths that resemble the name of a model file.
     misnamed: Vec<String>,
 }
 
 impl Revisions {
-    /// Looks at the served branch of a source. `announced` are the pushes that were told of, `arrived` is when the
-    /// first of them came in.
+    /// Syncs the served branch of a source. `announced` are the reported pushes, and `arrived` is the arrival of the first of
+    /// them.
     pub(crate) async fn sync_branch(
         &self,
         name: &SourceName,
@@ -82,7 +82,7 @@ impl Revisions {
             found => found?,
         };
         let moved = |tip: CommitSha, note: String, runs: Vec<Run>, skipped: Option<String>| {
-            // No run tells of a revision that was skipped, and whoever looks at it would not know why.
+            // No run reports a skipped revision, so its check has to give the reason.
             let unjudged = skipped.filter(|_| source.api.is_some()).map(|title| Unjudged {
                 revision: Some(tip.clone()),
                 pull_request: None,
@@ -135,8 +135,8 @@ impl Revisions {
     }
 }
 
-/// Looks at the branch. Where it is an environment as well, `ours` commits promotions to it, and those train nothing:
-/// else every promotion would lead to the next.
+/// Reads the changes of the branch. If the branch is also an environment, `ours` commits promotions to it. They train nothing,
+/// because otherwise every promotion would lead to the next.
 fn read_changes(
     mirror: &Mirror,
     seen: Option<&SeenBranch>,
@@ -144,7 +144,7 @@ fn read_changes(
     ours: Option<&str>,
 ) -> Result<Found, GitError> {
     let tip = mirror.fetch()?;
-    // Of a revision that was only found there no push was known; if one is announced now, it is still to be dealt with.
+    // No push was known of an adopted tip. If one is reported now, the tip still has to be processed.
     let summary = announced.iter().rev().find(|push| push.after == tip && push.before.as_ref() != Some(&tip));
     let base = match seen {
         Some(seen) if seen.head == tip && seen.adopted => match summary {
@@ -180,16 +180,16 @@ fn read_changes(
             }
             Changes { base: Some(base), touched, others, paths, misnamed }
         }
-        // What the branch was before is not to be had: every model counts as changed, and is still judged by a policy
-        // that was there before the newest commit.
+        // The previous commit of the branch is not available: every model counts as changed, and the policy before the newest
+        // commit still judges.
         Some(_) => every(mirror.parent(&head)?, files),
         None => every(None, files),
     };
     Ok(Found::Moved { tip, head, skipped, changes })
 }
 
-/// The newest revision since `base` that is to be built: a message that says so skips the push that it ends, and none of the
-/// pushes before it. Where no delivery tells what was pushed together, it skips its own commit only.
+/// The newest revision since `base` that is to be built. A mark skips the push that its commit ends, and no earlier push. If no
+/// delivery reports which commits were pushed together, it skips only its own commit.
 fn newest_wanted(
     mirror: &Mirror,
     tip: &CommitSha,
@@ -207,7 +207,7 @@ fn newest_wanted(
             Some(push) => push.before.clone(),
             None => mirror.parent(&head)?,
         };
-        // A branch that was set to another history holds nothing of what was pushed before.
+        // A branch that was set to another history contains nothing that was pushed before.
         let Some(before) = before else { return Ok(None) };
         if !mirror.contains(&before)? || !is_within(mirror, &before, &head)? {
             return Ok(None);
@@ -223,7 +223,7 @@ fn newest_wanted(
     Ok(None)
 }
 
-/// Whether a commit is another one, or in its history.
+/// Whether a commit is equal to another one, or in its history.
 fn is_within(mirror: &Mirror, commit: &CommitSha, of: &CommitSha) -> Result<bool, GitError> {
     Ok(mirror.merge_base(commit, of)?.as_ref() == Some(commit))
 }
@@ -250,6 +250,6 @@ fn changed_by_others(
         }
         commit = parent;
     }
-    // The base is not among the first parents: all that differs counts.
+    // The base is not among the first parents, so all differences count.
     Ok(Some(mirror.changed_paths(Some(base), tip)?))
 }

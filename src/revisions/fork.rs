@@ -1,5 +1,5 @@
-//! Changes from forks where they are judged after approval: nothing is trained before somebody who may push has named the
-//! exact revision, and the next push of the fork needs an approval of its own.
+//! Pull requests from forks that are judged after approval: nothing is trained before a person who may push has named the exact
+//! revision, and the next push of the fork needs another approval.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use slipway_git::GitError;
 use slipway_store::{AuditedEffect, DeliveryOutcome, Effect, NewAuditEntry};
 
 impl Revisions {
-    /// Says on a change's check and in its comment that its revision waits for an approval.
+    /// Reports on a pull request's check and comment that its revision waits for an approval.
     pub(super) async fn require_approval(
         &self,
         name: &SourceName,
@@ -24,7 +24,7 @@ impl Revisions {
         if source.api.is_none() {
             return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
         }
-        // Deliveries come twice and the wrong way round: what is asked about is where the fork is now.
+        // Deliveries are repeated and reordered, so the current head of the fork decides.
         let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
         let Some(head) = &self.context.remotes.call(&source.mirror, move || mirror.head_of(&reference)).await?? else {
             return ignored("its branch is gone");
@@ -39,8 +39,8 @@ impl Revisions {
         Ok(DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) })
     }
 
-    /// The runs that judge a change of a fork at the revision that somebody has approved, if that is what it is now. Answers
-    /// them with what the audit log says, a sentence, and what else follows; or why nothing does.
+    /// Creates the runs that judge a fork's pull request at an approved revision, if that is its current head. Returns them with
+    /// the audit entry, a sentence, and the outcome of the delivery; or the reason why there are none.
     pub(crate) async fn judge_approved(
         &self,
         (name, source): (&SourceName, &Source),
@@ -52,7 +52,7 @@ impl Revisions {
         let Some(pull_request) = pull_request else {
             return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
         };
-        // A revision of the repository itself waits as well if its message asks for nothing to be built.
+        // A revision of the repository itself waits as well if its message requests that nothing is built.
         let fork = self.context.store.is_from_fork(name, pull_request.number).await? != Some(false);
         let pull_request = PullRequestHead { fork, ..pull_request };
         let (mirror, reference) = (source.mirror.clone(), pull_request.reference.clone());

@@ -1,5 +1,5 @@
-//! Merge groups: what a forge's merge queue would merge. A group that holds something of a fork is judged as a fork is, within the
-//! limits for forks and after approval where that is set.
+//! Merge groups: the commits that a forge's merge queue would merge. A group that contains commits of a fork is judged like a
+//! fork, within the limits for forks and, if the settings require it, after approval.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use slipway_domain::{CommitSha, DeliveryState, MergeGroup, Needs, PullRequestHea
 use slipway_git::{GitError, Heads, Mirror};
 use slipway_store::DeliveryOutcome;
 
-/// What git says of a group.
+/// The place of a group in git.
 struct Place {
-    /// Whether it would land on the served branch itself, and not on a group before it.
+    /// Whether it would land on the served branch itself, and not on an earlier group.
     on_branch: bool,
-    /// Whether it holds the revision of its change that somebody approved.
+    /// Whether it contains the approved revision of its pull request.
     holds_approved: bool,
 }
 
@@ -29,7 +29,7 @@ fn reference_of_group(group: &MergeGroup) -> String {
 }
 
 impl Revisions {
-    /// Looks at what a merge queue would merge: as at the change that its branch is named after.
+    /// Syncs the commits of a merge queue, like the pull request that its branch is named after.
     pub(crate) async fn sync_merge_group(
         &self,
         name: &SourceName,
@@ -58,7 +58,7 @@ impl Revisions {
         } else {
             self.context.store.group_is_from_fork(name, &group.base).await?
         };
-        // A group of which it is not known where it comes from counts as a fork's.
+        // A group of unknown origin counts as a fork's.
         let fork = before != Some(false) || self.comes_from_fork(name, source, number).await?;
         self.context.store.record_merge_group(name, &group.head, fork).await?;
         let pull_request = PullRequestHead { number, reference, fork };
@@ -83,7 +83,8 @@ impl Revisions {
         self.sync_head(name, source, pull_request, SkipMarks::Ignored, &None, arrived).await
     }
 
-    /// Whether a change is from a fork: as its deliveries told, else as the forge says. Nobody who could tell means yes.
+    /// Whether a pull request is from a fork, according to its deliveries, otherwise to the forge. If neither is known, it counts
+    /// as one.
     async fn comes_from_fork(&self, name: &SourceName, source: &Source, number: u64) -> Result<bool, StepError> {
         if let Some(known) = self.context.store.is_from_fork(name, number).await? {
             return Ok(known);
@@ -97,7 +98,7 @@ impl Revisions {
     }
 }
 
-/// The number of the change that a branch of GitHub's merge queue is named after:
+/// The number of the pull request that a branch of GitHub's merge queue is named after:
 /// `gh-readonly-queue/main/pr-17-0123…`.
 fn number_in(branch: &str) -> Option<u64> {
     let last = branch.strip_prefix("gh-readonly-queue/")?.rsplit('/').next()?;
@@ -112,7 +113,7 @@ fn place_of(
 ) -> Result<Place, GitError> {
     let Heads { tip, beside } = mirror.fetch_heads(&BTreeSet::from([reference.to_owned()]))?;
     let head = beside.get(reference).ok_or_else(|| mirror.lacks(reference))?;
-    // A commit that is not here is in neither of them.
+    // A commit that the mirror lacks is in neither of them.
     let is_in = |commit: &CommitSha, of: &CommitSha| {
         mirror.merge_base(commit, of).is_ok_and(|shared| shared.as_ref() == Some(commit))
     };

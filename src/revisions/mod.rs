@@ -1,4 +1,5 @@
-//! From revisions to runs: where a branch or a pull request is now, which models it touches, and whether they are to be judged.
+//! From revisions to runs: the current head of a branch or a pull request, the models that it touches, and whether they are
+//! judged.
 
 mod branch;
 mod fork;
@@ -14,13 +15,13 @@ use crate::context::Context;
 
 pub(crate) use branch::Announced;
 
-/// Finds the runs that follow from revisions.
+/// Finds the runs for revisions.
 pub struct Revisions {
     context: Arc<Context>,
 }
 
 impl Revisions {
-    /// Over what it works with.
+    /// Creates it from the shared context.
     pub fn new(context: Arc<Context>) -> Self {
         Self { context }
     }

@@ -1,5 +1,5 @@
-//! A look at a change (pull or merge request): where its head is, where it left the served branch, and the runs that
-//! judge what it does to models in between. They promote nothing.
+//! Syncs a pull request (merge request): finds its head, its merge base with the served branch, and the runs that judge the
+//! changes to models in between. These runs promote nothing.
 
 use std::collections::BTreeSet;
 
@@ -15,11 +15,11 @@ use slipway_domain::{
 use slipway_git::{GitError, Heads, Mirror};
 use slipway_store::DeliveryOutcome;
 
-/// The heads of the changes that are looked at together, fetched in one exchange. `None`: they could not be fetched, and
-/// each look finds out why.
+/// The heads of the pull requests in a batch, fetched in one exchange. `None` if they could not be fetched; then each sync finds
+/// the reason.
 pub(crate) type Fetched = Option<Heads>;
 
-/// Fetches the heads of changes that are to be judged.
+/// Fetches the heads of the pull requests that are judged.
 pub(crate) async fn fetch_together(
     remotes: &Remotes,
     source: &Source,
@@ -34,17 +34,17 @@ pub(crate) async fn fetch_together(
     remotes.call(&source.mirror, move || mirror.fetch_heads(&references)).await.ok()?.ok()
 }
 
-/// Why a change is not judged.
+/// Reason why a pull request is not judged.
 enum NotJudged {
-    /// Nobody is told.
+    /// No report is made.
     Quietly(String),
-    /// Its check says so.
+    /// Its check reports the reason.
     Reported(Needs, &'static str, String),
-    /// Its check asks for an approval of the revision that is found under the reference.
+    /// Its check requests an approval of the revision at this reference.
     Unapproved(String),
 }
 
-/// The reference under which the head of a change that is to be judged is found, if the forge gives one.
+/// The reference to the head of a pull request that is judged, if the forge provides one.
 fn judged(source: &Source, pull_request: &PullRequest) -> Result<Option<String>, NotJudged> {
     let served = source.mirror.remote().branch();
     if source.pull_requests == PullRequestPolicy::Ignore {
@@ -79,8 +79,8 @@ fn judged(source: &Source, pull_request: &PullRequest) -> Result<Option<String>,
     }
 }
 
-/// What is reported of a change that is not judged. Where the forge does not name the commit of a fork, so that there is
-/// nothing to report on, a comment says it.
+/// The report on a pull request that is not judged. If the forge does not name the commit of a fork, there is no commit to report
+/// on, and a comment gives the reason.
 fn unjudged(source: &Source, pull_request: &PullRequest, needs: Needs, why: &str) -> Option<Unjudged> {
     source.api.as_ref()?;
     let revision = match (&pull_request.head, &pull_request.head_repository) {
@@ -92,7 +92,7 @@ fn unjudged(source: &Source, pull_request: &PullRequest, needs: Needs, why: &str
 }
 
 impl Revisions {
-    /// Looks at a change that was opened or updated.
+    /// Syncs a pull request that was opened or updated.
     pub(crate) async fn sync_pull_request(
         &self,
         name: &SourceName,
@@ -104,7 +104,7 @@ impl Revisions {
         let number = pull_request.number;
         let ignored = |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
         let of_fork = pull_request.head_repository != HeadRepository::Same;
-        // Only GitHub has merge groups, which name their change by its number alone.
+        // Only GitHub has merge groups, which name their pull request only by its number.
         if source.kind == slipway_forge::Settings::GitHub
             && self.context.store.is_from_fork(name, number).await? != Some(of_fork)
         {
@@ -137,7 +137,7 @@ impl Revisions {
         self.sync_head(name, source, head, SkipMarks::Heeded, fetched, arrived).await
     }
 
-    /// Looks at where a change's head is now, whichever revision that is.
+    /// Syncs the current head of a pull request, whichever revision that is.
     pub(super) async fn sync_head(
         &self,
         name: &SourceName,
@@ -156,11 +156,11 @@ impl Revisions {
             }
             found => {
                 let found = found?;
-                // Where no model is touched there is nothing to skip.
+                // If no model is touched, there is nothing to skip.
                 let skipped = found.skipped.filter(|_| marks == SkipMarks::Heeded && !found.touched.is_empty());
                 let Some(mark) = skipped else { return Ok(judge_head(name, source, pull_request, found, arrived)) };
                 if source.api.is_some() {
-                    // So that somebody who may push can have it judged all the same.
+                    // With this record, a person who may push can still have it judged.
                     self.context.store.record_unapproved(name, &pull_request, &found.head).await?;
                 }
                 Ok(skipped_head(source, number, &found.head, mark))
@@ -169,15 +169,15 @@ impl Revisions {
     }
 }
 
-/// Whether a message can ask for nothing to be built. What a merge queue would merge is judged whatever it says.
+/// Whether a mark in a message can skip a revision. A merge group is judged whatever its message contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SkipMarks {
     Heeded,
     Ignored,
 }
 
-/// What follows from a revision whose message asks for nothing to be built, though models are touched: its check says so. It does
-/// not pass, because whoever proposes a change writes its messages, and would decide alone that it need not be judged.
+/// The outcome for a revision that touches models and whose message requests that nothing is built: its check reports that. The
+/// check does not pass, because the author of a pull request writes its messages, and would decide alone that it is not judged.
 fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> DeliveryOutcome {
     let title = skip::skipped(head, mark);
     let note = format!("change {number}: {title}");
@@ -192,7 +192,7 @@ fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> D
     DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
 }
 
-/// What follows from the revision that was found: a run of each model that it touches.
+/// The outcome for the revision that was found: one run for each model that it touches.
 pub(super) fn judge_head(
     name: &SourceName,
     source: &Source,
@@ -202,7 +202,7 @@ pub(super) fn judge_head(
 ) -> DeliveryOutcome {
     let number = pull_request.number;
     let Found { head, base, touched, skipped: _ } = found;
-    // No run will tell of it, and a check that is required would be waited for for ever.
+    // No run reports on it, and a required check would wait forever.
     let unjudged = (touched.is_empty() && source.api.is_some()).then(|| Unjudged {
         revision: Some(head.clone()),
         pull_request: Some(number),
@@ -215,20 +215,20 @@ pub(super) fn judge_head(
     DeliveryOutcome { runs, unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
 }
 
-/// What a change is at a moment.
+/// A pull request at a moment.
 pub(crate) struct Found {
     /// Its head.
     pub(crate) head: CommitSha,
-    /// Where it left the branch, or the branch's tip where it shares no history with it.
+    /// Its merge base with the branch, or the branch's tip if they share no history.
     base: Option<CommitSha>,
-    /// The models it touches.
+    /// The models that it touches.
     touched: Vec<ModelFile>,
-    /// What in the head's message asks for nothing to be built. A person who asks for more is followed all the same.
+    /// The mark in the head's message that requests that nothing is built. An explicit command of a person overrides it.
     skipped: Option<&'static str>,
 }
 
-/// The change's head, where it left the branch, and the models it touches. A change that shares no history with the
-/// branch touches every model it has, and is judged by the policies of the branch's tip.
+/// The pull request's head, its merge base, and the models that it touches. A pull request without a shared history with the
+/// branch touches all of its models, and the policies of the branch's tip judge it.
 pub(super) fn read_changes(mirror: &Mirror, reference: &str, fetched: Fetched) -> Result<Found, GitError> {
     let Heads { tip, mut beside } = match fetched {
         Some(fetched) => fetched,

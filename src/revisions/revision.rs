@@ -1,4 +1,4 @@
-//! A revision of a served branch as a person writes it and git understands it: a commit, the first digits of one, or a branch.
+//! Resolves a revision of a served branch that a person gives: a commit, the first digits of one, or a branch.
 
 use super::Revisions;
 use crate::context::{StepError, blocking};
@@ -6,13 +6,13 @@ use crate::promotions::ActionError;
 use slipway_domain::CommitSha;
 use slipway_git::{GitError, Mirror, check_branch};
 
-/// Digits of a commit's name, at least and in all.
+/// Minimum and maximum number of digits of a commit's name.
 const DIGITS: std::ops::RangeInclusive<usize> = 7..=40;
-/// Commits that are named where the digits of several are given.
+/// Maximum number of commits that the message about ambiguous digits names.
 const MAX_NAMED: usize = 4;
 
 impl Revisions {
-    /// The commit of the served branch, whose tip is given, that a text means.
+    /// The commit of the served branch that a text names. `tip` is the tip of the branch.
     pub(super) async fn revision_meant(
         &self,
         mirror: &Mirror,

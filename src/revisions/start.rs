@@ -1,4 +1,4 @@
-//! Begins a run without a push: somebody asks for a model of a served branch to be trained and judged as it stands there.
+//! Starts a run without a push: a person requests that a model of a served branch is trained and judged at a revision.
 
 use jiff::Timestamp;
 
@@ -10,15 +10,15 @@ use crate::repository::{ModelFile, source};
 use slipway_domain::{Actor, CommitSha, Run, SourceName};
 use slipway_store::RunFilter;
 
-/// A model where it was asked for.
+/// A model at the requested revision.
 struct Found {
     head: CommitSha,
     file: ModelFile,
 }
 
 impl Revisions {
-    /// Begins a run of a model at a revision of its source's branch, as a person writes it, or at the branch's tip. It is judged by the policy that
-    /// the next push there would be judged by; a revision that was judged before, by the policy that judged it then.
+    /// Starts a run of a model at a revision of its source's branch, as a person gives it, or at the branch's tip. The policy
+    /// that would judge the next push there judges the run. A revision that was judged before is judged by the same policy again.
     pub async fn start(
         &self,
         name: &SourceName,
@@ -84,7 +84,7 @@ impl Revisions {
         }
         let of_model =
             RunFilter { source: Some(source.clone()), model: Some(source::stored_name(file)), ..RunFilter::default() };
-        // The first run of a model is judged by the policy that came with it, and is of whoever wrote any of it.
+        // The policy that came with a model judges its first run, and all authors of the model are contributors.
         Ok(self.context.store.runs(&of_model, 1).await?.first().map(|_| head.clone()))
     }
 }

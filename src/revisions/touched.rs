@@ -1,4 +1,4 @@
-//! Which models a revision touches, and the runs that follow.
+//! Finds the models that a revision touches, and creates their runs.
 
 use jiff::Timestamp;
 use slipway_contract::Model;
@@ -7,13 +7,13 @@ use crate::context::Source;
 use crate::repository::{ModelFile, ModelFiles, folder_path, source};
 use slipway_domain::{CommitSha, PullRequestHead, Run, RunCause, SourceName};
 
-/// Whether a change of `paths` makes the model rebuild. A model that cannot be read is touched by any change in its
-/// folder, so that its author hears of the mistake.
+/// Whether a change of `paths` rebuilds the model. A model that cannot be read is touched by any change in its folder, so that
+/// its author receives the mistake.
 pub(crate) fn touches(file: &ModelFile, paths: &[String]) -> bool {
     rebuilds(file, read(file).as_ref(), paths)
 }
 
-/// Whether a change of `paths` is one for the model: it rebuilds, or its policy is another, which is shown by judging.
+/// Whether a change of `paths` concerns the model: it is rebuilt, or its policy changes, and judging shows the effect.
 pub(crate) fn concerns(file: &ModelFile, paths: &[String]) -> bool {
     let model = read(file);
     let policy = model.as_ref().map(|model| folder_path(&file.path, &model.spec.policy));
@@ -34,22 +34,22 @@ fn rebuilds(file: &ModelFile, model: Option<&Model>, paths: &[String]) -> bool {
     }
 }
 
-/// What the runs of one revision have in common.
+/// Common properties of the runs of one revision.
 #[derive(Clone)]
 pub(super) struct Cause {
-    /// The change, if it is one.
+    /// The pull request, if there is one.
     pub(crate) pull_request: Option<PullRequestHead>,
-    /// The revision before.
+    /// The revision before it.
     pub(crate) base: Option<CommitSha>,
-    /// The revision to be trained.
+    /// The revision that is trained.
     pub(crate) head: CommitSha,
-    /// When the delivery that told of it came in.
+    /// Arrival of the delivery that reported it.
     pub(crate) arrived: Timestamp,
 }
 
-/// What a revision touches, in words: models by their names, and mistakes in files that name none.
+/// A text about what a revision touches: models by their names, and mistakes in files without a model name.
 pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
-    /// Files that are told of one by one.
+    /// Maximum number of files that are reported one by one.
     const MAX: usize = 5;
     let (models, broken): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
     let names: Vec<String> = models.into_iter().filter_map(source::name_in).collect();
@@ -68,7 +68,7 @@ pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
     summary
 }
 
-/// A run of one model.
+/// Creates a run of one model.
 pub(super) fn new_run(name: &SourceName, source: &Source, cause: &Cause, file: &ModelFile) -> Run {
     let Cause { pull_request, base, head, arrived } = cause.clone();
     let cause = RunCause {

@@ -1,4 +1,4 @@
-//! Third step: candidate and champion are evaluated on the same rows, so that they can be compared row by row.
+//! Third step: evaluates candidate and champion on the same rows, so that they can be compared row by row.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,9 +18,9 @@ use slipway_gate::policy::RequiredEvidence;
 const CANDIDATE: &str = "candidate.safetensors";
 const CHAMPION: &str = "champion.safetensors";
 
-/// The file of times, beside the candidate's report.
+/// Name of the file with latencies, beside the candidate's report.
 pub(crate) const LATENCIES: &str = "latencies.json";
-/// The folder of samples of the data.
+/// Name of the folder with samples of the data.
 pub(crate) const SAMPLES: &str = "samples";
 
 /// Name of the evaluation of a training with another seed.
@@ -50,7 +50,7 @@ impl Runs {
         let artifact = artifact_of(run)?;
         if deployed.artifact() == Some(&artifact) {
             run.champion = Some(artifact);
-            // What a change makes of the policy is shown all the same, as the policy would say it of this model.
+            // A pull request still shows the verdict that its changed policy would give for this model.
             if run.pull_request.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
                 return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
             }
@@ -61,8 +61,8 @@ impl Runs {
         let folder = self.context.fresh_folder(run.id, "evaluate").await?;
         let exported = self.export(run, &plan, &folder).await?;
         match self.fetch_trained(run, &folder).await {
-            // Lost since they were trained: they are trained again. What comes from another environment has to be exactly
-            // what was promoted there.
+            // The weights were lost after training, so the model is trained again. An artifact from another environment must be
+            // exactly the one that was promoted there.
             Err(error) if error.is_lost() && run.origin.is_none() => {
                 self.context.store.append_log(run.id, &format!("{error}\nThe model is trained again.")).await?;
                 self.train(run, cancel).await?;
@@ -131,7 +131,7 @@ impl Runs {
         Ok(())
     }
 
-    /// The champion's digest, its weights in the job's folder, or why it cannot be used.
+    /// Writes the champion's weights into the job's folder. Returns the champion's digest, and the reason if it cannot be used.
     async fn fetch_champion(
         &self,
         deployed: DeployedArtifact,
@@ -151,7 +151,7 @@ impl Runs {
         }
     }
 
-    /// Keeps an evaluation folder beside the candidate's weights.
+    /// Stores an evaluation folder beside the candidate's weights.
     async fn keep_evaluation(
         &self,
         run: RunId,
@@ -164,7 +164,7 @@ impl Runs {
         Ok(EvaluationDigests { report, predictions })
     }
 
-    /// Keeps one file that the trainer left in a folder of its output.
+    /// Stores one file that the trainer wrote into a folder of its output.
     async fn keep(
         &self,
         run: RunId,

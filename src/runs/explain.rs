@@ -1,4 +1,4 @@
-//! Why a run trained, or why it did not have to: its run key, part by part, beside that of an earlier run.
+//! Explains why a run trained, or why it did not need to: compares its cache key with that of an earlier run, part by part.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,41 +11,41 @@ use crate::repository::{ModelFiles, Revision, source};
 use slipway_domain::{Run, RunId};
 use slipway_store::StoreError;
 
-/// Why a run trained, or did not have to.
+/// Why a run trained, or why it did not need to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Explanation {
     /// The run.
     pub run: RunId,
     /// One sentence for people.
     pub sentence: String,
-    /// Digest of everything that decides the result of training; `None` before the run came to training.
+    /// Digest of everything that decides the result of training; `None` before the step of training.
     #[serde(rename = "run_key")]
     pub cache_key: Option<Digest>,
-    /// The run whose artifact was used again.
+    /// The run whose artifact was reused.
     pub reused_from: Option<RunId>,
-    /// The run it is compared with: that one, or the newest earlier one of the model.
+    /// The run it is compared with: the reused run, or the newest earlier run of the model.
     pub compared_with: Option<RunId>,
-    /// The parts of the run key.
+    /// The parts of the cache key.
     pub parts: Vec<CacheKeyPart>,
-    /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
+    /// Files and keys of the specification that differ from the compared run, as far as git still has both revisions.
     pub differences: Vec<String>,
 }
 
-/// One part of a run key.
+/// One part of a cache key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CacheKeyPart {
-    /// What it is.
+    /// Its name.
     pub name: String,
-    /// Its value: a digest where the thing itself is long.
+    /// Its value, or a digest if the value is long.
     pub value: String,
-    /// Its value in the run it is compared with.
+    /// Its value in the compared run.
     pub before: Option<String>,
-    /// Whether both are the same.
+    /// Whether both values are equal.
     pub same: bool,
 }
 
 impl Runs {
-    /// Why a run trained, or did not have to.
+    /// Explains why a run trained, or why it did not need to.
     pub async fn explain(&self, run: RunId) -> Result<Explanation, StoreError> {
         let run = self.context.store.run(run).await?;
         let earlier = match run.reused_from {
@@ -81,14 +81,14 @@ impl Runs {
     }
 }
 
-/// Differences that are named.
+/// Maximum number of differences that are named.
 const MAX_DIFFERENCES: usize = 50;
-/// The longest value of a key that is shown.
+/// Maximum length of a value that is shown, in characters.
 const MAX_VALUE_LENGTH: usize = 60;
 
 impl Runs {
-    /// The files of a model that differ between the revisions of two runs, and the keys of its specification. What cannot be
-    /// read any more is left out: this only helps to understand.
+    /// The files of a model and the keys of its specification that differ between the revisions of two runs. Unreadable data is
+    /// left out, because the result only helps people.
     async fn differences(&self, run: &Run, earlier: &Run) -> Vec<String> {
         let Ok(source) = self.context.source(run) else { return Vec::new() };
         let (mirror, run, earlier) = (source.mirror.clone(), run.clone(), earlier.clone());
@@ -117,7 +117,7 @@ impl Runs {
     }
 }
 
-/// Names the keys below `key` at which two specifications differ, with both values.
+/// Adds the keys below `key` at which two specifications differ, with both values.
 fn compare(key: &str, now: &Value, before: &Value, differences: &mut Vec<String>) {
     let below = |name: &str| if key.is_empty() { name.to_owned() } else { format!("{key}.{name}") };
     match (now, before) {
@@ -146,7 +146,7 @@ fn shown(value: &Value) -> String {
     text
 }
 
-/// The parts in which a run's key differs from an earlier one's, for a sentence.
+/// The parts in which the cache keys of two runs differ, for a sentence.
 pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
     let short = |value: &String| value.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let differs = |(name, value): (&String, &String)| {
@@ -156,7 +156,7 @@ pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
     run.cache_key_parts.iter().filter_map(differs).collect()
 }
 
-/// No earlier weights fit, and why.
+/// The sentence for a run that trained, with the reason why no earlier weights fit.
 pub(super) fn trained_anew(run: &Run, earlier: Option<&Run>) -> String {
     let Some(earlier) = earlier else {
         return "trained anew: no earlier run of this model made weights".to_owned();

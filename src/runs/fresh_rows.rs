@@ -1,9 +1,9 @@
-//! Which rows of a test set are left to judge once some are used up: queries and series are judged whole or not at all.
+//! Selects the rows of a test set that may still judge once some are used up: queries and series are judged whole or not at all.
 
 use slipway_contract::metrics::Attribute;
 
-/// Adds the rows that share a unit with a row that is left out, whatever the column that names the unit; and the rows that share
-/// a unit with those. A unit without some of its rows would have another figure.
+/// Adds the rows that share a unit with a row that is left out, in any column that names units, and the rows that share a unit
+/// with those. A unit without some of its rows would have another metric.
 pub(super) fn with_whole_units(mut left_out: Vec<bool>, units: &[&Attribute]) -> Vec<bool> {
     let columns: Vec<&Attribute> =
         units.iter().copied().filter(|column| column.of_row.len() == left_out.len()).collect();
@@ -12,7 +12,7 @@ pub(super) fn with_whole_units(mut left_out: Vec<bool>, units: &[&Attribute]) ->
     while let Some(row) = rows.pop() {
         for (column, members) in columns.iter().zip(&mut members) {
             let unit = column.of_row[row as usize] as usize;
-            // Each unit is taken once, so the work is one look at each row for each column.
+            // Each unit is taken once, so each row is read once per column.
             for member in std::mem::take(&mut members[unit]) {
                 if !std::mem::replace(&mut left_out[member as usize], true) {
                     rows.push(member);
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn units_of_one_column_that_cut_units_of_another_take_them_along() {
-        // Row 0 takes 1 by its query, 1 takes 2 by its series, and 2 takes 3 by its query.
+        // Row 0 adds row 1 by its query, row 1 adds row 2 by its series, and row 2 adds row 3 by its query.
         assert_eq!(left_out(&[0], &[&[0, 0, 1, 1, 2, 3], &[5, 6, 6, 7, 8, 4]]), [0, 1, 2, 3]);
     }
 

@@ -1,4 +1,4 @@
-//! Fourth step: the policies judge what training and evaluation left behind.
+//! Fourth step: the policies judge the results of training and evaluation.
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -59,7 +59,7 @@ impl Runs {
                 ..Evidence::new(&candidate, champion, Timestamp::now())
             };
             let proposed = proposal.map(|proposal| {
-                // What another policy says of the same rows is one more answer that nobody has paid for.
+                // The verdict of another policy on the same rows is another answer of the test set, which is not counted.
                 if is_withheld {
                     return proposal.withheld();
                 }
@@ -76,7 +76,7 @@ impl Runs {
         }
         self.write_down_exceptions(run, &verdict).await?;
         let summary = verdict.for_authors().summary();
-        // What the policy leaves to a person is held back until somebody approves it.
+        // A candidate that the policy leaves to a person is blocked until a person approves it.
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
         run.verdict = Some(verdict);
         run.cost = cost;
@@ -88,7 +88,7 @@ impl Runs {
         }
     }
 
-    /// Every use of an exception is in the audit log before anything follows from it. A step that is done again writes it again.
+    /// Records each use of an exception in the audit log before anything follows from it. A repeated step records it again.
     async fn write_down_exceptions(&self, run: &Run, verdict: &Verdict) -> Result<(), StepError> {
         for check in &verdict.checks {
             let Some(exception) = &check.exception else { continue };
@@ -121,13 +121,13 @@ impl Compared {
     }
 }
 
-/// What another model says of some of the candidate's rows. One that was evaluated otherwise stays whole: it has more rows, and is
-/// refused as before.
+/// The evaluation of another model on some of the candidate's rows. If it was evaluated on other rows, it stays whole: then it
+/// has more rows, and is refused as before.
 fn same_of(candidate: &Evaluation, rows: &[u32], other: Evaluation) -> Evaluation {
     other.only_as(candidate, rows).unwrap_or(other)
 }
 
-/// What was kept of a run beside its artifact. Each document is read under the digest that the run recorded, or not at all.
+/// The stored documents of a run beside its artifact. Each is read under the digest that the run recorded, or not at all.
 struct StoredEvidence<'run> {
     context: &'run Context,
     run: &'run Run,
@@ -164,8 +164,8 @@ impl StoredEvidence<'_> {
         Ok(seeds)
     }
 
-    /// An evaluation as it was kept, with the columns that the policies need, checked against its digests and the artifact it
-    /// has to be about; or why it cannot be used.
+    /// A stored evaluation with the columns that the policies need, checked against its digests and its artifact; or the reason
+    /// why it cannot be used.
     async fn evaluation(
         &self,
         who: &str,
@@ -189,7 +189,7 @@ impl StoredEvidence<'_> {
         .await
     }
 
-    /// What is known of artifact, run and environment, and what the artifact cost.
+    /// Facts about artifact, run and environment, and the cost of the artifact.
     async fn facts(&self, record: &EvaluationRecord) -> Result<(Facts, Option<TrainingCost>), StepError> {
         let (mut facts, mut cost) = (Facts::default(), None);
         let Run { model, branch, environment, training, .. } = self.run;
@@ -214,7 +214,7 @@ impl StoredEvidence<'_> {
         Ok((facts, cost))
     }
 
-    /// Samples of the data, of those that were asked for.
+    /// The samples of the data that were requested.
     async fn data(&self, record: &EvaluationRecord) -> Result<Data, StepError> {
         let read = async |file: &str| -> Result<Option<Samples>, StepError> {
             let Some(digest) = record.samples.get(file) else { return Ok(None) };
@@ -239,7 +239,7 @@ fn parsed<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StepError>
     serde_json::from_slice(bytes).map_err(|error| broken(what)(error.to_string()))
 }
 
-/// Evidence that is there and says nothing is a failure, never a pass.
+/// Evidence that exists but is unreadable is a failure, never a pass.
 fn broken(what: &str) -> impl FnOnce(String) -> StepError + use<> {
     let what = what.to_owned();
     move |reason| StepError::Failed { reason: format!("{what}: {reason}") }

@@ -1,4 +1,4 @@
-//! Writes what a trainer says into its run's log. A store that fails for a while neither ends the job nor makes it be done again.
+//! Writes the output of a trainer into its run's log. A store that fails for a while neither ends the job nor repeats it.
 
 use tokio::sync::mpsc::Receiver;
 
@@ -6,13 +6,13 @@ use super::Runs;
 use crate::context::jitter;
 use slipway_domain::{Retry, RunId, backoff};
 
-/// Lines that may wait to be written; what comes beyond is lost.
+/// Maximum number of lines that wait to be written. Further lines are lost.
 pub(super) const MAX_UNWRITTEN: usize = 4096;
-/// Attempts at the next line once the job has ended: its result is worth more than its log.
+/// Maximum number of failed attempts at a line once the job has ended, because its result is worth more than its log.
 const LAST_ATTEMPTS: u32 = 3;
 
 impl Runs {
-    /// Writes lines until whoever says them has ended and all are written, or the store does not take them.
+    /// Writes lines until the sender has ended and all are written, or until the store refuses them.
     pub(super) async fn write_log(&self, run: RunId, mut said: Receiver<String>) {
         while let Some(line) = said.recv().await {
             let mut attempts = 0;
@@ -24,7 +24,7 @@ impl Runs {
                     return;
                 }
                 tokio::time::sleep(backoff(attempts, jitter())).await;
-                // Perhaps only the answer was lost.
+                // The line may have been written, and only the response was lost.
                 written = self.context.store.append_log_again(run, &line).await;
             }
         }

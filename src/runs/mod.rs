@@ -1,4 +1,4 @@
-//! Runs: the steps from a revision to a verdict, and the loops that carry runs through all of their steps.
+//! Runs: the steps from a revision to a verdict, and the loops that move runs through all of their steps.
 
 mod evaluate;
 pub(crate) mod explain;
@@ -28,7 +28,7 @@ pub(crate) use policies::with_broken_policy;
 
 pub use explain::{CacheKeyPart, Explanation};
 
-/// Carries runs from one step to the next.
+/// Moves runs from one step to the next.
 pub struct Runs {
     context: Arc<Context>,
     executor: Arc<dyn Executor>,
@@ -36,12 +36,12 @@ pub struct Runs {
 }
 
 impl Runs {
-    /// Over what it works with.
+    /// Creates it from the parts that it uses.
     pub fn new(context: Arc<Context>, executor: Arc<dyn Executor>, promotions: Arc<Promotions>) -> Self {
         Self { context, executor, promotions }
     }
 
-    /// Ends a run that has not begun to change its environment.
+    /// Cancels a run that has not begun to change its environment.
     pub async fn cancel(&self, run: RunId, actor: &Actor) -> Result<Run, StoreError> {
         let run =
             self.context.store.terminate(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;

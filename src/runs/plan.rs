@@ -1,4 +1,4 @@
-//! First step: the specification, its policy and its files are read and checked before anything costs time.
+//! First step: reads and checks the specification, its policy and its files before anything expensive.
 
 use super::Runs;
 use crate::context::marks::refusal_of;
@@ -10,13 +10,13 @@ use slipway_domain::{CommitSha, Diagnostic, Retry, Run, RunEvent, version_of};
 use slipway_git::GitError;
 use slipway_manifest::Values;
 
-/// A model as its run sees it.
+/// A model at the revision of its run.
 pub(crate) struct Plan {
     /// The model.
     pub(crate) model: Model,
-    /// Text of its file, for places of faults.
+    /// Text of its file, to locate faults.
     pub(crate) text: String,
-    /// Which files belong to it.
+    /// The files that belong to it.
     pub(crate) files: ModelFiles,
 }
 
@@ -38,14 +38,14 @@ impl Runs {
         Ok((RunEvent::Planned, messages::sound(run, &warnings)))
     }
 
-    /// The model at the run's revision. Every step that needs it reads it again: the revision never changes.
+    /// Reads the model at the run's revision. Every step that needs it reads it again, because the revision never changes.
     pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let (head, file) = (run.head.clone(), run.file.clone());
         let (known, wanted) = (mirror.clone(), head.clone());
         let there = move || Ok::<_, GitError>(known.known_tip().is_some() && known.contains(&wanted)?);
         if !blocking(there).await?? {
-            // With the served branch, where the policies are read.
+            // This also fetches the served branch, where the policies are read.
             match run.pull_request.clone() {
                 Some(pull_request) => {
                     let fetching = mirror.clone();
@@ -67,14 +67,14 @@ impl Runs {
         .await?
     }
 
-    /// The address of whoever wrote the revision: their own approval does not suffice.
+    /// The address of the revision's author, whose own approval does not suffice.
     async fn author_of(&self, run: &Run) -> Result<String, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let head = run.head.clone();
         Ok(blocking(move || mirror.commit_info(&head)).await??.author_email)
     }
 
-    /// What has to be true of the whole revision: one model a name, every data file there. Looked at once.
+    /// Checks the whole revision once: each model name is unique, and every data file is present.
     async fn check_revision(&self, run: &Run, plan: Plan) -> Result<Plan, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let (head, file) = (run.head.clone(), run.file.clone());
@@ -89,13 +89,13 @@ impl Runs {
         .await?
     }
 
-    /// The environment has to name the model somewhere, or there would be nothing to promote, and each place has to take what is
-    /// promoted. An environment that cannot be reached now is no reason to wait: it is read again before it is written.
+    /// Checks that the environment marks the model, so that there is a place to promote to, and that each place accepts its
+    /// value. The run does not wait for an unreachable environment, because the environment is read again before it is written.
     async fn check_environment(&self, run: &Run) -> Result<(), StepError> {
         let environment = self.context.environment(run)?;
         let tip = match self.context.remotes.fetch(environment.mirror()).await {
             Ok(Ok(tip)) => tip,
-            // Its branch is missing, or its login is wrong: training would be for nothing.
+            // Its branch is missing, or the login is wrong: training would be useless.
             Ok(Err(error)) if error.retry() == Retry::Never => {
                 return Err(StepError::Environment { reason: error.to_string() });
             }
@@ -107,11 +107,11 @@ impl Runs {
         }
     }
 
-    /// Whether a run could be promoted to its environment as it is at a commit, without doing it.
+    /// Checks whether a run could be promoted to its environment at a commit, without promoting it.
     pub(crate) async fn dry_run(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
         let environment = self.context.environment(run)?;
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
-        // Any artifact will do: whether a place can take one does not hang on which.
+        // Any artifact suffices: whether a place accepts a value does not depend on it.
         let artifact = Digest::of(run.id.to_string().as_bytes());
         let values = Values {
             uri: self.context.artifacts.uri(&artifact),
@@ -125,8 +125,8 @@ impl Runs {
         self.check_close_names(run, environment, tip).await
     }
 
-    /// A name in the environment that is close to the model's, and that nobody has a model of, is a slip: its places would stay
-    /// behind.
+    /// Refuses a name in the environment that is close to the model's name and that no model has. It is a misspelling, and its
+    /// places would not be updated.
     async fn check_close_names(&self, run: &Run, environment: &Environment, tip: CommitSha) -> Result<(), StepError> {
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
         let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
@@ -142,7 +142,7 @@ impl Runs {
     }
 }
 
-/// A refusal for mistakes in files, the first of which is its reason.
+/// A refusal because of mistakes in files. The mistakes form its reason.
 pub(crate) fn refused(diagnostics: Vec<Diagnostic>) -> StepError {
     let reason = diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n");
     StepError::Refused { reason, diagnostics }

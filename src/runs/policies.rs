@@ -1,4 +1,4 @@
-//! The policies of a run: its model's, read where the push began, and the floors of the platform's owner.
+//! The policies of a run: its model's policy, read at the revision before the push, and the mandatory policies.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,15 +15,15 @@ use slipway_gate::evaluation::{Columns, Evaluation};
 use slipway_gate::policy::{Evidence, Expected, Policy, RequiredEvidence, Shortage, TestSet};
 use slipway_git::{GitError, Mirror};
 
-/// What a run is judged by.
+/// The policies that judge a run.
 pub(crate) struct Policies {
     own: Policy,
     mandatory: Arc<[Policy]>,
-    /// Where the model's own was read.
+    /// Where the model's own policy was read.
     place: PolicyPlace,
 }
 
-/// A model's policy where it was read, with the files of the repository that it was read from.
+/// Where a model's policy was read, with the files of the repository that it consists of.
 #[derive(Clone)]
 pub(crate) struct PolicyPlace {
     pub(crate) revision: CommitSha,
@@ -38,22 +38,22 @@ impl Policies {
         self.mandatory.iter().chain([&self.own])
     }
 
-    /// The columns of predictions that they need.
+    /// The columns of predictions that the policies need.
     pub(crate) fn columns(&self) -> Columns {
         self.all().map(Policy::columns).fold(Columns::default(), Columns::and)
     }
 
-    /// The columns that name the queries and series they judge.
+    /// The columns that name the queries and series that the policies judge.
     pub(crate) fn units(&self, evaluation: &Evaluation) -> BTreeSet<String> {
         self.all().flat_map(|policy| policy.units(evaluation)).collect()
     }
 
-    /// What they need to see besides predictions.
+    /// The evidence that the policies need besides predictions.
     pub(crate) fn required_evidence(&self) -> RequiredEvidence {
         self.all().map(Policy::required_evidence).fold(RequiredEvidence::default(), RequiredEvidence::and)
     }
 
-    /// What they will ask of the rows of a model: what no row answers is told before training.
+    /// The expectations of the policies about the rows of a model. Rows that violate them are reported before training.
     pub(crate) fn expected(&self, run: &Run, model: &str) -> Vec<Expected> {
         let (now, note) = (Timestamp::now(), read_where(&self.place.revision, run));
         let mandatory_policies = self.mandatory.iter().flat_map(|policy| policy.expects(model, now));
@@ -62,38 +62,38 @@ impl Policies {
             .collect()
     }
 
-    /// How often a test set may be used, as the strictest of them says.
+    /// The limit for uses of a test set, according to the strictest policy.
     pub(crate) fn test_set(&self) -> Option<TestSet> {
         self.own.test_set_over(&self.mandatory)
     }
 
-    /// What their verdict hangs on besides the evidence.
+    /// The digests of the policies. Besides the evidence, only they determine the verdict.
     pub(crate) fn digests(&self) -> impl Iterator<Item = &Digest> {
         self.all().map(Policy::digest)
     }
 
-    /// Where the model's own was read.
+    /// Where the model's own policy was read.
     pub(crate) fn place(&self) -> &PolicyPlace {
         &self.place
     }
 
-    /// What another policy of the model would say in the place of its own, beside the same floors; nothing where it asks for
-    /// what these did not.
+    /// The summary that another policy of the model would give in the place of its own, beside the same mandatory policies.
+    /// `None` if it needs evidence that these policies did not need.
     pub(crate) fn instead(&self, policy: &Policy, evidence: &Evidence<'_>) -> Option<String> {
         let covered = self.columns().cover(&policy.columns())
             && self.required_evidence().and(policy.required_evidence()) == self.required_evidence();
         covered.then(|| policy.judge_over(&self.mandatory, evidence).summary())
     }
 
-    /// The verdict of all of them.
+    /// The verdict of all policies.
     pub(crate) fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
         self.own.judge_over(&self.mandatory, evidence)
     }
 }
 
 impl Runs {
-    /// Refuses a model that its policies could never judge, or never pass on its test rows, before anything is trained. Answers
-    /// what only a candidate that is clearly better than the champion could pass.
+    /// Refuses a model that its policies could never judge, or never pass on its test rows, before training. Returns warnings
+    /// about checks that only a candidate clearly better than the champion could pass.
     pub(super) async fn check_policies(&self, run: &Run, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
         let policies = self.read_policies(run, model).await?;
         let unfit: Vec<Diagnostic> = policies.mandatory.iter().flat_map(|policy| policy.unfit_for(model)).collect();
@@ -112,7 +112,7 @@ impl Runs {
         if unfit.is_empty() { Ok(warnings) } else { Err(refused(unfit)) }
     }
 
-    /// How many test rows the model has at the run's revision, if that can be told from its files.
+    /// The number of test rows of the model at the run's revision, if its files show it.
     async fn test_rows(&self, run: &Run, model: &Model) -> Result<Option<u64>, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
@@ -138,8 +138,8 @@ impl Runs {
         Err(refused(mistakes))
     }
 
-    /// The policies the run is judged by. The model's own is that of the revision before the push, so that a change is never
-    /// judged by a policy it brings along. A model that is new has none there; its first policy is its own.
+    /// Reads the policies that judge the run. The model's own policy is that of the revision before the push, so that a push or a
+    /// pull request is never judged by a policy that it brings along. A new model has none there, and its first policy judges it.
     pub(super) async fn read_policies(&self, run: &Run, model: &Model) -> Result<Policies, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let mandatory_policies = self.context.settings.mandatory_policies.clone();
@@ -157,15 +157,15 @@ impl Runs {
     }
 }
 
-/// Mistakes in a policy, with the revision it was read at where that is not the run's own: its lines are those of that
-/// revision.
+/// Adds to mistakes in a policy the revision at which it was read, if that is not the run's own. The line numbers are those of
+/// that revision.
 fn read_at(revision: &CommitSha, run: &Run, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let note = read_where(revision, run);
     let warnings = |mistake: Diagnostic| Diagnostic { message: format!("{}{note}", mistake.message), ..mistake };
     mistakes.into_iter().map(warnings).collect()
 }
 
-/// Where a policy was read, behind a message; nothing where that is the run's own revision.
+/// A suffix for messages with the place where a policy was read; empty for the run's own revision.
 fn read_where(revision: &CommitSha, run: &Run) -> String {
     if *revision == run.head {
         return String::new();
@@ -177,8 +177,8 @@ fn read_where(revision: &CommitSha, run: &Run) -> String {
     format!(" (read at {}, {before})", revision.short())
 }
 
-/// Of models that a push does not rebuild, those whose policy it breaks: whoever pushed it hears of that now, not with the next
-/// push.
+/// The models that a push does not rebuild but whose policy it breaks. The author of the push receives the mistakes now, and not
+/// with the next push.
 pub(crate) fn with_broken_policy(
     mirror: &Mirror,
     base: Option<&CommitSha>,
@@ -198,7 +198,7 @@ pub(crate) fn with_broken_policy(
             continue;
         }
         let own = changed.contains(&folder_path(&file.path, &model.spec.policy));
-        // What was broken before by a file that it extends was told then.
+        // If a file that it extends had already broken the policy, that was reported then.
         let before = match base {
             Some(base) if !own => mistakes_of(mirror, base, &file.path, &model)?,
             _ => Vec::new(),
@@ -210,7 +210,7 @@ pub(crate) fn with_broken_policy(
     Ok(broken)
 }
 
-/// What is wrong at a revision with the policy that the model at `file` names: it cannot be read, or could not judge the model.
+/// The mistakes at a revision in the policy of the model at `file`: it cannot be read, or could not judge the model.
 fn mistakes_of(mirror: &Mirror, revision: &CommitSha, file: &str, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
     match read_policy(mirror, revision, &folder_path(file, &model.spec.policy)) {
         Ok((policy, _)) => Ok(policy.unfit_for(model)),
@@ -219,8 +219,7 @@ fn mistakes_of(mirror: &Mirror, revision: &CommitSha, file: &str, model: &Model)
     }
 }
 
-/// The revision and the path at which the policy stands that judges the model at `file`; `path` is where the model says at
-/// `head` that it is.
+/// The revision and the path of the policy that judges the model at `file`. `path` is the path that the model gives at `head`.
 fn place_of_policy(
     mirror: &Mirror,
     file: &str,
@@ -236,7 +235,7 @@ fn place_of_policy(
     Ok((base.clone(), before.unwrap_or_else(|| path.to_owned())))
 }
 
-/// A policy at a revision, with what it extends there.
+/// Reads a policy at a revision, with the policies that it extends there.
 pub(crate) fn read_policy(
     mirror: &Mirror,
     revision: &CommitSha,

@@ -1,4 +1,4 @@
-//! The loops that carry the promotions of an environment, many at a time.
+//! The loops that process the promotions of an environment, many at a time.
 
 use std::sync::Arc;
 
@@ -14,15 +14,15 @@ use crate::context::{POLL, log_and_continue};
 use slipway_domain::{Run, RunState, SourceName};
 use slipway_store::{Lease, StoreError};
 
-/// Promotions that are carried together.
+/// Maximum number of promotions that are processed together.
 const MAX_BATCH: usize = 64;
 
 /// Runs that were claimed together.
 type Claimed = Result<Vec<(Run, Lease)>, StoreError>;
 
 impl Runs {
-    /// Looks at the runs that wait for their promotion to an environment, until `stop`, and promotes those that nothing holds
-    /// back any more.
+    /// Checks the runs that wait for their promotion to an environment, until `stop`, and promotes those that no rule blocks any
+    /// more.
     pub async fn watch_waiting(
         self: &Arc<Self>,
         environment: &SourceName,
@@ -31,8 +31,8 @@ impl Runs {
         self.process_together(environment, RunState::Waiting, stop).await
     }
 
-    /// Promotes what is to be promoted to an environment, until `stop`. What waits is looked at elsewhere: a look at other
-    /// repositories holds up no promotion.
+    /// Promotes the runs that are ready for an environment, until `stop`. Another loop checks waiting runs, so that reads of
+    /// other repositories delay no promotion.
     pub async fn promote_runs(
         self: &Arc<Self>,
         environment: &SourceName,
@@ -41,8 +41,8 @@ impl Runs {
         self.process_together(environment, RunState::Promoting, stop).await
     }
 
-    /// Carries the runs of an environment that are due in a state, many at a time, so that their commits share a push. The
-    /// slowest of them holds up none that come later.
+    /// Processes the due runs of an environment in a state, many at a time, so that their commits share a push. The slowest run
+    /// does not delay later ones.
     async fn process_together(
         self: &Arc<Self>,
         environment: &SourceName,
@@ -54,12 +54,13 @@ impl Runs {
         poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut woken = Box::pin(self.context.promotable.notified());
         let mut is_claim_due = true;
-        // Claimed beside carrying, never instead of it: what is carried may hold what the claim waits for.
+        // A claim runs beside the processing and never instead of it: a run in progress may hold a resource that the claim waits
+        // for.
         let mut claiming: Option<BoxFuture<'_, Claimed>> = None;
         loop {
             let room = MAX_BATCH - processed.len();
             if is_claim_due && claiming.is_none() && room > 0 && !stop.is_cancelled() {
-                // Waiting begins before looking, so that nobody is missed who wakes in between.
+                // Registered before the claim, so that no notification in between is lost.
                 woken.set(self.context.promotable.notified());
                 is_claim_due = false;
                 let limit = u32::try_from(room).unwrap_or(u32::MAX);
@@ -85,14 +86,14 @@ impl Runs {
                 }
                 Some(ended) = processed.next() => {
                     ended.or_else(log_and_continue)?;
-                    // Others that ended with it, as those that shared its push, are taken in before more is claimed.
+                    // Other runs that ended at the same time, such as those of the same push, are handled before the next claim.
                     while let Some(Some(ended)) = processed.next().now_or_never() {
                         ended.or_else(log_and_continue)?;
                     }
                     processed.is_empty()
                 }
                 () = woken.as_mut() => {
-                    // One that was woken is ready for ever: asked again, it would keep this loop from ever waiting.
+                    // A notification that has fired stays ready. Without a new one, this loop would never wait.
                     woken.set(self.context.promotable.notified());
                     true
                 }

@@ -1,5 +1,5 @@
-//! The policy that a revision brings along. It is judged by the policy of the revision before; what the new one changes,
-//! and what it would say, is shown beside the verdict.
+//! The policy that a revision brings along. The policy of the revision before judges the run. The changes of the new policy, and
+//! the verdict that it would give, are shown beside the verdict.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -16,24 +16,24 @@ use slipway_gate::policy::Policy;
 use slipway_gate::policy::render::escaped;
 use slipway_git::difference;
 
-/// The longest difference that is kept, in bytes.
+/// Maximum size of a stored difference, in bytes.
 const MAX_DIFF_BYTES: usize = 8_000;
 
-/// A policy that differs from the one that the revision is judged by.
+/// A policy that differs from the one that judges the revision.
 pub(crate) struct Proposal {
     file: String,
     difference: String,
-    /// Or why it is none.
+    /// The policy, or why it is invalid.
     policy: Result<Policy, String>,
 }
 
 impl Proposal {
-    /// The policy, if it is one.
+    /// The policy, if it is valid.
     pub(crate) fn policy(&self) -> Option<&Policy> {
         self.policy.as_ref().ok()
     }
 
-    /// What is kept of it where it may not be asked.
+    /// The stored form if the policy may not be evaluated.
     pub(super) fn withheld(self) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match policy {
@@ -43,7 +43,7 @@ impl Proposal {
         ProposedPolicy { file, difference, sentence }
     }
 
-    /// What is kept of it. `says` is what it would say, or nothing where it asks for more than was measured.
+    /// The stored form. `says` is the summary that the policy would give, or `None` if it needs more evidence than was measured.
     pub(super) fn with_prospect(self, says: Option<String>) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match (policy, says) {
@@ -56,14 +56,14 @@ impl Proposal {
 }
 
 impl Runs {
-    /// The policy that the run's revision brings along, if it differs from the one that judges it, which stands at `judging`.
+    /// The policy that the run's revision brings along, if it differs from the judging policy, which is at `judging`.
     pub(crate) async fn proposed_policy(
         &self,
         run: &Run,
         model: &Model,
         judging: &PolicyPlace,
     ) -> Result<Option<Proposal>, StepError> {
-        // Without a revision before, and for a new model, the first policy is its own.
+        // If there is no revision before, or the model is new, its first policy judges it.
         if judging.revision == run.head {
             return Ok(None);
         }
@@ -95,7 +95,7 @@ impl Runs {
     }
 }
 
-/// The first lines, as many as are kept, and how many there are besides.
+/// The first lines up to the limit, and the number of the other lines.
 fn shortened(difference: &str) -> String {
     if difference.len() <= MAX_DIFF_BYTES {
         return difference.to_owned();
@@ -104,7 +104,7 @@ fn shortened(difference: &str) -> String {
     let mut lines = difference.lines();
     while let Some(line) = lines.next() {
         if kept.len() + line.len() >= MAX_DIFF_BYTES {
-            // Writing to a text cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = writeln!(kept, "… and {} more lines", lines.count() + 1);
             break;
         }
@@ -114,7 +114,7 @@ fn shortened(difference: &str) -> String {
     kept
 }
 
-/// What is said of it in a check and in a comment.
+/// The text about it in a check and in a comment.
 pub(crate) fn markdown(proposed: &ProposedPolicy) -> String {
     let ProposedPolicy { file, difference, sentence } = proposed;
     let longest = difference.split(|c| c != '`').map(str::len).max().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Fifth step: the evidence is written down beside the weights, under a digest that the promotion will name.
+//! Fifth step: stores the evidence beside the weights, under a digest that the promotion will name.
 
 use serde::Serialize;
 use slipway_contract::{API_VERSION, Digest};
@@ -7,7 +7,7 @@ use super::Runs;
 use crate::context::{StepError, artifact_of, messages};
 use slipway_domain::{CommitSha, Document, EvaluationRecord, Run, RunEvent, RunId, SeedRun, Verdict};
 
-/// What a promotion rests on. Its digest stands in the promotion's commit.
+/// The evidence of a promotion. Its digest is in the promotion's commit.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Evidence<'a> {

@@ -1,5 +1,5 @@
-//! What is known of an artifact that is taken to another environment: the report of its training and its other seeds are
-//! found by the artifact, and what an environment's policies ask for beyond that is made there.
+//! Reuses the training of an artifact that is promoted downstream: the artifact identifies its training report and its other
+//! seeds. Further trainings that the environment's policies require are done there.
 
 use std::path::Path;
 
@@ -39,7 +39,7 @@ impl Runs {
         Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
     }
 
-    /// The report of the training that made an artifact; else what the run that made it has kept.
+    /// The report of the training that made an artifact, otherwise the report that the run which made it has stored.
     async fn training_of(&self, run: &Run, artifact: &Digest) -> Result<Option<Document>, StepError> {
         if let Some(trained) = self.context.store.training_of(artifact).await? {
             return Ok(Some(trained.report));
@@ -47,7 +47,7 @@ impl Runs {
         Ok(self.maker_of(run).await.and_then(|maker| maker.training))
     }
 
-    /// The trainings with other seeds that are known of an artifact.
+    /// The known trainings of an artifact with other seeds.
     async fn known_seeds(&self, run: &Run, artifact: &Digest) -> Result<Vec<SeedRun>, StepError> {
         let mut known = run.seeds.clone();
         known.extend(self.context.store.seeds_of(artifact).await?);
@@ -57,13 +57,13 @@ impl Runs {
         Ok(known)
     }
 
-    /// The run that made the artifact, if it is still known.
+    /// The run that made the artifact, if the store still has it.
     async fn maker_of(&self, run: &Run) -> Option<Run> {
         self.context.store.run(run.reused_from?).await.ok()
     }
 
-    /// The same training with other seeds, until there are as many runs as the policies ask for, the candidate among them.
-    /// Those that are `known` and whose weights are there are not trained again.
+    /// Repeats the training with other seeds until there are as many trainings as the policies require, including the
+    /// candidate's. Those that are `known` and whose weights are available are not repeated.
     pub(super) async fn train_seeds(
         &self,
         run: &Run,
@@ -103,7 +103,7 @@ impl Runs {
         Ok(SeedRun { seed, cache_key, artifact: trained.artifact })
     }
 
-    /// Whether an artifact's weights are in the store, and whole.
+    /// Whether an artifact's weights are in the store and undamaged.
     async fn has_weights(&self, artifact: &Digest, folder: &Path) -> Result<bool, StepError> {
         match self.context.artifacts.get_weights(artifact, &folder.join("earlier.safetensors")).await {
             Ok(()) => Ok(true),

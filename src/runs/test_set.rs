@@ -1,4 +1,4 @@
-//! Uses of test sets: each verdict is counted under the rows that it rests on, and rows that are used up are left out.
+//! Counts uses of test sets: each verdict counts for the rows that it rests on, and rows that are used up are left out.
 
 use slipway_contract::metrics::Attribute;
 use slipway_contract::{Digest, SampleRequest};
@@ -15,15 +15,15 @@ use slipway_gate::evaluation::Evaluation;
 use slipway_gate::policy::{TestSet, Uses};
 use slipway_store::{Alike, NewUse};
 
-/// How a use may be judged.
+/// The permitted use of a test set.
 pub(super) struct TestSetAllowance {
-    /// The use as the verdict tells it.
+    /// The use as the verdict reports it.
     pub(crate) uses: Uses,
-    /// The rows that may judge, if they are only some of them.
+    /// The rows that may judge, if only some of them may.
     pub(crate) fresh: Option<Vec<u32>>,
 }
 
-/// A use of a test set by a run, counted before anything is judged.
+/// A use of a test set by a run, counted before any verdict.
 pub(crate) struct Counted {
     set: Digest,
     rows: Vec<u64>,
@@ -36,7 +36,7 @@ pub(crate) struct Counted {
 }
 
 impl Runs {
-    /// Counts the run's use of its test set. The same question by the same run is one use, however often the step is done.
+    /// Counts the run's use of its test set. The same question of the same run is one use, however often the step is repeated.
     pub(super) async fn count_use(
         &self,
         run: &Run,
@@ -46,7 +46,7 @@ impl Runs {
     ) -> Result<Counted, StepError> {
         let mut rows = numbers(&self.sample(run, record, SampleRequest::ROWS).await?);
         if rows.len() != candidate.table.len() {
-            // An evaluation of an earlier version, or more rows than are told apart: only the whole is known.
+            // The evaluation of an earlier version, or more rows than get digests: only the whole set is known.
             rows.clear();
         }
         let alike = alike_of(&rows, &self.sample(run, record, SampleRequest::ALIKE).await?);
@@ -61,7 +61,7 @@ impl Runs {
         Ok(Counted { usage, ..counted })
     }
 
-    /// Notes what became of a use.
+    /// Records the outcome of a use.
     pub(super) async fn record_use_outcome(
         &self,
         run: &Run,
@@ -73,7 +73,7 @@ impl Runs {
         Ok(())
     }
 
-    /// A sample that the run's evaluation has left; nothing where an earlier version left none.
+    /// A sample that the run's evaluation has stored; empty if an earlier version stored none.
     async fn sample(&self, run: &Run, record: &EvaluationRecord, file: &str) -> Result<Vec<u8>, StepError> {
         let (Some(artifact), Some(digest)) = (&run.artifact, record.samples.get(file)) else {
             return Ok(Vec::new());
@@ -88,7 +88,7 @@ fn numbers(bytes: &[u8]) -> Vec<u64> {
     bytes.chunks_exact(SampleRequest::ROW_BYTES).map(number).collect()
 }
 
-/// Other digests of the rows, list by list.
+/// The other digests of the rows, list by list.
 fn alike_of(rows: &[u64], bytes: &[u8]) -> Alike {
     let all = numbers(bytes);
     if rows.is_empty() || !all.len().is_multiple_of(rows.len()) {
@@ -119,7 +119,7 @@ impl Counted {
         self.rule.map_or(Feedback::Figures, TestSet::feedback)
     }
 
-    /// Whether each part may judge no more.
+    /// Whether each part is used up.
     fn used_up(&self) -> Vec<bool> {
         let of = |part: &PartUsage| match self.rule {
             Some(rule) => part.is_used_up(rule.uses(), rule.adaptivity()),
@@ -128,14 +128,14 @@ impl Counted {
         self.usage.parts.iter().map(of).collect()
     }
 
-    /// The rows that may judge no more once this use has.
+    /// The rows that are used up after this use.
     fn ends(&self, passed: bool) -> Vec<RowsEnd> {
         let Some(rule) = self.rule else { return Vec::new() };
         let parts = self.usage.parts.iter();
         parts.filter_map(|part| part.end_after(passed, rule.uses(), rule.adaptivity())).collect()
     }
 
-    /// What may judge: `units` name the queries and series of the rows, which are judged whole or not at all.
+    /// The rows that may judge. `units` name the queries and series of the rows, which are judged whole or not at all.
     pub(super) fn allowance(&self, units: &[&Attribute]) -> TestSetAllowance {
         let used_up = self.used_up();
         let mut is_used_up = !used_up.is_empty() && used_up.iter().all(|used_up| *used_up);
@@ -151,7 +151,7 @@ impl Counted {
         TestSetAllowance { uses, fresh }
     }
 
-    /// The use as the verdict tells it.
+    /// The use as the verdict reports it.
     fn uses(&self, used_up: &[bool], is_used_up: bool, fresh: Option<&[u32]>) -> Uses {
         let judging = self.usage.parts.iter().zip(used_up).filter(|(_, used_up)| is_used_up || !**used_up);
         let before = judging.map(|(part, _)| part.uses).max().unwrap_or(0);
@@ -167,7 +167,7 @@ impl Counted {
     }
 }
 
-/// Digest of the rows in rising order of their own; of the files where rows are not told apart.
+/// Digest of the sorted row digests, or of the files if the rows have no digests.
 fn set_of(rows: &[u64], data: &Digest) -> Digest {
     if rows.is_empty() {
         return data.clone();
@@ -178,8 +178,8 @@ fn set_of(rows: &[u64], data: &Digest) -> Digest {
     Digest::of(&bytes)
 }
 
-/// What is asked: the predictions that are judged, by which policies. Equal questions have equal answers, so a second one tells
-/// nobody anything.
+/// Digest of a question: the judged predictions, and the policies that judge them. Equal questions have equal answers, so a
+/// repeated question reveals nothing.
 fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> Digest {
     let EvaluationRecord { candidate, champion, champion_unusable, seeds, .. } = record;
     let predictions = [candidate].into_iter().chain(champion).chain(seeds);
@@ -191,8 +191,8 @@ fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> 
     Digest::of(parts.join("\n").as_bytes())
 }
 
-/// Who is judged: the predictions, with those of the trainings with other seeds. An artifact is not enough: what it predicts
-/// could be changed with the code that evaluates it.
+/// Digest of the candidate: its predictions, and those of the trainings with other seeds. The artifact does not suffice, because
+/// the code of the evaluation could change its predictions.
 fn candidate_of(record: &EvaluationRecord) -> Digest {
     let predictions = [&record.candidate].into_iter().chain(&record.seeds);
     let predictions: Vec<String> =

@@ -1,4 +1,4 @@
-//! Second step: the trainer gets a folder with the model's files, and the weights go to the artifact store.
+//! Second step: the trainer receives a folder with the model's files, and the weights go to the artifact store.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,22 +23,22 @@ pub(crate) const SOURCE: &str = "source";
 const WEIGHTS: &str = "model.safetensors";
 const CARD: &str = "card.json";
 const REPORT: &str = "training.json";
-/// What one model's files may take.
+/// Limits for one model's files.
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
 
-/// Where trainings of one run take place.
+/// The context of the trainings of one run.
 pub(super) struct JobContext<'step> {
     pub(crate) plan: &'step Plan,
     /// The job's folder.
     pub(crate) folder: &'step Path,
     /// The model's files in it.
     pub(crate) exported: &'step SourceTree,
-    /// What policies will ask of the rows.
+    /// The expectations of the policies about the rows.
     pub(crate) expected: &'step [Expected],
     pub(crate) cancel: &'step CancellationToken,
 }
 
-/// The digest of everything that decides the result of training.
+/// The cache key: the digest of everything that decides the result of training.
 pub(super) fn cache_key_of(parts: &BTreeMap<String, String>) -> Digest {
     Digest::of(&serde_json::to_vec(parts).expect("a key holds only texts"))
 }
@@ -69,7 +69,7 @@ impl Runs {
                 run.reuse = Some(reused.clone());
                 (trained, reused)
             }
-            // What this run itself has made before it was interrupted is no reuse.
+            // Weights that this run itself made before an interruption are not a reuse.
             own => {
                 let earlier = self.context.store.earlier_with_key(run).await?;
                 run.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
@@ -88,8 +88,8 @@ impl Runs {
         Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
     }
 
-    /// What a training of the same key left, if its weights and its report are still there and whole. One whose files are
-    /// lost is as good as none; a store that cannot be read just now is asked again.
+    /// The result of an earlier training with the same key, if its weights and its report are still available and undamaged. A
+    /// training with lost files counts as none. A temporary failure of the store is an error, after which the step is retried.
     pub(super) async fn trained_earlier(&self, key: &Digest, folder: &Path) -> Result<Option<Trained>, StepError> {
         let Some(trained) = self.context.store.trained(key).await? else { return Ok(None) };
         let Trained { artifact, report, .. } = &trained;
@@ -110,7 +110,7 @@ impl Runs {
         }
     }
 
-    /// Trains a model, and keeps and notes what comes of it: a step that is done again finds it.
+    /// Trains a model, and stores and records the result, so that a repeated step finds it.
     pub(super) async fn train_one(
         &self,
         run: &Run,
@@ -130,7 +130,7 @@ impl Runs {
         let (weights, artifacts) = (output.join(WEIGHTS), &self.context.artifacts);
         let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
         retry_transient(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
-        // Equal weights may come of several trainings, each with a report of its own.
+        // Several trainings may produce equal weights, each with its own report.
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
         let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
@@ -158,7 +158,8 @@ impl Runs {
         })
     }
 
-    /// Everything that decides what training makes. Two runs with equal parts would make the same weights.
+    /// The parts of the cache key: everything that decides the result of training. Two runs with equal parts make the same
+    /// weights.
     pub(super) fn cache_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
         let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
         let device = serde_json::to_string(&self.context.settings.device).expect("a word");
@@ -172,7 +173,7 @@ impl Runs {
         parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// Runs a job; what the trainer says goes into the run's log as it comes.
+    /// Runs a job. The trainer's output goes into the run's log as it arrives.
     pub(super) async fn run_job(&self, run: &Run, place: &JobContext<'_>, job: &Job) -> Result<(), StepError> {
         let JobContext { folder, cancel, .. } = *place;
         let file = folder.join(Job::FILE);
@@ -180,9 +181,9 @@ impl Runs {
         tokio::fs::write(&file, content).await.map_err(|error| StepError::local("the job cannot be written", error))?;
         let (lines, said) = tokio::sync::mpsc::channel(MAX_UNWRITTEN);
         let mut sink = move |progress: Progress| {
-            // Steps are for progress bars; a log of them would only be long.
+            // Steps are for progress bars; they would only make a log long.
             if !matches!(progress, Progress::Step { .. }) {
-                // A log that cannot be written for long loses lines, and the job goes on.
+                // If the log cannot be written for a long time, lines are lost, and the job continues.
                 let _ = lines.try_send(progress.to_line());
             }
         };
@@ -201,14 +202,14 @@ impl Runs {
     }
 }
 
-/// All faults that a trainer notes before it trains, the one it ended with among them.
+/// All faults that a trainer records before it trains, including the one that ended it.
 async fn faults_of(folder: &Path, ended_with: Fault) -> Vec<Fault> {
     let noted = read_output(&folder.join(Job::OUTPUT).join(Job::FAULTS)).await;
     let noted = noted.ok().and_then(|noted| serde_json::from_slice::<Vec<Fault>>(&noted).ok()).unwrap_or_default();
     if noted.contains(&ended_with) { noted } else { vec![ended_with] }
 }
 
-/// What faults that the trainer named mean for the run.
+/// The error of a run for the faults that the trainer reported.
 fn of_faults(run: &Run, place: &JobContext<'_>, faults: &[Fault]) -> StepError {
     if faults.iter().any(|fault| fault.kind == FaultKind::Specification) {
         let located = |fault| source::locate_expected(&run.file, &place.plan.text, fault, place.expected);
@@ -218,10 +219,10 @@ fn of_faults(run: &Run, place: &JobContext<'_>, faults: &[Fault]) -> StepError {
     StepError::Failed { reason }
 }
 
-/// The largest document of the trainer that is kept, in bytes: it is held in memory.
+/// Maximum size of a stored document of the trainer, in bytes, because it is held in memory.
 const MAX_DOCUMENT_BYTES: u64 = 2 << 30;
 
-/// A file the trainer wrote.
+/// Reads a file that the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
     let unreadable = |error: std::io::Error| StepError::Failed {
         reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),

@@ -1,4 +1,4 @@
-//! The loop that moves runs: claim one under a lease, do the step its state calls for, record where it stands.
+//! The loop that moves runs: claims one under a lease, executes the step of its state, and records the result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use crate::context::{POLL, Step, StepError, catch_panic, failpoint, jitter, log_
 use slipway_domain::{Actor, Retry, Run, RunEvent, RunState, SourceName, Transition, backoff, spoken};
 use slipway_store::{Claim, Lease, StoreError};
 
-/// How often a claim is extended; also how soon a worker notices that its run was called off.
+/// Interval at which a lease is extended, and at which a worker notices that its run was cancelled.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// Failed attempts at one step after which it is said that a run still waits: about an hour. It goes on by itself when the
-/// outage ends.
+/// Number of failed attempts at one step after which the run records that it still waits: about an hour. It continues by itself
+/// when the outage ends.
 const LONG_OUTAGE: u32 = 20;
-/// Attempts at one step that were ended half-way after which a run waits for a person.
+/// Number of interrupted attempts at one step after which a run waits for a person.
 const MAX_INTERRUPTIONS: u32 = 3;
 
-/// Notes how long a run was in the state that it left.
+/// Records how long a run was in the state that it left.
 fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
     if let Some(since) = since {
         let seconds = until.duration_since(since).as_secs_f64().max(0.0);
@@ -28,19 +28,19 @@ fn measure(left: RunState, since: Option<Timestamp>, until: Timestamp) {
     }
 }
 
-/// Who carries a run: a worker, up to its promotion and through it if nothing holds it back; or the environment's
-/// promoter, which takes what waits, many at a time.
+/// The handler of a run: a worker, up to its promotion and through it if no rule blocks it; or the environment's promoter, which
+/// processes waiting runs, many at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunHandler {
     Work,
     Promotion,
 }
 
-/// How a run is let go of.
+/// How a run is released.
 #[derive(Debug, Clone, Copy)]
 struct Processed {
     due_at: Timestamp,
-    /// Whether somebody else is to go on with it now.
+    /// Whether another loop should continue it now.
     goes_on: bool,
 }
 
@@ -60,8 +60,8 @@ impl RunHandler {
 }
 
 impl Runs {
-    /// Moves runs until `stop`. A step that trains or evaluates is ended then, and done again by whoever comes next;
-    /// any other is finished first. A pipeline that is retired finishes every step that was begun.
+    /// Moves runs until `stop`. Then a step that trains or evaluates is interrupted, and the next worker repeats it; any other
+    /// step is finished first. After a retirement, every step that was begun is finished.
     pub async fn move_runs(self: &Arc<Self>, stop: &CancellationToken) -> Result<(), StoreError> {
         let _heartbeat = self.context.heartbeats.listen();
         while !stop.is_cancelled() && !self.context.retired.is_cancelled() {
@@ -81,7 +81,7 @@ impl Runs {
         Ok(())
     }
 
-    /// Moves the run that waits longest. Answers whether there was one.
+    /// Moves the run that waits longest. Returns whether there was one.
     async fn move_one_run(self: &Arc<Self>, stop: &CancellationToken) -> Result<bool, StoreError> {
         let Some((run, lease)) = self.context.store.claim_run(self.claim()).await? else { return Ok(false) };
         self.process(run, &lease, RunHandler::Work, stop).await?;
@@ -96,7 +96,7 @@ impl Runs {
         }
     }
 
-    /// Carries a run as far as it goes here without waiting. One that was called off or taken over is left alone.
+    /// Moves a run as far as possible without waiting. A run that was cancelled or taken over is left alone.
     pub(crate) async fn process(
         self: &Arc<Self>,
         run: Run,
@@ -104,14 +104,15 @@ impl Runs {
         handler: RunHandler,
         stop: &CancellationToken,
     ) -> Result<(), StoreError> {
-        // What was trained and evaluated is kept elsewhere by then, and every step starts from an empty folder: a run that waits
-        // for a person occupies no disk. It is cleared before the run is released, as this server may carry it next.
+        // The results of training and evaluation are stored elsewhere by then, and every step starts from an empty folder. A run
+        // that waits for a person therefore uses no disk. The folder is cleared before the run is released, as this server may
+        // process the run next.
         let process = async {
             let processed = Box::pin(self.process_leased(run, lease, handler, stop)).await;
             self.context.clear_work(lease.run()).await;
             processed
         };
-        // The lease is kept until all is recorded and cleared, whatever has to be waited for in between.
+        // The lease is extended until everything is recorded and cleared, however long that takes.
         let processed = tokio::select! {
             processed = process => processed,
             lost = self.keep_lease(lease) => {
@@ -139,7 +140,7 @@ impl Runs {
         }
     }
 
-    /// Carries a run that is held.
+    /// Processes a run under its lease.
     #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
     async fn process_leased(
         self: &Arc<Self>,
@@ -155,7 +156,7 @@ impl Runs {
             let work = catch_panic(self.step(&mut attempted, &cancel));
             let ended = tokio::select! {
                 ended = work => ended,
-                // A look changes nothing, and may wait long for a server: whoever comes next looks again.
+                // A check changes nothing, and may wait long for a server. The next server repeats it.
                 () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Processed::until(Timestamp::now())),
             };
             let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
@@ -189,7 +190,7 @@ impl Runs {
                     return self.requeue(lease, run, again, reason).await;
                 }
                 Err(StepError::Transient { retry, reason }) => return self.requeue(lease, run, retry, reason).await,
-                // What cannot be read now may be read by a newer server in a moment: it is tried again for a while.
+                // A newer server may soon be able to read the row, so the step is retried for a while.
                 Err(StepError::Store(error)) if error.is_of_one_row() => {
                     let again = if run.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
                     return self.requeue(lease, run, again, error.to_string()).await;
@@ -203,7 +204,7 @@ impl Runs {
         Ok(Processed { due_at: Timestamp::now(), goes_on: run.state.is_active() })
     }
 
-    /// Does the step the run's state calls for.
+    /// Executes the step of the run's state.
     async fn step(self: &Arc<Self>, run: &mut Run, cancel: &CancellationToken) -> Result<Step, StepError> {
         let (event, cause) = match run.state {
             RunState::Queued => self.plan(run).await,
@@ -220,9 +221,9 @@ impl Runs {
         Ok(Step::Moved(event, cause))
     }
 
-    /// Extends the lease for as long as it is ours; ends with the reason when it is not. A store that cannot be
-    /// reached is no reason: nobody can take the run over there either, and a training of hours would be for nothing. Whoever
-    /// did take it over is found out as soon as the store answers; until then nothing can be recorded under the old lease.
+    /// Extends the lease while this worker holds it. Returns the reason when the lease is lost. An unreachable store is no
+    /// reason: no other server can take the run over either, and hours of training would be lost. A takeover is detected as soon
+    /// as the store answers; until then nothing can be recorded under the old lease.
     async fn keep_lease(&self, lease: &Lease) -> StoreError {
         loop {
             tokio::time::sleep(HEARTBEAT.min(self.context.settings.lease / 3)).await;
@@ -238,8 +239,8 @@ impl Runs {
         }
     }
 
-    /// Records where an event took the run. What would not read back, or is no move at all, ends this run with the reason,
-    /// and nothing of the attempt is kept.
+    /// Records the state after an event. If the result could not be read back, or is not a valid transition, the run fails with
+    /// the reason, and nothing of the attempt is stored.
     async fn record_or_fail(
         &self,
         lease: &Lease,
@@ -258,7 +259,7 @@ impl Runs {
         }
     }
 
-    /// Records where an event took the run.
+    /// Records the state after an event.
     async fn record(&self, lease: &Lease, mut run: Run, event: RunEvent, cause: String) -> Result<Run, StoreError> {
         let from = run.state;
         run.state = from.after(event)?;
@@ -292,8 +293,8 @@ impl Runs {
         Ok(run)
     }
 
-    /// The environments whose repositories are to be read because a run was promoted. Its own is read on here, as far as it
-    /// is known without asking its server, so that whoever hears of the promotion finds it in the history.
+    /// The environments whose repositories have follow-ups of a promotion. The history of the run's own environment is read here,
+    /// as far as the mirror contains it, so that it contains the promotion as soon as the promotion is reported.
     async fn concerned_by(&self, run: &Run) -> Vec<SourceName> {
         let mut concerned = self.promotions.next_after(run);
         if let Err(error) = self.promotions.read_history(&run.environment, false).await {
@@ -303,8 +304,8 @@ impl Runs {
         concerned
     }
 
-    /// Lets a run wait: for a pause, or, when only a person can help, until it is retried. An outage is waited out however
-    /// long it takes, and said once when it takes long.
+    /// Makes a run wait: for a pause or, if only a person can help, until it is retried. The run waits for the end of an outage
+    /// however long it takes, and records a long outage once.
     async fn requeue(
         &self,
         lease: &Lease,

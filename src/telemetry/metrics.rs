@@ -1,20 +1,20 @@
-//! Metrics in Prometheus's text format, and what each of them means.
+//! Metrics in Prometheus's text format, with their descriptions.
 
 use std::sync::Arc;
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder};
 
-/// Bounds of the seconds that a run spends in a state: from a second to a day.
+/// Bucket bounds for the time that a run spends in a state, in seconds: from a second to a day.
 const RUN_SECONDS: [f64; 12] =
     [1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0];
-/// Bounds of the seconds that a request takes.
+/// Bucket bounds for the duration of a request, in seconds.
 const REQUEST_SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 10.0];
 
 /// Renders all metrics in Prometheus's text format.
 pub type RenderMetrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Starts counting; the answer renders what was counted. To be called once.
+/// Starts the recording of metrics, and returns the function that renders them. Must be called once.
 pub fn start_metrics() -> Result<RenderMetrics, String> {
     let handle = install().map_err(|error| error.to_string())?;
     describe();
@@ -31,7 +31,7 @@ fn install() -> Result<metrics_exporter_prometheus::PrometheusHandle, BuildError
         .install_recorder()
 }
 
-/// What stands behind `# HELP`.
+/// Registers the texts behind `# HELP`.
 fn describe() {
     describe_counter!("slipway_deliveries_total", "Deliveries that arrived, by what became of them at the door.");
     describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");

@@ -10,17 +10,17 @@ use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 pub use metrics::{RenderMetrics, start_metrics};
 pub use traces::{NotACollector, OtlpUrl, Traces};
 
-/// What a server logs when nothing else is asked for.
+/// Default log filter of a server.
 pub const DEFAULT_FILTER: &str = "info,sqlx=warn,hyper=warn,ureq=warn";
 
-/// What telemetry is set up with by the server's owner.
+/// Telemetry settings of the server's owner.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Where traces are sent; nowhere if `None`.
+    /// Destination of traces; if `None`, no traces are sent.
     pub otlp: Option<OtlpUrl>,
 }
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     /// For people.
@@ -28,12 +28,12 @@ pub enum LogFormat {
         /// With colours.
         colours: bool,
     },
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
-/// Starts logging, and the export of traces if there is a collector. `filter` is a `tracing` directive such as
-/// `slipway=debug`; one that cannot be read is named. Traces are sent until the answer is dropped.
+/// Starts logging, and the export of traces if there is a collector. `filter` is a `tracing` directive such as `slipway=debug`;
+/// an invalid directive is an error that names it. Traces are sent until the returned value is dropped.
 pub fn start_logging(format: LogFormat, filter: &str, settings: &Settings) -> Result<Traces, String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| error.to_string())?;
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);

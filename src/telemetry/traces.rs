@@ -1,4 +1,4 @@
-//! Traces for a collector: OTLP over HTTP, as protobuf.
+//! Export of traces to a collector: OTLP over HTTP, as protobuf.
 
 use std::fmt;
 use std::io::Read as _;
@@ -14,18 +14,18 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::Layered;
 
-/// How long a collector may take for one batch.
+/// Timeout for one batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long the last batch may take when the server ends.
+/// Timeout for the last batch when the server stops.
 const LAST_BATCH: Duration = Duration::from_secs(3);
-/// The largest answer that is read.
+/// Maximum number of bytes that are read of a response.
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
 
-/// A collector's address, such as `http://localhost:4318`. It may hold a password, so it is never shown.
+/// A collector's address, such as `http://localhost:4318`. It may contain a password, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct OtlpUrl(String);
 
-/// A text that is no collector's address.
+/// The text is not a collector's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected an address such as `http://localhost:4318`: traces go to `/v1/traces` below it")]
 pub struct NotACollector;
@@ -46,20 +46,20 @@ impl fmt::Debug for OtlpUrl {
     }
 }
 
-/// The export of traces, if there is one. What is not sent yet is sent when this is dropped.
+/// The export of traces, if there is one. Dropping it sends the remaining traces.
 #[derive(Default)]
 pub struct Traces(Option<SdkTracerProvider>);
 
 impl Drop for Traces {
     fn drop(&mut self) {
         if let Some(provider) = self.0.take() {
-            // A collector that is gone is no reason not to end.
+            // An unreachable collector does not stop the shutdown.
             let _ = provider.shutdown_with_timeout(LAST_BATCH);
         }
     }
 }
 
-/// The client that carries batches, on the exporter's own thread.
+/// The HTTP client for batches, on the exporter's own thread.
 #[derive(Debug)]
 struct Client(ureq::Agent);
 
@@ -74,7 +74,7 @@ impl HttpClient for Client {
     }
 }
 
-/// What is below the exporting layer.
+/// The layers below the exporting layer.
 type Below = Layered<Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>, Registry>;
 
 /// Starts the export to a collector.

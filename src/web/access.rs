@@ -1,4 +1,4 @@
-//! Who calls, and what they may do: bearer tokens (RFC 6750), their roles and the sources they cover.
+//! Authenticates and authorises callers: bearer tokens (RFC 6750), their roles and the sources they cover.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use super::{SETTINGS_TOKEN, Shared};
 use slipway_domain::{Actor, SourceName};
 use slipway_store::{Role, StoreError, Token};
 
-/// Longer texts are no tokens; they are not looked up.
+/// Maximum length of a token, in bytes. Longer values are refused without a lookup.
 const MAX_TOKEN_LENGTH: usize = 512;
 
-/// Somebody with a good token.
+/// A caller with a valid token.
 #[derive(Clone)]
 pub(super) struct Caller {
     name: String,
@@ -32,15 +32,15 @@ pub(super) struct Caller {
     /// The sources the token covers; all if `None`.
     scope: Option<Vec<SourceName>>,
     secret: Arc<str>,
-    /// What is asked for, such as `GET /api/v1/runs`.
+    /// Method and path of the request, such as `GET /api/v1/runs`.
     target: String,
     peer: String,
 }
 
-/// A caller who may steer.
+/// A caller who has at least the role `operator`.
 pub(super) struct Operator(pub(super) Caller);
 
-/// Proof that the caller may do everything.
+/// Proof that the caller has the role `admin` and a token that covers all sources.
 pub(super) struct Admin;
 
 impl Caller {
@@ -49,7 +49,7 @@ impl Caller {
         self.scope.as_ref().is_none_or(|scope| scope.contains(source))
     }
 
-    /// Whether the caller sees figures that are kept from authors: whoever may read the audit log.
+    /// Whether the caller may see figures that authors may not see. The role is the same as for the audit log.
     pub(super) fn is_auditor(&self) -> bool {
         self.role >= Role::Admin
     }
@@ -59,17 +59,17 @@ impl Caller {
         self.scope.clone()
     }
 
-    /// The caller, as logs name them.
+    /// The caller, as logs name it.
     pub(super) fn actor(&self) -> Actor {
         Actor::token(&self.name)
     }
 
-    /// Where the call comes from.
+    /// Where the request comes from.
     pub(super) fn peer(&self) -> &str {
         &self.peer
     }
 
-    /// What is asked for, such as `GET /api/v1/runs`.
+    /// Method and path of the request, such as `GET /api/v1/runs`.
     pub(super) fn target(&self) -> &str {
         &self.target
     }
@@ -79,7 +79,7 @@ impl Caller {
     }
 }
 
-/// The token's text, if the header is there once and of the right form. The scheme's name may be in any case.
+/// Returns the token's text if the header is present exactly once and has the right form. The scheme's name is case-insensitive.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (scheme, text) = values.next()?.to_str().ok()?.split_once(' ')?;
@@ -88,7 +88,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (good && values.next().is_none()).then_some(text)
 }
 
-/// Why nobody is let in.
+/// Why a caller is not authenticated.
 enum Unauthenticated {
     Refused(&'static str),
     TooOften(&'static str, Duration),
@@ -96,7 +96,7 @@ enum Unauthenticated {
 }
 
 impl Shared {
-    /// The token of the settings, if this is its secret.
+    /// Returns the token of the settings if this is its secret.
     fn settings_token(&self, secret: &str) -> Option<Token> {
         let is_it = self.settings.api_token.as_ref().is_some_and(|token| token.equals(secret));
         is_it.then(|| Token {
@@ -109,7 +109,7 @@ impl Shared {
         })
     }
 
-    /// The token behind a secret, if it is good.
+    /// Returns the token behind a secret if it is valid.
     async fn token_behind(&self, secret: &str) -> Result<Token, Unauthenticated> {
         if let Some(token) = self.settings_token(secret) {
             return Ok(token);
@@ -125,8 +125,8 @@ impl Shared {
         Ok(token)
     }
 
-    /// The same for a caller. The store is asked only as often as is granted to the peer, but for secrets that were good
-    /// before.
+    /// Returns the token behind a request's secret if it is valid. The store lookups of a peer are rate-limited, except for
+    /// secrets that were valid before.
     async fn authenticate_token(&self, secret: &str, peer: &str) -> Result<Token, Unauthenticated> {
         if let Some(token) = self.settings_token(secret) {
             return Ok(token);
@@ -158,7 +158,7 @@ impl Shared {
         }
     }
 
-    /// Somebody without a good token, who may try only so often.
+    /// Refuses a caller without a valid token. The rate of such requests is limited for each peer.
     fn unauthenticated(&self, peer: &str, reason: &'static str) -> Unauthenticated {
         match self.unauthenticated_callers.take(peer, Instant::now()) {
             Ok(()) => Unauthenticated::Refused(reason),
@@ -166,7 +166,7 @@ impl Shared {
         }
     }
 
-    /// Lets a caller in, or refuses: without a good token, or because they ask too often.
+    /// Authenticates a request. Refuses it without a valid token or if the caller exceeds its rate limit.
     pub(super) async fn authenticate_request(
         &self,
         method: &Method,
@@ -202,9 +202,9 @@ impl Shared {
         Ok(caller)
     }
 
-    /// Whether a caller's token is still good: for answers that take long.
+    /// Whether a caller's token is still valid. Responses that take long check it repeatedly.
     pub(super) async fn is_still_valid(&self, caller: &Caller) -> bool {
-        // A store that fails for a moment says nothing of the token.
+        // A temporary failure of the store does not invalidate the token.
         !matches!(self.token_behind(&caller.secret).await, Err(Unauthenticated::Refused(_)))
     }
 
@@ -217,7 +217,7 @@ impl Shared {
         Err(Problem::new(StatusCode::FORBIDDEN, reason))
     }
 
-    /// Refuses what belongs to a source that the token does not cover, in the words for what does not exist.
+    /// Refuses access to a source that the token does not cover. The response is the same as for an item that does not exist.
     pub(super) async fn require_source(
         &self,
         caller: &Caller,
@@ -233,14 +233,14 @@ impl Shared {
     }
 }
 
-/// Who asks too often waits.
+/// Refuses a caller that exceeds its rate limit.
 pub(super) fn too_often(pause: Duration) -> Problem {
     let seconds = whole_seconds(pause);
     Problem::new(StatusCode::TOO_MANY_REQUESTS, format!("too many requests; ask again in {seconds} s"))
         .retry_after(seconds)
 }
 
-/// Lets nobody without a good token to any address of the API.
+/// Refuses requests without a valid token to any address of the API.
 pub(super) async fn authenticate(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let parts = (request.method(), request.uri(), request.headers(), request.extensions());
     match shared.authenticate_request(parts.0, parts.1, parts.2, parts.3).await {

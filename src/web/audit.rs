@@ -1,4 +1,4 @@
-//! What callers do, in the audit log: before it is done, with its target and its reason, and once more if it was refused.
+//! Records callers' actions in the audit log: an entry before each action, and a second entry if it is refused.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::problem::Problem;
 use crate::promotions::Reason;
 use slipway_store::NewAuditEntry;
 
-/// Something that a caller does.
+/// An action of a caller.
 #[derive(Debug, Clone)]
 pub(super) struct Action {
     name: &'static str,
@@ -22,14 +22,14 @@ impl Action {
         Self { name, target, detail: Vec::new() }
     }
 
-    /// The same, for a reason.
+    /// Adds the reason of the action.
     #[must_use]
     pub(super) fn because(mut self, reason: &Reason) -> Self {
         self.detail.push(format!("reason: {reason}"));
         self
     }
 
-    /// The same with something else that was asked for, if it was.
+    /// Adds a detail of the request, if it has a value.
     #[must_use]
     pub(super) fn with(mut self, word: &str, value: Option<impl Display>) -> Self {
         self.detail.extend(value.map(|value| format!("{word} {value}")));
@@ -44,8 +44,8 @@ impl Action {
 }
 
 impl Shared {
-    /// Writes down what a caller does, then does it: nothing is done that is not written down. What is refused then is
-    /// marked by a second entry.
+    /// Writes the audit entry of an action, then performs it, so that every action is recorded. If the action fails, a second
+    /// entry marks it as refused.
     pub(super) async fn perform<T, E>(
         self: &Arc<Self>,
         caller: &Caller,
@@ -68,8 +68,8 @@ impl Shared {
         }
     }
 
-    /// Marks what a caller may not do as refused, and answers why. The first of many equal ones is written at once, the
-    /// others are counted.
+    /// Records an action that the caller may not perform as refused, and returns the problem. The first of several equal refusals
+    /// is written at once, the others are counted.
     pub(super) async fn refuse(self: &Arc<Self>, caller: &Caller, action: Action, problem: Problem) -> Problem {
         let Action { name, target, .. } = &action;
         let reason = format!("{name} of {target}: {}", problem.detail());

@@ -1,5 +1,4 @@
-//! A delivery's body, read within its limits: its size, what is in flight altogether and of one source, and the time
-//! its sender takes.
+//! Reads a delivery's body within limits of size, of memory (in total and for each source) and of time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,19 +12,19 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::refusal::Refusal;
 use slipway_domain::spoken;
 
-/// How long a client may take for a body. Forges wait 5 to 10 s for the answer to all of it.
+/// How long a client may take to send a body. Forges wait 5 to 10 s for the response to the whole request.
 const SLOWEST_BODY: Duration = Duration::from_secs(20);
-/// How long a client may take between two pieces of a body.
+/// How long a client may pause between two pieces of a body.
 const MAX_SILENCE: Duration = Duration::from_secs(5);
-/// The part of a body that is read without asking the budget, in bytes: most deliveries are smaller, so that they get
-/// through whatever larger ones are under way. The number of connections bounds what these parts hold.
+/// Size of the part of a body that is read without taking from the budget, in bytes. Most deliveries are smaller, so larger ones
+/// in flight do not block them. The number of connections bounds the memory of these parts.
 const FREE: usize = 32 * 1024;
-/// What is asked of the budget at a time, in bytes.
+/// Bytes that are taken from the budget at a time.
 const STEP: usize = 256 * 1024;
-/// Room made for a body before anything of it is there, in bytes: what a client says of its length is only its word.
+/// Maximum size of the buffer that is allocated before data arrives, in bytes. A declared length may be false.
 const FIRST_ROOM: usize = 64 * 1024;
 
-/// How much of deliveries' bodies may be held in memory, in bytes.
+/// Limits on the memory for deliveries' bodies, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BodyLimits {
     /// One body.
@@ -36,7 +35,7 @@ pub struct BodyLimits {
     pub all: usize,
 }
 
-/// What is left of a number of bytes.
+/// The unused part of a number of bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Budget(Arc<Semaphore>);
 
@@ -50,19 +49,19 @@ impl Budget {
     }
 }
 
-/// A body, and what it holds of the budgets.
+/// A body, and the bytes that it takes from the budgets.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
     pub(super) permits: Permits,
 }
 
-/// What a body holds of the budgets, given back when it is dropped.
+/// The bytes that a body takes from the budgets. Dropping them returns them.
 #[derive(Debug, Default)]
 pub(super) struct Permits(Vec<OwnedSemaphorePermit>);
 
-/// Reads a body. One that says it is too large is not read at all; one that does not say so is read no further than
-/// the limit, and only as far as the budgets reach.
+/// Reads a body. A body whose declared length is over the limit is not read at all. Any other body is read up to the limit, and
+/// only as far as the budgets allow.
 pub(super) async fn read(
     headers: &HeaderMap,
     mut body: Body,

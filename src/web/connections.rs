@@ -1,8 +1,8 @@
-//! Connections: accepted up to a limit in all and for each address, given so long for a request's head and for taking
-//! an answer, and let end what they are at when the server stops.
+//! Serves connections within limits: their number in total and for each address, the time for a request's head, and the time for
+//! reading a response. When the server stops, requests in flight finish.
 //!
-//! `axum::serve` has none of these limits, so connections are served by hyper itself. What one connection can hold in
-//! memory before its body is read is bounded by [`MAX_HEAD_BYTES`].
+//! `axum::serve` has none of these limits, so hyper serves the connections. [`MAX_HEAD_BYTES`] bounds the memory that a
+//! connection uses before its body is read.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -30,36 +30,36 @@ use tower::ServiceExt as _;
 use super::TrustedProxies;
 use slipway_domain::spoken;
 
-/// How long a client may take for a request's head, and a connection may be idle between two requests.
+/// How long a client may take to send a request's head, and how long a connection may be idle between two requests.
 const SLOWEST_HEAD: Duration = Duration::from_secs(10);
-/// How long a client may leave an answer unread while its side of the connection is full.
+/// How long a write may wait for a client that does not read the response.
 const SLOWEST_READER: Duration = Duration::from_secs(20);
-/// The largest head, and all that is read ahead of a body, in bytes. Forges' heads are under 2 KiB.
+/// Maximum size of a head, and of the data that is read ahead of a body, in bytes. Heads of forges are under 2 KiB.
 const MAX_HEAD_BYTES: usize = 32 * 1024;
-/// How long requests in flight may take to end once the server stops: less than `app` grants its parts.
+/// How long requests in flight may take once the server stops. It is less than the time that `app` grants its parts.
 const DRAIN: Duration = Duration::from_secs(15);
-/// Pause after a connection could not be accepted, which is for want of file descriptors or memory.
+/// Pause after `accept` fails for lack of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(200);
-/// File descriptors kept for everything but connections: database, repositories, artifacts, trainers.
+/// File descriptors reserved for everything except connections: database, repositories, artifacts, trainers.
 const OTHER_FILES: u64 = 256;
-/// Fewer connections than this are not worth serving.
+/// Lower bound of the number of connections that file descriptors allow.
 const MIN: usize = 16;
 
-/// What a connection that is one too many is told.
+/// Response to a connection over the limit.
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// How many connections are served at a time.
+/// Maximum numbers of simultaneous connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectionLimits {
-    /// In all.
+    /// In total.
     pub all: usize,
-    /// From one address, unless it is that of a trusted proxy.
+    /// From one address. It does not apply to trusted proxies.
     pub each_address: usize,
 }
 
-/// What connections are served with. It may be replaced while they are open: each request is answered by what is served
-/// when it arrives.
+/// The router and limits of connections. They may be replaced while connections are open: the router that is current when a
+/// request arrives handles it.
 #[derive(Clone)]
 pub struct Served {
     pub(super) router: Router,
@@ -67,7 +67,7 @@ pub struct Served {
     pub(super) proxies: TrustedProxies,
 }
 
-/// Serves until `stop`, then lets requests in flight end.
+/// Serves until `stop`, then waits for requests in flight.
 pub(super) async fn serve(listener: TcpListener, served: watch::Receiver<Served>, stop: CancellationToken) {
     let room = room_for_connections();
     let counted = Arc::new(Counted::default());
@@ -81,7 +81,7 @@ pub(super) async fn serve(listener: TcpListener, served: watch::Receiver<Served>
                         let served = served.borrow();
                         (served.limits, served.proxies.contain(peer.ip()))
                     };
-                    // Many clients share the connections of a proxy, so only the limit of all holds for it.
+                    // Many clients share the connections of a proxy, so only the total limit applies to it.
                     let each_address = if is_proxy { usize::MAX } else { limits.each_address };
                     match Place::take(&counted, peer, ConnectionLimits { all: limits.all.min(room), each_address }) {
                         Ok(place) => {
@@ -111,7 +111,7 @@ async fn serve_one(
     place: Place,
     stop: CancellationToken,
 ) {
-    // Answers are small and final: nothing is gained by waiting for more to send.
+    // Responses are small and complete, so a delay to collect more data has no benefit.
     stream.set_nodelay(true).ok();
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(SLOWEST_READER));
@@ -127,7 +127,7 @@ async fn serve_one(
     });
     let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
     let mut connection = std::pin::pin!(connection);
-    // How a connection ends is its client's affair: a refusal was counted where it was made.
+    // How a connection ends concerns only its client. Refusals are counted where they occur.
     tokio::select! {
         _ = connection.as_mut() => {}
         () = stop.cancelled() => {
@@ -138,21 +138,21 @@ async fn serve_one(
     drop(place);
 }
 
-/// Tells a connection that is one too many so, without waiting for it.
+/// Refuses a connection over the limit, without waiting for it.
 fn refuse(stream: &TcpStream, reason: &'static str) {
     metrics::counter!("slipway_connections_refused_total", "reason" => reason).increment(1);
     stream.try_write(TOO_MANY).ok();
 }
 
 async fn pause_after(error: &io::Error) {
-    // A client that gave up while it waited is no reason to wait.
+    // A client that disconnected while it waited is no reason to pause.
     if !matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
         tracing::error!(%error, "a connection could not be accepted: {error}");
         sleep(PAUSE).await;
     }
 }
 
-/// How many connections the process has file descriptors for, after asking for as many as it may have.
+/// Returns how many connections the process has file descriptors for, after raising its limit as far as allowed.
 fn room_for_connections() -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
@@ -161,13 +161,13 @@ fn room_for_connections() -> usize {
     usize::try_from(room).unwrap_or(usize::MAX).max(MIN)
 }
 
-/// Connections that are being served, counted.
+/// The number of connections being served.
 #[derive(Debug, Default)]
 struct Counted {
     now: Mutex<Now>,
 }
 
-/// How many connections there are.
+/// Numbers of connections.
 #[derive(Debug, Default)]
 struct Now {
     all: usize,
@@ -180,7 +180,7 @@ impl Counted {
     }
 }
 
-/// One connection's place among those that are served, given back when it is dropped.
+/// The place of one connection among those being served. Dropping it frees the place.
 #[derive(Debug)]
 struct Place {
     counted: Arc<Counted>,
@@ -218,7 +218,8 @@ impl Drop for Place {
     }
 }
 
-/// What counts as one address: of IPv6 the first 64 bits, because one subscriber has all the others.
+/// Returns the address that limits count by. For IPv6 it is the first 64 bits, because one subscriber has all addresses below
+/// them.
 fn sender_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),

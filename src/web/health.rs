@@ -1,4 +1,4 @@
-//! Whether the server lives, whether it is ready, and what it counted.
+//! Liveness, readiness and metrics of the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use super::{MetricsAccess, Shared};
 
-/// Silence after which a worker is taken for stuck: each shows progress at least once a second.
+/// Time without progress after which a worker counts as stuck. Each worker records progress at least once a second.
 const MAX_SILENCE: Duration = Duration::from_mins(1);
 
-/// `GET /livez`: fails when one of the workers makes no progress, however well the others do.
+/// `GET /livez`: fails when any worker makes no progress.
 pub(super) async fn live(State(shared): State<Arc<Shared>>) -> Response {
     liveness(shared.activities.context.longest_silence())
 }
@@ -37,7 +37,7 @@ pub(super) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-/// `GET /metrics` in Prometheus's text format.
+/// `GET /metrics` in the Prometheus text format.
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     if shared.settings.metrics == MetricsAccess::Token {
         let parts = (request.method(), request.uri(), request.headers(), request.extensions());
@@ -45,7 +45,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
             return problem.into_response();
         }
     }
-    // What was counted is told even while the store cannot be read.
+    // Counters are returned even while the store cannot be read.
     if let Err(error) = shared.gauge().await {
         tracing::warn!(%error, "the store's figures are those of an earlier look: {error}");
     }

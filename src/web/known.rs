@@ -1,5 +1,6 @@
-//! Secrets of tokens that were looked up lately, by their digests: those that were good may always be looked up again, those
-//! that were not are refused without asking the store. Whether a good one still is, is asked every time.
+//! Remembers token secrets that were looked up recently, by their digests. Secrets that were valid are exempt from the limit on
+//! lookups. Secrets that were refused are refused again without a query of the store. The validity of a good secret is checked at
+//! every request.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,24 +8,24 @@ use std::time::{Duration, Instant};
 
 use slipway_contract::Digest;
 
-/// How long a secret that was refused is refused without being looked up. Long enough that repeating it costs the store
-/// nothing; nobody is given a token whose secret was tried before.
+/// How long a refused secret is refused again without a lookup. During this time repetitions cost the store nothing. A new token
+/// never has a secret that was tried before.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
-/// Secrets that are remembered of each kind.
+/// Maximum number of remembered secrets of each kind.
 const MAX: usize = 4_096;
 
-/// What is remembered of a secret.
+/// What is remembered about a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Memory {
-    /// Nothing: it costs a look-up of whoever tries it.
+    /// Nothing. Its lookup counts against the caller's limit.
     Unknown,
-    /// It was good when it was looked up last.
+    /// It was valid at its last lookup.
     Good,
-    /// It was refused a moment ago, for this reason.
+    /// It was refused recently, for this reason.
     Refused(&'static str),
 }
 
-/// Secrets that were looked up lately.
+/// Secrets that were looked up recently.
 #[derive(Default)]
 pub(super) struct KnownSecrets(Mutex<Known>);
 
@@ -39,7 +40,7 @@ impl KnownSecrets {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is remembered of a secret.
+    /// Returns what is remembered about a secret.
     pub(super) fn recall(&self, secret: &Digest, now: Instant) -> Memory {
         let known = self.lock();
         match known.refused.get(secret) {
@@ -49,7 +50,7 @@ impl KnownSecrets {
         }
     }
 
-    /// It was good.
+    /// Records that a secret was valid.
     pub(super) fn record_good(&self, secret: Digest) {
         let mut known = self.lock();
         if known.good.len() >= MAX {
@@ -58,7 +59,7 @@ impl KnownSecrets {
         known.good.insert(secret);
     }
 
-    /// It was refused.
+    /// Records that a secret was refused.
     pub(super) fn record_refused(&self, secret: Digest, reason: &'static str, now: Instant) {
         let mut known = self.lock();
         known.good.remove(&secret);

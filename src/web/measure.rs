@@ -1,4 +1,4 @@
-//! Requests, counted and timed by their route, and the figures of the store at the moment they are asked for.
+//! Counts and times requests by route, and updates the gauges of the store when metrics are requested.
 
 use std::time::Instant;
 
@@ -12,14 +12,14 @@ use super::Shared;
 use slipway_domain::RunState;
 use slipway_store::{Quarantined, StoreError};
 
-/// The route of requests to addresses that do not exist.
+/// The route of requests to unknown addresses.
 const NO_ROUTE: &str = "none";
 
-/// Counts and times a request. Routes stand for addresses: what callers write into an address is no label.
+/// Counts and times a request. The label is the route, because text that callers write into an address must not become a label.
 pub(super) async fn measure(request: Request, next: Next) -> Response {
     let begun = Instant::now();
     let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, MatchedPath::as_str).to_owned();
-    // Methods that HTTP does not know are the caller's words as well.
+    // Unknown methods are text from callers as well.
     let method = match request.method().as_str() {
         method @ ("GET" | "HEAD" | "POST" | "PUT" | "DELETE" | "OPTIONS" | "PATCH") => method.to_owned(),
         _ => "other".to_owned(),
@@ -34,7 +34,7 @@ pub(super) async fn measure(request: Request, next: Next) -> Response {
 }
 
 impl Shared {
-    /// Sets the gauges to what the store says now.
+    /// Sets the gauges to the current figures of the store.
     pub(super) async fn gauge(&self) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let counts = self.store.runs_by_state().await?;
@@ -52,7 +52,7 @@ impl Shared {
         metrics::gauge!("slipway_runs_stalled").set(number(stalled));
         metrics::gauge!("slipway_runs_longest_waiting_seconds").set(age(self.store.longest_waiting(now).await?));
         let mut quarantined = self.store.quarantined_by_kind().await?;
-        // What was told of stays told of, at zero once nothing is set aside any more.
+        // Every kind is reported, with zero if no item of it is quarantined. The order lets counts override zeros.
         quarantined.extend(Quarantined::KINDS.map(|kind| (kind.to_owned(), 0)));
         for (kind, count) in quarantined.iter().rev() {
             metrics::gauge!("slipway_quarantined", "kind" => kind.clone()).set(number(*count));
@@ -73,7 +73,7 @@ impl Shared {
     }
 }
 
-/// A count as gauges take it: exact up to four thousand million.
+/// Converts a count to a gauge's value, exact up to `u32::MAX`.
 fn number(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }

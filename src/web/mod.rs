@@ -1,5 +1,4 @@
-//! The HTTP side: webhooks in, the API, health and metrics. What steers runs goes through the activities;
-//! what only reads asks the store.
+//! The HTTP server: webhooks, the API, health and metrics. Actions on runs go through the activities; reads query the store.
 
 mod access;
 mod api;
@@ -52,95 +51,95 @@ pub use api::description as openapi;
 pub use refusals::write_refusals;
 pub use registration::{Registration, wait_for_code};
 
-/// The name of the token that stands in the server's settings.
+/// The name of the token in the server's settings.
 pub const SETTINGS_TOKEN: &str = "settings";
 
-/// What the HTTP side is set up with.
+/// Settings of the HTTP server.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Where to listen.
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// Where people reach it, if somebody said so.
+    /// URL at which people reach the server, if it is set.
     pub public_url: Option<String>,
-    /// How much of deliveries' bodies is held in memory. GitHub and GitLab send at most 25 MiB.
+    /// Limits on the memory for deliveries' bodies. GitHub and GitLab send at most 25 MiB.
     pub bodies: BodyLimits,
-    /// How many connections are served.
+    /// Limits on the number of connections.
     pub connections: ConnectionLimits,
-    /// The proxies that say who asks through them.
+    /// Proxies that are trusted to report the client's address.
     pub trusted_proxies: TrustedProxies,
-    /// Bearer token of an administrator, beside those in the store.
+    /// Bearer token of an administrator, in addition to those in the store.
     pub api_token: Option<Secret>,
     /// Who may read the metrics.
     pub metrics: MetricsAccess,
-    /// Requests to the API that one token may make in a second, lastingly.
+    /// Sustained rate of requests to the API that one token may make, per second.
     pub requests_per_second: u32,
 }
 
 /// Who may read the metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricsAccess {
-    /// Whoever reaches the port.
+    /// Every client that reaches the port.
     Open,
-    /// Whoever has a token.
+    /// Every caller with a token.
     Token,
 }
 
-/// A webhook: that of a source, or one that several sources share.
+/// The webhook of one source, or one that several sources share.
 #[derive(Clone)]
 pub struct Hook {
     /// Verifies its deliveries.
     pub forge: Arc<dyn Forge>,
-    /// Its secrets: the current one, then the previous one while it is rotated.
+    /// Its secrets: the current one, then the previous one during a rotation.
     pub secrets: Vec<Secret>,
-    /// Whether several sources share it: each delivery goes to those that are the repository it names.
+    /// Whether several sources share it. Each delivery goes to the sources whose repository it names.
     pub is_shared: bool,
 }
 
-/// How many times a second's requests a token may make at once.
+/// Size of a token's burst, as a multiple of its requests per second.
 const AT_ONCE: u32 = 4;
-/// Requests without a good token that one peer may make in a second, lastingly and at once. Beyond them it is told to
-/// wait, whatever it sends.
+/// Requests without a valid token that one peer may make: sustained rate per second, and burst. The status of further ones is 429
+/// (too many requests). The same limits apply to lookups of unknown secrets. Secrets that were valid before are exempt.
 const UNAUTHENTICATED_PER_SECOND: u32 = 5;
 const UNAUTHENTICATED_BURST: u32 = 100;
 
-/// Pages of runs that one peer may open in a second, lastingly and at once, whether the link is good or not.
+/// Pages of runs that one peer may open: sustained rate per second, and burst. Invalid links count as well.
 const PAGES_PER_SECOND: u32 = 10;
 const PAGES_AT_ONCE: u32 = 100;
 
-/// Callers who may follow events and logs at the same time.
+/// Maximum number of callers that follow events and logs at the same time.
 const MAX_FOLLOWERS: usize = 64;
 
-/// What every handler shares.
+/// State that all handlers share.
 pub struct Shared {
     activities: Activities,
     store: Arc<Store>,
     hooks: BTreeMap<SourceName, (Hook, Budget)>,
-    /// By which secrets links to the pages of a source's runs are made.
+    /// Secrets that sign the links to the pages of a source's runs.
     page_secrets: BTreeMap<SourceName, Vec<Secret>>,
     settings: Settings,
     render_metrics: Arc<dyn Fn() -> String + Send + Sync>,
     bodies: Budget,
-    /// Requests of tokens, by their names.
+    /// Rate limits of tokens, by their names.
     callers: Buckets,
-    /// Requests without a good token, by where they come from.
+    /// Rate limits of requests without a valid token, by peer.
     unauthenticated_callers: Buckets,
-    /// Look-ups of secrets that are not remembered, by where they come from: whoever repeats a bad one takes none of them.
+    /// Rate limits of lookups of secrets that are not remembered, by peer. Repetitions of a bad secret need no lookup.
     token_lookups: Buckets,
-    /// Pages of runs, by where they are opened.
+    /// Rate limits of pages of runs, by peer.
     visitors: Buckets,
-    /// Secrets that were looked up lately.
+    /// Secrets that were looked up recently.
     known: KnownSecrets,
     refusals: Refusals,
-    /// Answers that follow what happens.
+    /// Permits of responses that follow events and logs.
     followers: Arc<Semaphore>,
-    /// Senders that wait for what becomes of their deliveries.
+    /// Permits of senders that wait for the result of their deliveries.
     waiters: Semaphore,
-    /// Ends them.
+    /// Ends responses that follow, and senders' waits.
     stop: CancellationToken,
 }
 
 impl Shared {
-    /// The shared part of all handlers.
+    /// Creates the state that all handlers share.
     pub fn new(
         activities: Activities,
         store: Arc<Store>,
@@ -192,14 +191,14 @@ fn router(shared: Arc<Shared>) -> Router {
 }
 
 impl Served {
-    /// What is served with this shared part.
+    /// Returns the router and limits that belong to a shared state.
     pub fn with(shared: Arc<Shared>) -> Self {
         let (limits, proxies) = (shared.settings.connections, shared.settings.trusted_proxies.clone());
         Self { router: router(shared), limits, proxies }
     }
 }
 
-/// Serves what `served` holds, until `stop`; then lets requests in flight end.
+/// Serves the content of `served` until `stop`, then waits for requests in flight.
 pub async fn serve(listener: TcpListener, served: watch::Receiver<Served>, stop: CancellationToken) {
     connections::serve(listener, served, stop).await;
 }

@@ -1,5 +1,5 @@
-//! What became of a delivery, for senders that ask to wait for it (`Prefer: wait`, RFC 7240 section 4.3). git's hooks do, so
-//! that whoever pushes reads in the terminal what follows.
+//! Returns the result of a delivery to senders that request to wait for it (`Prefer: wait`, RFC 7240 section 4.3). Slipway's git
+//! hooks do so, so that users see the result in the terminal after a push.
 
 use std::time::{Duration, Instant};
 
@@ -15,25 +15,25 @@ use slipway_store::StoreError;
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// The longest wait that is granted: whoever pushes sits in front of it.
+/// Maximum wait. It is short because a user waits at the terminal.
 const MAX_WAIT: Duration = Duration::from_secs(5);
-/// Deliveries that are waited for at a time.
+/// Maximum number of deliveries that are waited for at the same time.
 pub(super) const WAITERS: usize = 32;
-/// How long the store may take for what is answered, beside the wait.
+/// Time that the store may take for the response, in addition to the wait.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How often the store is asked meanwhile.
+/// How often the store is queried during a wait.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What became of a delivery.
+/// Result of a delivery.
 #[derive(Serialize)]
 struct Outcome {
-    /// How far its reading has come: `pending`, `done`, `ignored` or `dead`.
+    /// State of its processing: `pending`, `done`, `ignored` or `dead`.
     state: &'static str,
-    /// Why, in words.
+    /// Explanation of the state.
     note: String,
-    /// The runs of models at the revision that it tells of.
+    /// Runs of models at the revision of the push.
     runs: Vec<Opened>,
-    /// Files with mistakes that name no model. Senders of earlier versions read the note alone.
+    /// Files with mistakes that name no model. Senders of earlier versions read only the note.
     files: Vec<Broken>,
 }
 
@@ -41,9 +41,9 @@ struct Outcome {
 #[derive(Serialize)]
 struct Broken {
     file: String,
-    /// The run that tells of its mistakes.
+    /// The run that reports its mistakes.
     run: String,
-    /// Its page; null if the settings do not say where the server is reached.
+    /// Its page; null if the settings have no public URL.
     page: Option<String>,
 }
 
@@ -52,11 +52,11 @@ struct Opened {
     id: String,
     model: String,
     environment: String,
-    /// Its page; null if the settings do not say where the server is reached.
+    /// Its page; null if the settings have no public URL.
     page: Option<String>,
 }
 
-/// How long a sender asks to wait, up to what is granted; `None` if it does not ask.
+/// Returns how long a sender requests to wait, limited to the maximum. `None` if it does not request it.
 pub(super) fn wait_of(headers: &HeaderMap) -> Option<Duration> {
     let preferences =
         headers.get_all(PREFER).iter().filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(','));
@@ -67,8 +67,8 @@ pub(super) fn wait_of(headers: &HeaderMap) -> Option<Duration> {
     wait.min().map(|seconds| Duration::from_secs(seconds).min(MAX_WAIT))
 }
 
-/// Waits until a delivery is settled, and answers what became of it; after `wait`, or where too many wait already, that it is
-/// stored, which is all that is promised.
+/// Waits until a delivery is processed, and answers with its result. After `wait` the result is `pending`. If too many senders
+/// wait already, the response is 202 without a result: the delivery is stored.
 pub(super) async fn answer(shared: &Shared, source: &SourceName, id: &str, wait: Duration) -> Response {
     let Ok(_place) = shared.waiters.try_acquire() else { return StatusCode::ACCEPTED.into_response() };
     match timeout(wait + ANSWER, outcome(shared, source, id, wait)).await {
@@ -103,8 +103,8 @@ async fn outcome(shared: &Shared, source: &SourceName, id: &str, wait: Duration)
     Ok(Outcome { state: state.as_str(), note, runs, files })
 }
 
-/// The runs that a push led to: those of its revision on the branch that are under way, or were opened since. Beside them files
-/// that name no model.
+/// Returns the runs of a push: those of its revision on the branch that are active or were opened since the delivery. Files that
+/// name no model are returned separately.
 async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Vec<Opened>, Vec<Broken>), StoreError> {
     let delivery = shared.store.delivery(source, id).await?.delivery;
     let Some(revision) = revision_of(shared, &delivery) else { return Ok((Vec::new(), Vec::new())) };
@@ -127,7 +127,7 @@ async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Ve
     Ok((opened.collect(), broken.collect()))
 }
 
-/// The revision that a push tells of.
+/// Returns the revision of a push.
 fn revision_of(shared: &Shared, delivery: &Delivery) -> Option<CommitSha> {
     let (hook, _) = shared.hooks.get(&delivery.source)?;
     let events = hook.forge.read(&delivery.event, &delivery.body).ok()?;

@@ -1,4 +1,4 @@
-//! A handler that panics answers 500, is counted, and takes nothing else with it.
+//! Answers 500 when a handler panics, counts the panic, and keeps serving other requests.
 
 use std::any::Any;
 
@@ -8,7 +8,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::problem::Problem;
 
-/// What a layer turns a panic into an answer with.
+/// The function that turns a panic into a response.
 type Answer = fn(Box<dyn Any + Send + 'static>) -> Response;
 
 /// The layer that catches panics of handlers.

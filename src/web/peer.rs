@@ -1,5 +1,5 @@
-//! Where a request comes from. Behind a proxy that the settings name, it is what the proxy says of it; whatever else says
-//! where it comes from is not believed.
+//! Finds the client's address of a request. Behind a trusted proxy it is the address that the proxy reports. Headers from other
+//! senders are ignored.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
@@ -12,10 +12,10 @@ use axum::response::Response;
 
 use super::Shared;
 
-/// Addresses of a header that are looked at: a chain of proxies is short.
+/// Maximum number of addresses of a header that are read. Chains of proxies are short.
 const MAX_HOPS: usize = 32;
 
-/// A network by its prefix, such as `10.0.0.0/8`; an address alone is a network of one.
+/// A network by its prefix, such as `10.0.0.0/8`. An address alone is a network of one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network {
     address: IpAddr,
@@ -43,12 +43,12 @@ impl FromStr for Network {
 }
 
 impl Network {
-    /// Whether an address is in it.
+    /// Whether the network contains an address.
     fn contains(self, address: IpAddr) -> bool {
         self.masked(address.to_canonical()).is_some_and(|masked| masked == bits(self.address))
     }
 
-    /// The first bits of an address of the same family.
+    /// Returns the prefix bits of an address of the same family.
     fn masked(self, address: IpAddr) -> Option<u128> {
         if address.is_ipv4() != self.address.is_ipv4() {
             return None;
@@ -66,7 +66,7 @@ fn bits(address: IpAddr) -> u128 {
     }
 }
 
-/// The header in which proxies name who asked them.
+/// The header in which proxies report their client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ForwardedHeader {
     /// `X-Forwarded-For`.
@@ -76,22 +76,22 @@ pub enum ForwardedHeader {
     Forwarded,
 }
 
-/// The proxies that are believed.
+/// The trusted proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
-    /// Where they are.
+    /// Their networks.
     pub networks: Vec<Network>,
-    /// The header that they set. Only this one is read: they may hand on the other as a client sent it.
+    /// The header that they set. Only this one is read, because proxies may forward the other one as a client sent it.
     pub header: ForwardedHeader,
 }
 
 impl TrustedProxies {
-    /// Whether an address is that of a proxy.
+    /// Whether an address belongs to a proxy.
     pub(super) fn contain(&self, address: IpAddr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 
-    /// Who asked: the nearest address that is no proxy's. What stands farther left, anybody can have written.
+    /// Returns the client: the nearest address that belongs to no proxy. A client can forge all addresses to the left of it.
     fn client(&self, connected: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = connected.to_canonical();
         if !self.contain(client) {
@@ -104,7 +104,8 @@ impl TrustedProxies {
         let hops: Vec<&[u8]> =
             headers.get_all(name).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')).collect();
         for hop in hops.into_iter().rev().take(MAX_HOPS) {
-            // Only the hop that is no text says nothing: a client could hide behind one that it wrote itself.
+            // Each hop is decoded alone. If one invalid hop discarded the header, a client could hide its address with such a
+            // hop.
             let Ok(hop) = std::str::from_utf8(hop) else { break };
             let address = match self.header {
                 ForwardedHeader::XForwardedFor => address_in(hop),
@@ -120,13 +121,13 @@ impl TrustedProxies {
     }
 }
 
-/// The value of `for` in an element of `Forwarded`.
+/// Returns the value of `for` in an element of `Forwarded`.
 fn forwarded_for(element: &str) -> Option<&str> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for")).map(|(_, value)| value.trim().trim_matches('"'))
 }
 
-/// An address, with or without a port.
+/// Parses an address with or without a port.
 fn address_in(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
@@ -134,7 +135,7 @@ fn address_in(text: &str) -> Option<IpAddr> {
     address.ok().map(|address| address.to_canonical())
 }
 
-/// Puts who asked in the place of who is connected.
+/// Replaces the connected address by the client's address.
 pub(super) async fn find_client(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     if let Some(ConnectInfo(connected)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
         let client = shared.settings.trusted_proxies.client(connected.ip(), request.headers());
@@ -143,8 +144,8 @@ pub(super) async fn find_client(State(shared): State<Arc<Shared>>, mut request: 
     next.run(request).await
 }
 
-/// Where a call comes from, as limits and the audit log name it. Addresses of IPv6 count by the network that one customer
-/// is given.
+/// Returns the origin of a request, as limits and the audit log name it. An IPv6 address counts by its /64 network, which one
+/// customer is given.
 pub(super) fn peer_of(extensions: &Extensions) -> String {
     let address = extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| address.ip().to_canonical());
     match address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) {

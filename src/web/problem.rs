@@ -1,4 +1,4 @@
-//! Every refusal as a problem document (RFC 9457): what was expected, what came, what to do.
+//! Refusals as problem documents (RFC 9457): what was expected, what was received, and how to fix it.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use slipway_store::StoreError;
 /// The media type of problem documents.
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// A refusal as it is sent.
+/// A refusal and its headers.
 #[derive(Debug)]
 pub(super) struct Problem {
     status: StatusCode,
@@ -28,14 +28,14 @@ pub(super) struct Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemDocument<'a> {
-    /// Always `about:blank`: the status says what kind of problem it is.
+    /// Always `about:blank`. The status identifies the kind of problem.
     r#type: &'a str,
-    /// The status in words.
+    /// The name of the status.
     title: &'a str,
-    /// The status.
+    /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What was expected, what came, and what to do.
+    /// What was expected, what was received, and how to fix it.
     detail: &'a str,
 }
 
@@ -44,23 +44,23 @@ impl Problem {
         Self { status, detail: detail.into(), retry_after: None, with_bearer_challenge: false }
     }
 
-    /// What was expected, what came, and what to do.
+    /// What was expected, what was received, and how to fix it.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// A request that cannot be understood.
+    /// A request of the wrong form.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
-    /// The same problem, with the seconds after which another try makes sense.
+    /// Adds the number of seconds after which the client may retry.
     pub(super) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// The same problem, with the word that a bearer token is expected (RFC 6750).
+    /// Adds the challenge that requests a bearer token (RFC 6750).
     pub(super) fn with_bearer_challenge(mut self) -> Self {
         self.with_bearer_challenge = true;
         self
@@ -97,7 +97,7 @@ impl From<StoreError> for Problem {
             | StoreError::NotStalled { .. }
             | StoreError::NotAcknowledged { .. }
             | StoreError::NotBehind { .. } => Self::new(StatusCode::CONFLICT, error.to_string()),
-            // What is wrong with it is the caller's to know: nobody else may be able to mend it.
+            // The caller gets the details, because the caller may be the only one who can fix it.
             StoreError::Unreadable(_) => {
                 let help = "it may be a newer server's; see `slipway quarantine list`";
                 Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}; {help}"))
@@ -122,12 +122,12 @@ impl From<ActionError> for Problem {
     }
 }
 
-/// Any address that does not exist.
+/// Responds to a request to an unknown address.
 pub(super) async fn no_such_page(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, format!("there is nothing at `{}`", uri.path()))
 }
 
-/// An address that exists, asked with another method.
+/// Responds to a request with a method that the address does not support.
 pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("`{method}` does nothing at `{}`", uri.path()))
 }
@@ -158,17 +158,17 @@ fn described_all(statuses: &[u16]) -> BTreeMap<String, RefOr<response::Response>
     statuses.iter().map(|status| (status.to_string(), described(*status))).collect()
 }
 
-/// What may go wrong with reading a list.
+/// Problems of reading a list.
 pub(super) struct ListProblems;
-/// What may go wrong with reading one thing.
+/// Problems of reading one item.
 pub(super) struct ReadProblems;
-/// What may go wrong with reading a run, whose first digits may be those of several.
+/// Problems of reading a run. The first digits of its ID may match several runs.
 pub(super) struct RunProblems;
-/// What may go wrong with reading what only administrators may read.
+/// Problems of reading data that only administrators may read.
 pub(super) struct AdminProblems;
-/// What may go wrong with steering.
+/// Problems of an action.
 pub(super) struct ActionProblems;
-/// What may go wrong with reading or changing what is decided about an environment.
+/// Problems of reading or changing the state of an environment.
 pub(super) struct EnvironmentProblems;
 
 impl IntoResponses for ListProblems {

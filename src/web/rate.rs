@@ -1,15 +1,15 @@
-//! How often somebody may ask: a bucket of requests for everybody, filled at a steady rate (token bucket).
+//! Limits the rate of requests with a token bucket for each name.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Names that are remembered. One that was not seen for as long as its bucket takes to fill needs no memory; beyond
-/// this many, all unknown ones share a bucket.
+/// Maximum number of remembered names. A name can be forgotten once its bucket is full again. Beyond this number, all unknown
+/// names share one bucket.
 const MAX_NAMES: usize = 10_000;
-/// How often full buckets are forgotten, at most.
+/// Minimum time between two removals of full buckets.
 const SWEEP: Duration = Duration::from_secs(1);
-/// The bucket that names share once there are too many.
+/// The bucket that unknown names share once there are too many.
 const SHARED: &str = "";
 
 /// A bucket for each name.
@@ -37,7 +37,7 @@ impl Buckets {
         Self { per_second: f64::from(per_second), at_once: f64::from(at_once), state }
     }
 
-    /// Takes a request out of a name's bucket, or says how long it takes until one is in it.
+    /// Takes a request out of a name's bucket, or returns how long it takes until one is available.
     pub(super) fn take(&self, name: &str, now: Instant) -> Result<(), Duration> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.levels.len() >= MAX_NAMES && now.saturating_duration_since(state.swept) >= SWEEP {
@@ -59,7 +59,7 @@ impl Buckets {
     }
 }
 
-/// A pause as `Retry-After` carries it: whole seconds, at least one.
+/// Rounds a pause up to whole seconds for `Retry-After`, at least one.
 pub(super) fn whole_seconds(pause: Duration) -> u32 {
     let seconds = pause.as_secs() + u64::from(pause.subsec_nanos() > 0);
     u32::try_from(seconds.max(1)).unwrap_or(u32::MAX)

@@ -1,4 +1,4 @@
-//! A delivery that is not taken: a word for the counter, a problem for the sender.
+//! A refused delivery: a word for the counter, and a problem document for the sender.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ impl Refusal {
         Self { word, problem: Problem::new(status, detail) }
     }
 
-    /// The same refusal, with the seconds after which another try makes sense.
+    /// Adds the number of seconds after which the sender may retry.
     pub(super) fn retry_after(self, seconds: u32) -> Self {
         Self { problem: self.problem.retry_after(seconds), ..self }
     }

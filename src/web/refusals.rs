@@ -1,5 +1,5 @@
-//! Refused calls, in the audit log. The first of a caller is written at once; more of the same within a window are
-//! counted and written as one, so that nobody can fill the disk by being refused.
+//! Records refused calls in the audit log. The first one of a caller is written at once. Repetitions within a window are counted
+//! and written as one entry, so that a caller cannot fill the disk with refusals.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,14 @@ use super::Shared;
 use slipway_domain::{Actor, spoken};
 use slipway_store::{NewAuditEntry, REFUSED};
 
-/// Repetitions within so long are one entry.
+/// Length of a window. Repetitions within it become one entry.
 const WINDOW: Duration = Duration::from_mins(5);
-/// Refusals that are told apart within a window, of callers without a good token, and of each token and of all tokens; all
-/// others are counted together. So nobody can have those of another caller counted instead of written.
+/// Maximum numbers of different refusals that are recorded within a window: of callers without a valid token, of each token, and
+/// of all tokens. All others are counted together. Separate limits keep a caller from displacing the refusals of another caller.
 const MAX_UNAUTHENTICATED: usize = 16;
 const MAX_OF_A_TOKEN: usize = 8;
 const MAX_OF_TOKENS: usize = 512;
-/// Longer addresses are cut in the log.
+/// Maximum length of an address in the log, in characters. Longer ones are cut.
 const MAX_TARGET_LENGTH: usize = 200;
 
 /// A call that was refused.
@@ -32,7 +32,7 @@ pub(super) struct Refusal {
     pub(super) reason: String,
 }
 
-/// Refused calls of this window.
+/// Refused calls of the current window.
 #[derive(Default)]
 pub(super) struct Refusals {
     /// How often each was repeated since it was written.
@@ -41,7 +41,7 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Notes a refusal, and answers the entry that is to be written now.
+    /// Records a refusal, and returns the entry to write now, if there is one.
     fn note(&self, refusal: Refusal, target: &str) -> Option<NewAuditEntry> {
         let mut repeated = self.repeated.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = repeated.get_mut(&refusal) {
@@ -58,7 +58,7 @@ impl Refusals {
         Some(entry)
     }
 
-    /// Ends the window: entries for all that was only counted.
+    /// Ends the window, and returns entries for all refusals that were only counted.
     fn flush(&self) -> Vec<NewAuditEntry> {
         let repeated = std::mem::take(&mut *self.repeated.lock().unwrap_or_else(PoisonError::into_inner));
         let others = std::mem::take(&mut *self.others.lock().unwrap_or_else(PoisonError::into_inner));
@@ -81,7 +81,7 @@ impl Refusals {
     }
 }
 
-/// Whether one more refusal of a caller is told apart.
+/// Whether one more refusal of a caller is recorded separately.
 fn has_room(known: &HashMap<Refusal, u64>, caller: &Actor) -> bool {
     let anyone = Actor::anyone();
     let count = |is_meant: &dyn Fn(&Actor) -> bool| known.keys().filter(|refusal| is_meant(&refusal.actor)).count();
@@ -96,7 +96,7 @@ fn entry(refusal: &Refusal, target: String, detail: &str) -> NewAuditEntry {
 }
 
 impl Shared {
-    /// Notes a refused call. One that cannot be written is refused all the same.
+    /// Records a refused call. The call is refused even if the entry cannot be written.
     pub(super) async fn record_refusal(&self, refusal: Refusal, target: &str) {
         metrics::counter!("slipway_http_refused_total").increment(1);
         if let Some(entry) = self.refusals.note(refusal, target) {
@@ -111,7 +111,7 @@ impl Shared {
     }
 }
 
-/// Writes what was only counted, at the end of each window and at the end of the server.
+/// Writes the refusals that were only counted, at the end of each window and when the server stops.
 pub async fn write_refusals(shared: Arc<Shared>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         tokio::select! {

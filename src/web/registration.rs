@@ -1,5 +1,5 @@
-//! Two pages on loopback, for as long as it takes to register an App: one with the form that a person sends to their forge,
-//! and one that the forge sends them back to with a code. Whoever does not know their addresses finds neither.
+//! Serves two pages on loopback while an App is registered: the form that a person submits to their forge, and the page to which
+//! the forge redirects with a code. Random paths protect both pages.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,21 +15,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ConnectionLimits, Served, TrustedProxies, connections};
 
-/// Browsers open several connections; nobody else is to come.
+/// Browsers open several connections. No other clients are expected.
 const LIMITS: ConnectionLimits = ConnectionLimits { all: 16, each_address: 16 };
 
-/// What the pages are made of.
+/// Contents of the pages.
 #[derive(Debug, Clone)]
 pub struct Registration {
-    /// A text that nobody can guess, in the addresses of both pages; letters and digits.
+    /// Random text of letters and digits in the paths of both pages. It cannot be guessed.
     pub key: String,
-    /// Another one, that has to come back with the code.
+    /// Another random text, which the forge must return with the code.
     pub state: String,
-    /// Where the form is sent to.
+    /// URL to which the form is submitted.
     pub action: String,
     /// Its field `manifest`.
     pub manifest: String,
-    /// The origin (`https://HOST`) that the form may be sent to.
+    /// The origin (`https://HOST`) to which the form may be submitted.
     pub forge: String,
 }
 
@@ -39,7 +39,7 @@ impl Registration {
         format!("/{key}")
     }
 
-    /// The path of the page that the forge sends people back to.
+    /// The path of the page to which the forge redirects.
     pub fn path_back(key: &str) -> String {
         format!("/{key}/back")
     }
@@ -47,11 +47,11 @@ impl Registration {
 
 struct Waiting {
     registration: Registration,
-    /// Takes the one code.
+    /// Receives the only code.
     code: Mutex<Option<oneshot::Sender<String>>>,
 }
 
-/// What the forge sends back.
+/// Parameters of the forge's redirect.
 #[derive(Deserialize)]
 struct Back {
     #[serde(default)]
@@ -60,8 +60,8 @@ struct Back {
     state: String,
 }
 
-/// Serves the pages until somebody comes back with a code and the right state, and answers the code. A code without it is
-/// refused and changes nothing; of several, the first one counts. Whoever drops this stops serving.
+/// Serves the pages until a request contains a code and the right state, and returns the code. A code without the right state is
+/// refused and changes nothing. The first code counts. Dropping the future stops serving.
 pub async fn wait_for_code(listener: TcpListener, registration: Registration) -> Option<String> {
     let (sender, code) = oneshot::channel();
     let router = router(registration, sender);
@@ -71,7 +71,7 @@ pub async fn wait_for_code(listener: TcpListener, registration: Registration) ->
     let serving = connections::serve(listener, served, stop.clone());
     let came = async {
         let code = code.await.ok();
-        // The browser is answered before the pages end.
+        // The browser gets its response before the pages end.
         stop.cancel();
         code
     };
@@ -95,7 +95,7 @@ async fn form(State(waiting): State<Arc<Waiting>>, Path(key): Path<String>) -> R
         escaped(action),
         escaped(manifest)
     );
-    // Browsers hold the form's redirects to this as well.
+    // Browsers apply this directive to the redirects of the form as well.
     let forms = format!("{forge} 'self'");
     page(StatusCode::OK, &forms, &body)
 }
@@ -122,7 +122,7 @@ fn no_page() -> Response {
     page(StatusCode::NOT_FOUND, "'none'", "<p>There is no such page.</p>")
 }
 
-/// A page that loads nothing, and may send forms nowhere but to `forms`.
+/// A page that loads nothing and may submit forms only to `forms`.
 fn page(status: StatusCode, forms: &str, body: &str) -> Response {
     let policy = format!("default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action {forms}");
     let policy = HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
@@ -136,7 +136,7 @@ fn page(status: StatusCode, forms: &str, body: &str) -> Response {
     (status, headers, Html(html)).into_response()
 }
 
-/// A text as the value of an attribute.
+/// Escapes a text for use in an attribute.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,5 +1,5 @@
-//! A delivery's way in: cap, verify the raw bytes, store on disk, answer 202. Nothing is parsed before it is verified. Where
-//! several sources share a webhook, the repository that a delivery names decides whose it is.
+//! Accepts deliveries: limits the size, verifies the raw bytes, stores the delivery on disk, and answers 202. Nothing is parsed
+//! before it is verified. If several sources share a webhook, the repository in the delivery selects the sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use slipway_domain::{Delivery, Receipt, Repository, SourceName};
 use slipway_forge::{DeliveryName, ForgeError};
 use slipway_store::StoreError;
 
-/// The largest body that is verified at once, in bytes, which takes about a tenth of a millisecond. Larger ones are
-/// verified on a thread of their own, so that other requests do not wait.
+/// Maximum size of a body that is verified directly, in bytes. That takes about a tenth of a millisecond. Larger bodies are
+/// verified on a separate thread, so that other requests do not wait.
 const VERIFIED_AT_ONCE: usize = 64 * 1024;
 
-/// What became of a delivery at the door.
+/// Result of receiving a delivery.
 enum Acceptance {
     Stored,
     Duplicate,
-    /// It came to a webhook that several sources share, and is of none of their repositories.
+    /// It came to a shared webhook, and its repository belongs to no source.
     OfNobody,
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn receive(
     }
 }
 
-/// What became of a delivery at the door; of one that came to a source's own webhook, its source and identifier as well.
+/// Result of receiving a delivery. For a source's own webhook, also the source and the identifier.
 type At = (Acceptance, Option<(SourceName, String)>);
 
 async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> Result<At, Refusal> {
@@ -90,7 +90,7 @@ async fn take(shared: &Shared, name: String, headers: HeaderMap, body: Body) -> 
         tracing::debug!(delivery.id = id, "no source is the repository `{}` ({})", repository.full_name, repository.id);
         return Ok((Acceptance::OfNobody, None));
     }
-    // Several sources may be one repository: its branches, say. Each reads the delivery for itself.
+    // Several sources may share a repository, for example for different branches. Each one processes the delivery.
     let mut taken = Acceptance::Duplicate;
     let mut delivery = Delivery { source: name, id, event, headers: kept, body: bytes, received_at: now };
     for source in sources {
@@ -118,7 +118,7 @@ fn not_stored(id: &str, error: &StoreError) -> Refusal {
     Refusal::new("not_stored", StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(5)
 }
 
-/// The repository that a verified delivery is of. Nothing else of it is read here; large ones on a thread of their own.
+/// Returns the repository of a verified delivery. Nothing else is parsed here. Large deliveries are parsed on a separate thread.
 async fn repository_of(hook: &Hook, bytes: Vec<u8>) -> Result<(Option<Repository>, Vec<u8>), Refusal> {
     let (read, bytes) = if bytes.len() <= VERIFIED_AT_ONCE {
         (hook.forge.repository(&bytes), bytes)
@@ -133,8 +133,8 @@ async fn repository_of(hook: &Hook, bytes: Vec<u8>) -> Result<(Option<Repository
     }
 }
 
-/// Refuses bodies in a form that no forge has to send: anything but JSON, and compressed ones, whose size cannot be
-/// known before they are unpacked.
+/// Refuses bodies in forms that no forge needs: anything except JSON, and compressed bodies, whose size is unknown until they are
+/// unpacked.
 fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
     let refuse = |word, detail: &str| Refusal::new(word, StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
     if let Some(kind) = headers.get(header::CONTENT_TYPE) {
@@ -152,7 +152,7 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
-/// The delivery's name and body, once it is known who sent it, and what holds the body's place in the budgets.
+/// Verifies the sender of a delivery. Returns its name, its body, and the bytes that the body takes from the budgets.
 async fn verify(
     hook: &Hook,
     headers: HeaderMap,
@@ -177,10 +177,10 @@ async fn verify(
     }
 }
 
-/// Words in the names of headers whose values are secrets.
+/// Parts of names of headers with secret values.
 const SECRET: [&str; 4] = ["authorization", "cookie", "secret", "token"];
 
-/// The headers as they are kept beside the body: secrets taken out.
+/// Returns the headers to store with the body, with secrets redacted.
 fn kept(headers: &HeaderMap) -> BTreeMap<String, String> {
     let kept = |(name, value): (&HeaderName, &HeaderValue)| {
         let secret = SECRET.iter().any(|word| name.as_str().contains(word));

@@ -82,7 +82,18 @@ const HOMES: &[(&str, &[&str])] = &[
     ("opentelemetry_sdk", &["telemetry"]),
     (
         "slipway_git",
-        &["app", "config", "repository", "context", "promotions", "runs", "revisions", "reports", "reconcile"],
+        &[
+            "app",
+            "config",
+            "repository",
+            "context",
+            "intake",
+            "promotions",
+            "runs",
+            "revisions",
+            "reports",
+            "reconcile",
+        ],
     ),
     (
         "slipway_store",

@@ -1,5 +1,4 @@
-//! Artifacts as part of a backup: all files, or only the list of them, each with its digest. The list has the form that
-//! `sha256sum -c` reads.
+//! Artifacts in a backup: all files, or only their list, each with its digest. The list has the format of `sha256sum -c`.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
@@ -13,40 +12,40 @@ use slipway_contract::Digest;
 use super::folder::Folder;
 use super::{ArtifactError, Settings};
 
-/// The list, within the backup.
+/// Name of the list within the backup.
 pub const LIST: &str = "artifacts.sha256";
-/// The folder of the files, within the backup. It has the form of an artifact store.
+/// Folder of the files within the backup. It has the format of an artifact store.
 const FILES: &str = "artifacts";
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
-/// How artifacts are in a backup.
+/// The form of artifacts in a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Inclusion {
     /// As copies.
     Copy,
-    /// As hard links, where both folders are on one file system, else as copies: they take no room, and are lost together
-    /// with what they link to.
+    /// As hard links if both folders are on one file system, else as copies. Links need no space, but a damage of the original
+    /// affects them too.
     Link,
-    /// Only by their names and digests: their folder is backed up in another way.
+    /// Only their names and digests: their folder has another backup.
     List,
 }
 
-/// What was copied, or found to be as it was.
+/// The copied or verified files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopiedArtifacts {
-    /// Files.
+    /// Number of files.
     pub files: u64,
-    /// Their bytes.
+    /// Number of bytes.
     pub bytes: u64,
     /// Files that are damaged or missing.
     #[serde(default)]
     pub damaged: Vec<String>,
 }
 
-/// Writes the artifacts of a store into `backup`. Damaged weights are named and left out.
+/// Writes the artifacts of a store into `backup`. Reports damaged weights and leaves them out.
 pub fn back_up(settings: &Settings, backup: &Path, how: Inclusion) -> Result<CopiedArtifacts, ArtifactError> {
     let Settings::Folder { path: root, .. } = settings;
     let folder = Folder::new(root.clone());
@@ -58,7 +57,7 @@ pub fn back_up(settings: &Settings, backup: &Path, how: Inclusion) -> Result<Cop
     artifacts.sort();
     for artifact in artifacts {
         for file in folder.files(&artifact).map_err(of_file(root))? {
-            // Still being written.
+            // The file is still being written.
             if file.name.contains('#') {
                 continue;
             }
@@ -84,14 +83,15 @@ pub fn back_up(settings: &Settings, backup: &Path, how: Inclusion) -> Result<Cop
     Ok(copied)
 }
 
-/// Finds out whether the files of a backup are as they were: those in it or, where it only lists them, those of the store.
+/// Verifies the files of a backup against their digests: the copies in it or, if it only contains the list, the files of the
+/// store.
 pub fn verify(settings: &Settings, backup: &Path, how: Inclusion) -> Result<CopiedArtifacts, ArtifactError> {
     let Settings::Folder { path: root, .. } = settings;
     let from = if how == Inclusion::List { root.clone() } else { backup.join(FILES) };
     each(backup, |digest, name| Ok((take(&from.join(name), None, false)?.as_ref() == Some(digest), from.join(name))))
 }
 
-/// Puts the files of a backup into the store. What is there already and the same stays; what differs is set aside.
+/// Restores the files of a backup into the store. Identical files stay; different files are set aside.
 pub fn restore(settings: &Settings, backup: &Path, how: Inclusion) -> Result<CopiedArtifacts, ArtifactError> {
     if how == Inclusion::List {
         return verify(settings, backup, how);
@@ -115,7 +115,7 @@ pub fn restore(settings: &Settings, backup: &Path, how: Inclusion) -> Result<Cop
     })
 }
 
-/// Goes through the list of a backup; `settle` says of a file whether it is whole, and where it is.
+/// Iterates over the list of a backup. `copy_one` returns whether a file is intact, and its path.
 fn each(
     backup: &Path,
     mut copy_one: impl FnMut(&Digest, &str) -> io::Result<(bool, PathBuf)>,
@@ -146,14 +146,14 @@ fn each(
     Ok(copied)
 }
 
-/// The artifact and the file of a name in the list; `None` for one that leads anywhere else.
+/// The artifact and the file of a name in the list; `None` if the name leads outside the store.
 fn parts_of(name: &str) -> Option<(Digest, &str)> {
     let (hex, file) = name.strip_prefix("sha256/")?.split_once('/')?;
     let plain = file.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
     Some((format!("sha256:{hex}").parse().ok()?, file)).filter(|_| plain)
 }
 
-/// Reads a file, writes it to `into`, and answers its digest; `None` if there is no such file.
+/// Reads a file, optionally writes it to `into`, and returns its digest; `None` if there is no such file.
 fn take(from: &Path, into: Option<&Path>, link: bool) -> io::Result<Option<Digest>> {
     let mut reader = match File::open(from) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -1,5 +1,5 @@
-//! The folder behind the artifact store: what is in it, and how artifacts leave it and come back. An artifact is a folder
-//! of its own (`sha256/<hex>`), so that it is taken away and brought back by one rename.
+//! The folder of the artifact store: its content, and the removal and return of artifacts. An artifact is its own folder
+//! (`sha256/<hex>`), so that one rename removes it or brings it back.
 
 use std::fs;
 use std::io;
@@ -9,15 +9,15 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use slipway_contract::Digest;
 
-/// Where artifacts are, within the folder.
+/// Subfolder of the artifacts.
 const ARTIFACTS: &str = "sha256";
-/// Where artifacts wait that retention took away: `removed/<milliseconds>/<hex>`.
+/// Subfolder of artifacts that retention removed: `removed/<milliseconds>/<hex>`.
 const REMOVED: &str = "removed";
-/// Where damaged files are kept: `damaged/<milliseconds>-<hex>-<name>`.
+/// Subfolder of damaged files: `damaged/<milliseconds>-<hex>-<name>`, with the first twelve digits of the artifact.
 const DAMAGED: &str = "damaged";
-/// Names of the stores whose artifacts are here.
+/// Subfolder with the names of the stores whose artifacts are here.
 const STORES: &str = "stores";
-/// Ends the name of what is being removed for good.
+/// Suffix of a folder that is being deleted.
 const GOING: &str = ".going";
 
 /// A file of an artifact.
@@ -25,22 +25,22 @@ const GOING: &str = ".going";
 pub struct StoredFile {
     /// Its name below the artifact's folder, such as `evidence/RUN.json`.
     pub name: String,
-    /// Its size, in bytes.
+    /// Size in bytes.
     pub bytes: u64,
-    /// When it was written.
+    /// Time of the last write.
     pub written_at: Timestamp,
 }
 
-/// An artifact that was set aside.
+/// An artifact in the trash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removed {
     /// The artifact.
     pub artifact: Digest,
-    /// When it was set aside.
+    /// Time of the move to the trash.
     pub at: Timestamp,
 }
 
-/// The folder.
+/// The folder of the artifact store.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     root: PathBuf,
@@ -59,25 +59,25 @@ impl Folder {
         self.root.join(ARTIFACTS).join(artifact.hex())
     }
 
-    /// Where a file of an artifact is.
+    /// Path of a file of an artifact.
     pub(super) fn file(&self, artifact: &Digest, name: &str) -> PathBuf {
         self.of(artifact).join(name)
     }
 
-    /// Artifacts that are there. Other names in the folder are none of ours.
+    /// All artifacts. Other names in the folder are ignored.
     pub(super) fn artifacts(&self) -> io::Result<Vec<Digest>> {
         let names = names_in(&self.root.join(ARTIFACTS))?;
         Ok(names.iter().filter_map(|name| format!("sha256:{name}").parse().ok()).collect())
     }
 
-    /// Files of an artifact, by name.
+    /// Files of an artifact, sorted by name.
     pub(super) fn files(&self, artifact: &Digest) -> io::Result<Vec<StoredFile>> {
         let mut files = Vec::new();
         let root = self.of(artifact);
         let mut open = vec![root.clone()];
         while let Some(folder) = open.pop() {
             for entry in entries_in(&folder)? {
-                // What is gone by now is no file any more.
+                // The file was removed in the meantime.
                 let Ok(meta) = entry.metadata() else { continue };
                 let path = entry.path();
                 if meta.is_dir() {
@@ -92,7 +92,7 @@ impl Folder {
         Ok(files)
     }
 
-    /// Notes that a file is in use now.
+    /// Sets the modification time of a file to now, which marks the file as used.
     pub(super) fn touch(&self, artifact: &Digest, name: &str) -> io::Result<()> {
         fs::File::options().append(true).open(self.file(artifact, name))?.set_modified(SystemTime::now())
     }
@@ -101,7 +101,7 @@ impl Folder {
         unless_missing(fs::remove_dir_all(self.of(artifact).join(below))).map(|_| ())
     }
 
-    /// Moves an artifact to where nothing is read, under the time.
+    /// Moves an artifact to the trash, below the time.
     pub(super) fn move_to_trash(&self, artifact: &Digest, at: Timestamp) -> io::Result<()> {
         let place = self.root.join(REMOVED).join(at.as_millisecond().to_string());
         fs::create_dir_all(&place)?;
@@ -109,13 +109,12 @@ impl Folder {
         Ok(())
     }
 
-    /// Moves an artifact back. Where it has been written again meanwhile, what is there now stays, and the rest of its files
-    /// comes back.
+    /// Moves an artifact back from the trash. Files that were written again in the meantime stay; the other files return.
     pub(super) fn restore(&self, artifact: &Digest) -> io::Result<bool> {
         let mut found = false;
         for removed in self.removed()?.into_iter().filter(|removed| removed.artifact == *artifact) {
             found |= merge(&self.place_of(&removed), &self.of(artifact))?;
-            // Empty by now, unless others were removed at the same moment.
+            // The folder is empty now, unless other artifacts were removed at the same millisecond.
             let _ = fs::remove_dir(self.root.join(REMOVED).join(removed.at.as_millisecond().to_string()));
         }
         Ok(found)
@@ -125,7 +124,7 @@ impl Folder {
         self.root.join(REMOVED).join(removed.at.as_millisecond().to_string()).join(removed.artifact.hex())
     }
 
-    /// What was set aside, oldest first.
+    /// Artifacts in the trash, oldest first.
     pub(super) fn removed(&self) -> io::Result<Vec<Removed>> {
         let mut removed = Vec::new();
         for time in names_in(&self.root.join(REMOVED))? {
@@ -133,7 +132,7 @@ impl Folder {
                 continue;
             };
             for name in names_in(&self.root.join(REMOVED).join(&time))? {
-                // A purge that was interrupted is seen to by the next.
+                // The next purge completes an interrupted one.
                 let hex = name.strip_suffix(GOING).unwrap_or(&name);
                 if let Ok(artifact) = format!("sha256:{hex}").parse() {
                     removed.push(Removed { artifact, at });
@@ -144,19 +143,19 @@ impl Folder {
         Ok(removed)
     }
 
-    /// Removes for good. The name changes first, so that nothing half removed is brought back.
+    /// Deletes an artifact from the trash. The folder is renamed first, so that a partly deleted artifact is never restored.
     pub(super) fn purge(&self, removed: &Removed) -> io::Result<()> {
         let place = self.place_of(removed);
         let going = place.with_extension(&GOING[1..]);
         unless_missing(fs::rename(&place, &going))?;
         unless_missing(fs::remove_dir_all(&going))?;
         if let Some(folder) = place.parent() {
-            let _ = fs::remove_dir(folder); // not empty as long as others of the same moment are in it
+            let _ = fs::remove_dir(folder); // not empty while it contains other artifacts of the same millisecond
         }
         Ok(())
     }
 
-    /// Moves a damaged file to where nothing is read, and says where. `None` if it is gone.
+    /// Moves a damaged file out of the readable folders and returns its new path; `None` if the file does not exist.
     pub(super) fn set_damaged_aside(
         &self,
         artifact: &Digest,
@@ -169,7 +168,7 @@ impl Folder {
         Ok(unless_missing(fs::rename(self.file(artifact, name), &kept))?.map(|()| kept))
     }
 
-    /// Notes a store, and answers all that are noted.
+    /// Registers a store and returns all registered stores.
     pub(super) fn register(&self, store: &str) -> io::Result<Vec<String>> {
         let folder = self.root.join(STORES);
         fs::create_dir_all(&folder)?;
@@ -178,7 +177,7 @@ impl Folder {
     }
 }
 
-/// `None` for what is not there.
+/// `None` if the file does not exist.
 fn unless_missing<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -195,7 +194,7 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(entries_in(folder)?.into_iter().filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// Moves `from` to `to`, or what of it `to` does not have. Says whether `from` was there.
+/// Moves `from` to `to`, or only the files that `to` does not have. Returns whether `from` existed.
 fn merge(from: &Path, to: &Path) -> io::Result<bool> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent)?;

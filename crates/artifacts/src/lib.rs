@@ -1,4 +1,4 @@
-//! Seam: where trained weights and what belongs to them are kept, under the weights' SHA-256.
+//! Artifact store, as a replaceable part: trained weights and their documents, under the SHA-256 of the weights.
 
 mod copy;
 mod folder;
@@ -17,23 +17,23 @@ use slipway_domain::Retry;
 pub use copy::{CopiedArtifacts, Inclusion, LIST, back_up, restore, verify};
 pub use folder::{Removed, StoredFile};
 
-/// Where artifacts are kept.
+/// The location of the artifacts.
 #[derive(Debug, Clone)]
 pub enum Settings {
     /// A folder on this machine.
     Folder {
-        /// The folder; made if it is missing.
+        /// The folder; created if it is missing.
         path: PathBuf,
-        /// Folders of the same form, such as that of a backup: a damaged or missing file is replaced by a good copy from
-        /// the first that has one.
+        /// Folders with the same format, such as that of a backup. The first folder with an intact copy replaces a damaged or
+        /// missing file.
         copies: Vec<PathBuf>,
-        /// What stands before an artifact's digest in its address, such as `s3://models`: where the cluster reaches
-        /// the same files. The folder itself when absent.
+        /// The prefix of an artifact's digest in its address, such as `s3://models`, at which the cluster reaches the same files.
+        /// Default: the folder itself.
         uri: Option<String>,
     },
 }
 
-/// Opens the store that `settings` name.
+/// Opens the store in `settings`.
 pub fn connect(settings: &Settings) -> Result<Arc<dyn ArtifactStore>, ArtifactError> {
     match settings {
         Settings::Folder { path, copies, uri } => {
@@ -42,61 +42,62 @@ pub fn connect(settings: &Settings) -> Result<Arc<dyn ArtifactStore>, ArtifactEr
     }
 }
 
-/// Weights and documents about them. What is read back is what was written, or an error.
+/// Stores weights and their documents. A read returns the written bytes or an error.
 #[async_trait]
 pub trait ArtifactStore: Send + Sync {
-    /// Stores a weights file and answers its digest. Only safetensors are taken. Storing the same bytes twice is the
-    /// same as storing them once; weights that are there and damaged are replaced.
+    /// Stores a weights file and returns its digest. Only safetensors are accepted. The operation is idempotent; it replaces
+    /// damaged weights of the same digest.
     async fn put_weights(&self, file: &Path) -> Result<Digest, ArtifactError>;
 
-    /// Writes an artifact's weights to `file`, which exists afterwards only if they have that digest.
+    /// Writes an artifact's weights to `file`. The file exists afterwards only if the digest is correct.
     async fn get_weights(&self, artifact: &Digest, file: &Path) -> Result<(), ArtifactError>;
 
-    /// Stores a document beside an artifact's weights and answers the document's own digest.
+    /// Stores a document beside an artifact's weights and returns the document's own digest.
     async fn put_document(&self, artifact: &Digest, name: &str, content: Vec<u8>) -> Result<Digest, ArtifactError>;
 
-    /// Reads a document, which must have the digest that is expected.
+    /// Reads a document, which must have the expected digest.
     async fn get_document(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<Vec<u8>, ArtifactError>;
 
-    /// The address under which a cluster finds the artifact's folder.
+    /// The address of the artifact's folder for a cluster.
     fn uri(&self, artifact: &Digest) -> String;
 
-    /// All artifacts, in no order.
+    /// All artifacts, in arbitrary order.
     async fn artifacts(&self) -> Result<Vec<Digest>, ArtifactError>;
 
-    /// The files of an artifact by their names; none if it is not there.
+    /// The files of an artifact, sorted by name; none if the artifact does not exist.
     async fn files(&self, artifact: &Digest) -> Result<Vec<StoredFile>, ArtifactError>;
 
-    /// Removes the documents of an artifact in a folder of its own, such as `evaluations/RUN`.
+    /// Removes the documents in a subfolder of an artifact, such as `evaluations/RUN`.
     async fn remove_documents(&self, artifact: &Digest, below: &str) -> Result<(), ArtifactError>;
 
-    /// Takes an artifact away, whole. Until it is purged it comes back when it is read, or by `restore`.
+    /// Moves a whole artifact to the trash. Until its purge, a read or `restore` brings it back.
     async fn move_to_trash(&self, artifact: &Digest, at: Timestamp) -> Result<(), ArtifactError>;
 
-    /// Brings back what was set aside. Says whether there was something.
+    /// Restores an artifact from the trash. Returns whether it was there.
     async fn restore(&self, artifact: &Digest) -> Result<bool, ArtifactError>;
 
-    /// What was set aside and not purged yet.
+    /// Artifacts in the trash.
     async fn removed(&self) -> Result<Vec<Removed>, ArtifactError>;
 
-    /// Removes for good what was set aside.
+    /// Deletes an artifact from the trash.
     async fn purge(&self, removed: &Removed) -> Result<(), ArtifactError>;
 
-    /// Notes that a store of deliveries and runs, by its identity, keeps its artifacts here. Answers all that do.
+    /// Registers a store of deliveries and runs, by its identity, as a user of this artifact store. Returns all registered
+    /// stores.
     async fn register(&self, store: &str) -> Result<Vec<String>, ArtifactError>;
 }
 
 /// Why an artifact could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ArtifactError {
-    /// The file is something else than safetensors.
+    /// The file is not safetensors.
     #[error(
         "`{file}` is {found}, expected safetensors\n  help: other formats can run code or crash when they are loaded, so they are not taken"
     )]
     NotSafetensors {
         /// The file.
         file: String,
-        /// What it looks like.
+        /// The detected format.
         found: &'static str,
     },
     /// There is no such artifact or document.
@@ -106,21 +107,21 @@ pub enum ArtifactError {
     Missing {
         /// The artifact.
         artifact: Digest,
-        /// What of it.
+        /// The missing file of the artifact.
         name: String,
     },
-    /// What was read is not what was stored.
+    /// The read bytes differ from the stored bytes.
     #[error(
         "{name} of artifact {artifact} is damaged: its digest is {found}, expected {expected}\n  help: it is not used as it is; name a folder with a good copy in `artifacts.copies`, or train the model again"
     )]
     Damaged {
         /// The artifact.
         artifact: Digest,
-        /// What of it.
+        /// The damaged file of the artifact.
         name: String,
-        /// The digest it should have.
+        /// The expected digest.
         expected: Digest,
-        /// The digest it has.
+        /// The actual digest.
         found: Digest,
     },
     /// A file on this machine could not be read or written.
@@ -128,21 +129,21 @@ pub enum ArtifactError {
     File {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
-    /// The object store refused.
+    /// The object store failed.
     #[error("the artifact store failed: {0}")]
     Store(#[source] object_store::Error),
 }
 
 impl ArtifactError {
-    /// Whether the artifact itself is gone or damaged: another attempt finds the same.
+    /// Whether the artifact itself is missing or damaged, so that another attempt has the same result.
     pub fn is_lost(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Damaged { .. })
     }
 
-    /// Whether trying again can help.
+    /// Whether another attempt can help.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Store(_) | Self::File { .. } => Retry::Backoff,

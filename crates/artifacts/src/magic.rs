@@ -1,12 +1,12 @@
-//! Tells safetensors from everything else by its first bytes, before any library reads it.
+//! Recognises safetensors by the first bytes, before a library reads the file.
 
-/// The longest header that is believed, in bytes; the format's own library has the same limit.
+/// The longest accepted header in bytes; the library of the format has the same limit.
 const MAX_HEADER_LENGTH: u64 = 100_000_000;
 
-/// What a file of `length` bytes that starts with `start` is, if it is not safetensors.
+/// The format of a file with `length` bytes that begins with `start`, if it is not safetensors.
 ///
-/// Safetensors (github.com/huggingface/safetensors, "Format"): eight bytes little-endian header length, then a JSON
-/// object of that length, then the tensors.
+/// Safetensors (github.com/huggingface/safetensors, "Format"): eight bytes little-endian header length, then a JSON object of
+/// that length, then the tensors.
 pub(super) fn not_safetensors(start: &[u8], length: u64) -> Option<&'static str> {
     match start {
         [] => return Some("empty"),

@@ -1,50 +1,50 @@
-//! Where a model's rows are: the `data` part of `slipway.yaml`.
+//! The `data` part of `slipway.yaml`: the files that contain a model's rows.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Files of rows, by format. Paths are relative to the folder of `slipway.yaml`; a file that starts with gzip's
-/// magic bytes is unpacked.
+/// Files of rows, by format. Paths are relative to the folder of `slipway.yaml`. A file that starts with gzip's magic bytes is
+/// decompressed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "format", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DataSpec {
     /// The IDX format of the MNIST database: unsigned bytes, images `[rows, height, width]` and labels `[rows]`.
     Idx {
-        /// Rows to learn from.
+        /// Rows for training.
         train: IdxFiles,
-        /// Rows to be judged on.
+        /// Rows for testing.
         test: IdxFiles,
-        /// Share of the training rows kept aside to watch training, from 0 up to (not including) 1.
+        /// Share of the training rows that is held out for validation during training, from 0 up to (not including) 1.
         #[serde(default)]
         validation_split: f64,
     },
     /// Comma-separated values with a header (RFC 4180).
     Csv {
-        /// Rows to learn from.
+        /// Rows for training.
         train: CsvFile,
-        /// Rows to be judged on.
+        /// Rows for testing.
         test: CsvFile,
-        /// Rows seen lately, which policies compare with the training rows (`drift`). Nothing is learnt from them.
+        /// Recent rows, which policies compare with the training rows (`drift`). They are not used for training.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         recent: Option<CsvFile>,
-        /// The column to be predicted.
+        /// The column to predict.
         label: String,
-        /// Columns to learn from; all but the label when absent.
+        /// The columns to train on. By default all columns except the label.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         features: Option<Vec<String>>,
-        /// Share of the training rows kept aside to watch training, from 0 up to (not including) 1.
+        /// Share of the training rows that is held out for validation during training, from 0 up to (not including) 1.
         #[serde(default)]
         validation_split: f64,
     },
 }
 
-/// Images and their labels, a file each.
+/// Images and their labels, in one file each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IdxFiles {
-    /// The images.
+    /// The file of the images.
     pub features: String,
-    /// The labels, in the order of the images.
+    /// The file of the labels, in the order of the images.
     pub labels: String,
 }
 
@@ -52,19 +52,19 @@ pub struct IdxFiles {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CsvFile {
-    /// The table.
+    /// The file of the table.
     pub file: String,
 }
 
 impl DataSpec {
-    /// Share of the training rows kept aside to watch training.
+    /// The share of the training rows that is held out for validation.
     pub fn validation_split(&self) -> f64 {
         match self {
             Self::Idx { validation_split, .. } | Self::Csv { validation_split, .. } => *validation_split,
         }
     }
 
-    /// Every file named, each with the path of the key that names it.
+    /// Every file, each with the path of its key.
     pub fn files(&self) -> Vec<(&'static str, &str)> {
         match self {
             Self::Idx { train, test, .. } => vec![

@@ -1,4 +1,4 @@
-//! SHA-256 digests as a type, written `sha256:` and 64 hexadecimal digits, as OCI registries write them.
+//! SHA-256 digests as a type, written `sha256:` and 64 hexadecimal digits, as in OCI registries.
 
 use std::fmt;
 use std::str::FromStr;
@@ -26,7 +26,7 @@ impl Digest {
         Self::of_hasher(sha2::Sha256::new_with_prefix(bytes))
     }
 
-    /// The digest of everything a hasher was fed, for what is read piece by piece.
+    /// The digest of all bytes that a hasher received, for input that is read in pieces.
     pub fn of_hasher(hasher: sha2::Sha256) -> Self {
         Self(format!("sha256:{}", hex::encode(hasher.finalize())))
     }
@@ -36,7 +36,7 @@ impl Digest {
         &self.0["sha256:".len()..]
     }
 
-    /// The first twelve digits, for people.
+    /// The first twelve digits, for display.
     pub fn short(&self) -> &str {
         &self.hex()[..12]
     }

@@ -1,4 +1,4 @@
-//! What is measured on the test rows, and the report of it.
+//! The settings of an evaluation, and its report.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::metrics::Metric;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationSpec {
-    /// Metrics the report states; `accuracy` when absent.
+    /// Metrics that the report states. By default only `accuracy`.
     #[serde(default)]
     pub metrics: Vec<Metric>,
-    /// Columns of the test table by which a policy may slice and group rows; `label` is always there. They go into the
-    /// predictions as they stand in the table, and need not be among the columns that are learnt from.
+    /// Columns of the test table that a policy may use for slices and groups. `label` is always available. Their values are
+    /// copied into the predictions unchanged. They need not be among the features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<String>,
 }
 
 impl EvaluationSpec {
-    /// Columns that predictions have of themselves, whatever the data hold.
+    /// The columns that predictions always have.
     pub const OWN_COLUMNS: [&'static str; 3] = ["row", "label", "prediction"];
 
     /// Whether rows can be grouped by a column of their predictions.
@@ -30,16 +30,16 @@ impl EvaluationSpec {
         ["label", "prediction"].contains(&column) || self.slices.iter().any(|slice| slice == column)
     }
 
-    /// The columns of the test table that go into the predictions.
+    /// The columns of the test table that are copied into the predictions.
     pub fn attributes(&self) -> impl Iterator<Item = &str> {
         self.slices.iter().map(String::as_str).filter(|column| *column != "label")
     }
 }
 
-/// `report.json` of an evaluation folder. Beside it lies `predictions.parquet` or `predictions.csv`, from which every figure
-/// here can be computed again. A classifier's has the columns `row`, `label`, `prediction` (classes) and `score_<class>`
-/// (numbers); a regressor's has `row`, `label`, `prediction` and `quantile_<share>` (numbers). Other columns are attributes that
-/// rows may be grouped by. `docs/evaluation-folders.md` describes the folder.
+/// `report.json` of an evaluation folder. The folder also contains `predictions.parquet` or `predictions.csv`, from which every
+/// figure of the report can be recomputed. A classifier's file has the columns `row`, `label`, `prediction` (classes) and
+/// `score_<class>` (numbers). A regression model's file has `row`, `label`, `prediction` and `quantile_<share>` (numbers). Other
+/// columns are attributes that rows may be grouped by. `docs/evaluation-folders.md` describes the folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EvaluationReport {
@@ -51,14 +51,14 @@ pub struct EvaluationReport {
     pub artifact: Digest,
     /// SHA-256 over the test files, in the order in which the specification names them.
     pub data: Digest,
-    /// Version of the evaluator: two reports are comparable only if it is the same.
+    /// Version of the evaluator. Two reports are comparable only if their versions are equal.
     pub evaluator: String,
     /// Number of test rows.
     pub rows: u64,
-    /// The classes, in the order of the scores; none for a regressor.
+    /// The classes in the order of the scores. Empty for a regression model.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// Each metric's value over all rows.
+    /// The value of each metric over all rows.
     pub metrics: BTreeMap<Metric, f64>,
     /// `cpu` or `cuda`.
     pub device: String,

@@ -1,5 +1,5 @@
-//! What policies will ask of the rows of a model: handed to whoever reads the rows, so that a question that no row can answer is
-//! found before anything is trained.
+//! The requirements of policies on a model's rows. The reader of the rows receives them, so that a requirement that no row meets
+//! is found before training.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,27 +10,27 @@ use crate::metrics::PREDICTION;
 use crate::table::{did_you_mean, first_of, shown};
 use crate::{Fault, FaultKind, Metric};
 
-/// One question.
+/// One requirement.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
-    /// What is asked.
+    /// The requirement.
     #[serde(rename = "asked")]
     pub check: ExpectedCheck,
-    /// Whether no candidate could pass if no row answers it. Else that is only warned of.
+    /// Whether no candidate can pass if no row meets the requirement. Otherwise it is only a warning.
     pub refuses: bool,
 }
 
-/// What is asked of the rows.
+/// A requirement on the rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExpectedCheck {
-    /// A metric of predictions, which the test rows have to define.
+    /// A metric of predictions, which must be defined on the test rows.
     Metric(Metric),
-    /// The test rows that have one of some values in each of some columns; `label` and `prediction` are columns.
+    /// Test rows that have one of the values in each of these columns. `label` and `prediction` are columns too.
     Where(BTreeMap<String, Vec<String>>),
-    /// The test rows of every class.
+    /// Test rows of every class.
     EachLabel,
-    /// A column of both the training and the recent rows.
+    /// A column that both the training and the recent rows must have.
     Drift(String),
 }
 
@@ -48,8 +48,8 @@ impl ExpectedCheck {
     }
 }
 
-/// Classes that policies name and no training row has: faults, and what is only warned of. `classes` are those of the training
-/// rows. For whoever cannot look at the test rows, of which more can be said.
+/// The classes that policies name and that no training row has: faults, and warnings. `classes` are the classes of the training
+/// rows. This is for callers that cannot read the test rows. A caller that can read them can report more.
 pub fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for (place, Expectation { check, refuses }) in expects.iter().enumerate() {
@@ -61,7 +61,7 @@ pub fn unknown_classes(expects: &[Expectation], classes: &[String]) -> (Vec<Faul
     (faults, warnings)
 }
 
-/// What is said of a class that no training row has; nothing if one has it.
+/// The fault of a class that no training row has; `None` if a row has it.
 pub fn unknown_class(class: &str, classes: &[String]) -> Option<Fault> {
     if classes.iter().any(|known| known == class) {
         return None;

@@ -1,4 +1,4 @@
-//! A job as the controller hands it to the trainer: the file `job.json` in a folder of its own.
+//! A job that the controller gives to the trainer: the file `job.json` in a folder of its own.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,111 +7,116 @@ use crate::{Expectation, Model, Progress};
 
 /// `job.json`. All paths in it are relative to the job's folder.
 ///
-/// The trainer is started as `slipway-trainer --job FOLDER`, reads `FOLDER/job.json`, writes its files under
-/// `FOLDER/out/`, and says its [`Progress`] on standard output. Standard input is its lifeline: when it closes, the
-/// controller is gone and the trainer ends. Exit codes: 0 done, 1 a fault of data, artifact or our own, 2 the
-/// specification was refused, 101 panic, 137 out of memory, 139 crash.
+/// The trainer is started as `slipway-trainer --job FOLDER`. It reads `FOLDER/job.json`, writes its files under `FOLDER/out/`,
+/// and prints its [`Progress`] on standard output. It ends when its standard input is closed, because the controller has then
+/// ended. Exit codes: 0 success, 1 fault of the data, of the artifact or of Slipway, 2 refused specification, 101 panic, 137 out
+/// of memory, 139 crash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
-    /// What is to be done.
+    /// The work.
     pub work: JobWork,
-    /// Threads for computing, at least one.
+    /// The number of threads for computing, at least one.
     pub threads: u32,
-    /// Where to compute.
+    /// The device for computing.
     pub device: DevicePreference,
 }
 
-/// What is to be done.
+/// The work of a job.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
-    /// Train: writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`. Where the data or the
-    /// specification are at fault, nothing is trained and `out/faults.json` lists what is.
+    /// Trains. Writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`. If the data or the
+    /// specification have faults, nothing is trained, and `out/faults.json` lists the faults.
     Train(TrainingJob),
-    /// Read everything that training would read and train nothing: writes `out/faults.json` and `out/warnings.json`, lists of
+    /// Reads everything that training would read, without training. Writes `out/faults.json` and `out/warnings.json`, lists of
     /// faults.
     Check(TrainingJob),
-    /// Evaluate one or two artifacts on the same rows: writes an evaluation folder `out/<name>/` for each.
+    /// Evaluates one or more artifacts on the same rows. Writes an evaluation folder `out/<name>/` for each.
     Evaluate(EvaluationJob),
 }
 
-/// Train a model.
+/// The training of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingJob {
     /// The model to train.
     pub model: Model,
-    /// Folder of the model's files.
+    /// The folder with the model's files.
     pub source: String,
-    /// What policies will ask of the rows: what none of them can answer is a fault, found before anything is trained.
+    /// The requirements of policies on the rows. A requirement that no row can meet is a fault, which is found before training.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expects: Vec<Expectation>,
 }
 
-/// Evaluate artifacts on a model's test rows.
+/// The evaluation of artifacts on a model's test rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationJob {
-    /// Names the data and the metrics. Architecture and preprocessing come from each artifact itself.
+    /// The model, which names the data and the metrics. Architecture and preprocessing come from each artifact itself.
     pub model: Model,
-    /// Folder of the model's files.
+    /// The folder with the model's files.
     pub source: String,
-    /// The weights just trained.
+    /// The weights that were just trained.
     pub candidate: String,
-    /// The weights that the environment names now. A champion that cannot be evaluated on these rows leaves
-    /// `out/champion-fault.json` (a fault of kind `artifact`) instead of a folder; the job itself goes on.
+    /// The weights that the environment names now. If the champion cannot be evaluated on these rows, the job writes
+    /// `out/champion-fault.json` (a fault of kind `artifact`) instead of a folder and continues.
     pub champion: Option<String>,
-    /// Weights of the same training with other seeds: the first leaves `out/seed-0/`, and so on.
+    /// The weights of the same training with other seeds. The first is evaluated into `out/seed-0/`, and so on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<String>,
-    /// Whether the candidate's predictions of single rows are timed: `out/candidate/latencies.json`, a list of milliseconds.
+    /// Whether the candidate's predictions of single rows are timed. The times are written to `out/candidate/latencies.json`, a
+    /// list of milliseconds.
     #[serde(default)]
     pub latencies: bool,
-    /// Samples of the data that are asked for, in `out/samples/`.
+    /// The samples of the data to write into `out/samples/`.
     #[serde(default)]
     pub samples: SampleRequest,
 }
 
-/// Which samples of the data are asked for.
+/// The samples of the data to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SampleRequest {
-    /// Whether test rows are looked for in the training data: a digest of every row of both.
+    /// Whether samples for the search of test rows in the training data are written: a digest of every row of both.
     #[serde(default)]
     pub leakage: bool,
-    /// Columns whose values are compared between training and recent data.
+    /// The columns whose values are compared between training and recent data.
     #[serde(default)]
     pub drift: Vec<String>,
-    /// Whether test rows are told apart by what is in them: a digest of each, whatever a model looks at.
+    /// Whether digests of the test rows are written, which identify rows by their content, whichever columns a model uses.
     #[serde(default)]
     pub rows: bool,
-    /// Columns that test tables of the model had before, by which their rows are known again once columns were added: each a list
-    /// of names in rising order.
+    /// Earlier sets of columns of the model's test tables. They identify the rows of a table that has additional columns now.
+    /// Each is a list of names in rising order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<Vec<String>>,
 }
 
 impl SampleRequest {
-    /// The file of digests of test rows: [`Self::ROW_BYTES`] a row, in the order of the predictions, most significant first. It
-    /// is empty where there are more than [`Self::MAX_ROWS`].
+    /// The file of digests of test rows: [`Self::ROW_BYTES`] for each row, in the order of the predictions, most significant byte
+    /// first. It is empty if there are more rows than [`Self::MAX_ROWS`].
     pub const ROWS: &'static str = "rows.bin";
-    /// The file of other digests of the same rows, which stay the same where only the form of a row changes; lists as in
-    /// [`Self::ROWS`], one behind the other. The first are of numbers in one form, with the names of their columns in rising order;
-    /// the second are of numbers in one form in the order of the table, whatever the columns are called; then come those of the
-    /// first kind of each list of [`Self::columns`] that is a part of the table's, and tells nearly as many rows apart as all of its
-    /// columns do. Empty where rows have no columns.
+    /// The file of other digests of the same rows. They do not change if only the form of a row changes. It contains lists as in
+    /// [`Self::ROWS`], one after the other:
+    ///
+    /// 1. digests of numbers in canonical form, with the names of their columns in rising order;
+    /// 2. digests of numbers in canonical form in the order of the table, without the names of the columns;
+    /// 3. digests of the first kind for each list of [`Self::columns`] that is a subset of the table's columns and distinguishes
+    ///    nearly as many rows as all columns do.
+    ///
+    /// It is empty if rows have no columns.
     pub const ALIKE: &'static str = "rows-alike.bin";
-    /// Lists in that file that are kept with new rows: those that are of all columns.
+    /// The number of lists in that file that are stored with new rows: those over all columns.
     pub const ALIKE_KEPT: usize = 2;
-    /// The file of the names of the test table's columns, a list in rising order as JSON.
+    /// The file of the names of the test table's columns, a JSON list in rising order.
     pub const COLUMNS: &'static str = "columns.json";
-    /// Bytes of a row's digest that are kept: enough that rows that differ have different ones.
+    /// The stored bytes of a row's digest. They suffice to distinguish different rows.
     pub const ROW_BYTES: usize = 8;
-    /// Rows that are told apart; of larger sets only the whole is known.
+    /// The most rows that are distinguished. Larger sets are only identified as a whole.
     pub const MAX_ROWS: usize = 2_000_000;
 
-    /// The files in `out/samples/`, of those that are asked for.
+    /// The requested files in `out/samples/`.
     pub fn files(&self) -> Vec<&'static str> {
         let drift = !self.drift.is_empty();
         let files = [
@@ -126,32 +131,32 @@ impl SampleRequest {
     }
 }
 
-/// Where to compute.
+/// The device for computing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DevicePreference {
-    /// On a GPU if libtorch can use one, else on the CPU.
+    /// A GPU if libtorch can use one, otherwise the CPU.
     #[default]
     Auto,
-    /// On the CPU; the CUDA libraries are not even loaded.
+    /// The CPU. The CUDA libraries are not loaded.
     Cpu,
-    /// On a GPU; without one the job fails.
+    /// A GPU. Without one the job fails.
     Cuda,
 }
 
 impl Job {
-    /// Name of the job's file in its folder.
+    /// The name of the job's file in its folder.
     pub const FILE: &'static str = "job.json";
-    /// Name of the folder that holds what the job made.
+    /// The name of the folder with the job's results.
     pub const OUTPUT: &'static str = "out";
-    /// Name of the list of faults that a check leaves in that folder, and a training that did not begin.
+    /// The name of the list of faults that a check, or a training that did not begin, writes into that folder.
     pub const FAULTS: &'static str = "faults.json";
-    /// Name of the list of what is warned of, that a check leaves there. Nothing is trained otherwise for it.
+    /// The name of the list of warnings that a check writes into that folder. Warnings do not prevent training.
     pub const WARNINGS: &'static str = "warnings.json";
 }
 
 impl Progress {
-    /// The line the trainer prints: JSON without line breaks.
+    /// The line that the trainer prints: JSON without line breaks.
     pub fn to_line(&self) -> String {
         serde_json::to_string(self).expect("progress holds only texts and numbers")
     }

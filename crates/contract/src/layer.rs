@@ -1,4 +1,4 @@
-//! Layers, preprocessing and the arithmetic of shapes: a stack that cannot fit is refused before libtorch sees it.
+//! Layers, preprocessing and the arithmetic of shapes. A network with mismatched shapes is rejected before libtorch loads it.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerStack {
-    /// Layers, each fed by the one before.
+    /// The layers. Each receives the output of the one before.
     #[schemars(length(min = 1))]
     pub sequential: Vec<Layer>,
 }
@@ -20,15 +20,15 @@ pub struct LayerStack {
 pub enum Layer {
     /// Two-dimensional convolution over `[channels, height, width]`, with bias.
     Conv2d(ConvolutionOptions),
-    /// The largest value of each window; windows do not overlap unless `stride` says so.
+    /// The largest value of each window. Windows do not overlap unless `stride` is smaller than the window.
     MaxPool2d(Pooling),
-    /// All values of a row in one line.
+    /// All values of a row in one dimension.
     Flatten,
-    /// Fully connected, with bias: the number of outputs.
+    /// Fully connected layer with bias. The value is the number of outputs.
     Linear(u32),
-    /// Negative values become zero.
+    /// Replaces negative values by zero.
     Relu,
-    /// While training, each value becomes zero with this probability, from 0 up to (not including) 1.
+    /// During training, each value becomes zero with this probability, from 0 up to (not including) 1.
     Dropout(f64),
     /// Batch normalisation over channels or columns, with PyTorch's momentum 0.1 and epsilon 1e-5.
     BatchNorm,
@@ -38,14 +38,14 @@ pub enum Layer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConvolutionOptions {
-    /// Output channels.
+    /// The number of output channels.
     pub filters: u32,
     /// Height and width of the window.
     pub kernel_size: u32,
-    /// Step of the window.
+    /// The step of the window.
     #[serde(default = "one")]
     pub stride: u32,
-    /// Zeros added on every side.
+    /// The number of zeros that are added on every side.
     #[serde(default)]
     pub padding: u32,
 }
@@ -58,19 +58,19 @@ fn one() -> u32 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Pooling {
-    /// Height, width and step of the window.
+    /// The height, the width and the step of the window.
     Size(u32),
-    /// Size and step apart.
+    /// The size and the step of the window, set separately.
     Options {
         /// Height and width of the window.
         kernel_size: u32,
-        /// Step of the window.
+        /// The step of the window.
         stride: u32,
     },
 }
 
 impl Pooling {
-    /// Height and width of the window, and its step.
+    /// The height and width of the window, and its step.
     pub fn window(self) -> (u32, u32) {
         match self {
             Self::Size(size) => (size, size),
@@ -79,15 +79,15 @@ impl Pooling {
     }
 }
 
-/// What happens to every row before the first layer.
+/// The steps that are applied to every row before the first layer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Preprocess {
-    /// Divide every value.
+    /// Divides every value.
     Scale(ScaleOptions),
-    /// Subtract each value's mean and divide by its standard deviation, both over the training rows.
+    /// Subtracts the mean of each value and divides by its standard deviation. Both are computed over the training rows.
     Standardize,
-    /// Give a row another shape with the same number of values, such as `[1, 28, 28]`.
+    /// Gives a row another shape with the same number of values, such as `[1, 28, 28]`.
     Reshape(Vec<u32>),
 }
 
@@ -99,12 +99,12 @@ pub struct ScaleOptions {
     pub divide_by: f64,
 }
 
-/// Shape of one row, without the batch.
+/// The shape of one row, without the batch dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shape(pub Vec<u32>);
 
 impl Shape {
-    /// Number of values in a row.
+    /// The number of values in a row.
     pub fn values(&self) -> u64 {
         self.0.iter().fold(1, |values: u64, size| values.saturating_mul(u64::from(*size)))
     }
@@ -117,25 +117,25 @@ impl fmt::Display for Shape {
     }
 }
 
-/// A layer that does not fit what reaches it.
+/// A layer that does not fit its input.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ShapeError {
-    /// Index of the layer or preprocessing step.
+    /// The index of the layer or preprocessing step.
     pub index: usize,
-    /// What was expected and what came.
+    /// What was expected and what was found.
     pub message: String,
-    /// What to do next.
+    /// What the user should do.
     pub help: String,
 }
 
-/// Largest number of values one row may have anywhere in a network: 64 Mi values, 256 MiB as 32-bit floats.
+/// The most values of one row anywhere in a network: 64 Mi values, 256 MiB as 32-bit floats.
 const MAX_VALUES: u64 = 64 << 20;
-/// Largest number of parameters of one layer: 2 Gi, 8 GiB as 32-bit floats.
+/// The most parameters of one layer: 2 Gi, 8 GiB as 32-bit floats.
 const MAX_PARAMETERS: u64 = 2 << 30;
 
 impl LayerStack {
-    /// Shapes after each layer, for rows of shape `input`.
+    /// The shapes after each layer, for rows of shape `input`.
     pub fn shapes(&self, input: &Shape) -> Result<Vec<Shape>, ShapeError> {
         let mut shapes = Vec::with_capacity(self.sequential.len());
         let mut current = input.clone();
@@ -158,7 +158,7 @@ impl LayerStack {
 }
 
 impl Preprocess {
-    /// Shape of a row after this step.
+    /// The shape of a row after this step.
     pub fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
         match self {
             Self::Scale(ScaleOptions { divide_by }) if *divide_by == 0.0 || !divide_by.is_finite() => Err((
@@ -185,7 +185,7 @@ impl Preprocess {
 }
 
 impl Layer {
-    /// The layer's name as users write it.
+    /// The layer's name in `slipway.yaml`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Conv2d(_) => "conv2d",
@@ -198,7 +198,7 @@ impl Layer {
         }
     }
 
-    /// Number of trained values for rows of shape `input`.
+    /// The number of trained values for rows of shape `input`.
     pub fn parameters(&self, input: &Shape) -> u64 {
         let channels = u64::from(input.0.first().copied().unwrap_or(1));
         let (inputs, outputs) = match self {
@@ -213,7 +213,7 @@ impl Layer {
         inputs.saturating_add(1).saturating_mul(outputs)
     }
 
-    /// Shape of a row after this layer, or what does not fit and what to do.
+    /// The shape of a row after this layer, or the message and the help text of a mismatch.
     fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
         match self {
             Self::Conv2d(ConvolutionOptions { filters, kernel_size, stride, padding }) => {
@@ -277,7 +277,7 @@ fn image(layer: &str, input: &Shape) -> Result<(u32, u32, u32), (String, String)
     }
 }
 
-/// Number of windows along one side, as PyTorch counts them (Conv2d: `floor((length + 2 padding - kernel) / stride) + 1`).
+/// The number of windows along one side, by PyTorch's formula (Conv2d: `floor((length + 2 padding - kernel) / stride) + 1`).
 fn windows(
     layer: &str,
     length: u32,

@@ -1,5 +1,5 @@
-//! What the Slipway controller and its trainer say to each other, and what users write: pure serde types, the
-//! arithmetic of shapes and metrics, and nothing that touches the outside world.
+//! The types that the controller and its trainer exchange and that users write, with the arithmetic of shapes and metrics and the
+//! reader of tables. This package does not access files or the network.
 
 mod artifact;
 mod dataset;

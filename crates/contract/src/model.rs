@@ -1,4 +1,4 @@
-//! `slipway.yaml`: what a user writes to describe one model.
+//! `slipway.yaml`: the description of one model.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{DataSpec, EvaluationSpec, LayerStack, Preprocess, TrainingSpec};
 
-/// The version every Slipway file names in `apiVersion`.
+/// The value of `apiVersion` in every file of Slipway.
 pub const API_VERSION: &str = "slipway.dev/v1alpha1";
 
-/// One model: the whole of a `slipway.yaml`.
+/// One model: the content of a `slipway.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Model {
@@ -22,66 +22,66 @@ pub struct Model {
     pub kind: ModelKind,
     /// The model's name.
     pub metadata: Metadata,
-    /// What is trained, on what, and how it is judged.
+    /// The data, the network, its training and its evaluation.
     pub spec: ModelSpec,
 }
 
-/// The only kind a model file has.
+/// The only kind of a model file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ModelKind {
     /// A model file.
     Model,
 }
 
-/// Names a thing, as Kubernetes objects do.
+/// The name of a resource, as in Kubernetes objects.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
-    /// Lower-case letters, digits and dashes, at most 63 characters (an RFC 1123 label).
+    /// Lower-case letters, digits and hyphens, at most 63 characters (an RFC 1123 label).
     pub name: ModelName,
 }
 
-/// What is trained, on what, and how it is judged.
+/// The data, the network, its training and its evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
-    /// Globs of the files that make this model rebuild, relative to the folder of its `slipway.yaml`. Only these
-    /// files reach the trainer. `*` stays within a folder, `**` does not.
+    /// Globs of the files that belong to the model, relative to the folder of its `slipway.yaml`. A modification of these files
+    /// starts a training, and only these files are given to the trainer. `*` matches within a folder, `**` across folders.
     #[schemars(length(min = 1))]
     pub paths: Vec<String>,
-    /// What is learnt.
+    /// The task of the model.
     pub task: Task,
-    /// Where the rows are.
+    /// The files of the rows.
     pub data: DataSpec,
-    /// What happens to every row before the first layer, in order.
+    /// The steps that are applied to every row before the first layer, in order.
     #[serde(default)]
     pub preprocess: Vec<Preprocess>,
     /// The network.
     pub model: LayerStack,
-    /// How it is trained.
+    /// The settings of the training.
     pub training: TrainingSpec,
-    /// What is measured on the test rows.
+    /// The settings of the evaluation on the test rows.
     #[serde(default)]
     pub evaluation: EvaluationSpec,
-    /// The policy file, relative to the folder of `slipway.yaml`. It is read from the revision before the change.
+    /// The policy file, relative to the folder of `slipway.yaml`. It is read from the revision before the pull request.
     pub policy: String,
 }
 
-/// What is learnt.
+/// The task of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Task {
-    /// One class of several for each row.
+    /// Predicts one of several classes for each row.
     Classification,
 }
 
-/// A model's name: an RFC 1123 label, so that it can stand in Kubernetes names, branches and addresses as it is.
+/// A model's name: an RFC 1123 label, so that it is valid in names of Kubernetes objects, branches and addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 #[schemars(with = "String", extend("pattern" = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
 pub struct ModelName(String);
 
-/// A text that cannot name a model.
+/// A text that is not a valid model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{text}` cannot name a model: expected 1 to 63 lower-case letters, digits or dashes, with a letter or digit at both ends"

@@ -1,10 +1,10 @@
-//! Paths and globs of `slipway.yaml` in the one form in which they are compared with the files of a repository.
+//! Normalises paths and globs of `slipway.yaml` so that they can be compared with the files of a repository.
 
 use crate::{DataSpec, Model};
 
 impl Model {
-    /// The same model with its paths in their plain form: `./data//x` is `data/x`, and of globs `data/` is `data/**`. Git and
-    /// the globs know no other form, while a disk takes all of them.
+    /// The same model with normalised paths: `./data//x` becomes `data/x`, and the glob `data/` becomes `data/**`. Git and globs
+    /// match only this form, while a file system accepts all forms.
     #[must_use]
     pub fn with_plain_paths(mut self) -> Self {
         for glob in &mut self.spec.paths {
@@ -19,7 +19,7 @@ impl Model {
 }
 
 impl DataSpec {
-    /// Every file named.
+    /// Every file.
     fn files_mut(&mut self) -> Vec<&mut String> {
         match self {
             Self::Idx { train, test, .. } => {
@@ -33,7 +33,7 @@ impl DataSpec {
     }
 }
 
-/// The path without parts that say nothing. One that has no other parts is left as it is.
+/// The path without empty and `.` parts. A path of such parts alone is returned unchanged.
 fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() { path.to_owned() } else { parts.join("/") }

@@ -1,4 +1,4 @@
-//! What the trainer says while it works: one JSON object a line on standard output.
+//! The trainer's progress: one JSON object for each line on standard output.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,38 +11,38 @@ use crate::Fault;
 pub enum Progress {
     /// A part of the work began.
     Stage {
-        /// In words, such as `reading data`.
+        /// Its description, such as `reading data`.
         text: String,
     },
-    /// A share of an epoch is done.
+    /// Part of an epoch is done.
     Step {
-        /// The epoch, from one.
+        /// The epoch, counted from one.
         epoch: u32,
-        /// Epochs in all.
+        /// The number of epochs.
         epochs: u32,
-        /// Steps done within the epoch.
+        /// The steps done in the epoch.
         step: u64,
-        /// Steps of an epoch.
+        /// The steps of an epoch.
         steps: u64,
     },
     /// An epoch is done.
     Epoch {
-        /// The epoch, from one.
+        /// The epoch, counted from one.
         epoch: u32,
-        /// Epochs in all.
+        /// The number of epochs.
         epochs: u32,
-        /// Mean training loss of this epoch.
+        /// The mean training loss of this epoch.
         training_loss: f64,
-        /// Accuracy on the rows kept aside, if there are any.
+        /// The accuracy on the validation rows, if there are any.
         validation_accuracy: Option<f64>,
-        /// Seconds this epoch took.
+        /// The duration of this epoch in seconds.
         seconds: f64,
     },
-    /// The work is done and its files lie in the output folder.
+    /// The work is done, and its files are in the output folder.
     Done,
-    /// The work ended without a result. The last line.
+    /// The work ended without a result. This is the last line.
     Failed {
-        /// What went wrong.
+        /// The fault.
         fault: Fault,
     },
 }

@@ -1,4 +1,4 @@
-//! How a model is trained, and what training reports.
+//! The settings of a training, and its report.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,45 +9,46 @@ use crate::Digest;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// How weights follow the gradient.
+    /// The optimizer.
     pub optimizer: Optimizer,
-    /// Passes over the training rows, 1 to 10,000.
+    /// The number of passes over the training rows, 1 to 10,000.
     #[schemars(range(min = 1, max = 10_000))]
     pub epochs: u32,
-    /// Rows a step, 1 to 65,536.
+    /// The number of rows of each step, 1 to 65,536.
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: u32,
-    /// Decides initial weights, order of rows and dropout. Same seed, thread count and build: same weights, bit for bit.
+    /// The seed of the initial weights, the order of rows and dropout. The same seed, thread count and build give the same
+    /// weights, bit for bit.
     #[serde(default)]
     pub seed: u32,
 }
 
-/// How weights follow the gradient. Defaults are PyTorch's.
+/// The optimizer. Its defaults are those of PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Optimizer {
     /// Stochastic gradient descent.
     Sgd {
-        /// Step size, above zero.
+        /// The step size, above zero.
         learning_rate: f64,
-        /// Share of the last step that is kept, from 0 up to (not including) 1.
+        /// The share of the last step that is kept, from 0 up to (not including) 1.
         #[serde(default)]
         momentum: f64,
-        /// L2 penalty added to the gradient, at least zero.
+        /// The L2 penalty that is added to the gradient, at least zero.
         #[serde(default)]
         weight_decay: f64,
     },
     /// Adam (Kingma and Ba, 2015), with betas 0.9 and 0.999 and epsilon 1e-8.
     Adam {
-        /// Step size, above zero.
+        /// The step size, above zero.
         learning_rate: f64,
-        /// L2 penalty added to the gradient, at least zero.
+        /// The L2 penalty that is added to the gradient, at least zero.
         #[serde(default)]
         weight_decay: f64,
     },
 }
 
-/// What the trainer writes beside the weights.
+/// The report that the trainer writes beside the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TrainingReport {
@@ -63,26 +64,26 @@ pub struct TrainingReport {
     pub parameters: u64,
     /// SHA-256 over the training and test files, in the order in which the specification names them.
     pub data: Digest,
-    /// Rows learnt from.
+    /// Number of training rows.
     pub training_rows: u64,
-    /// Rows kept aside to watch training.
+    /// Number of validation rows.
     pub validation_rows: u64,
-    /// Epochs done.
+    /// Number of epochs.
     pub epochs: u32,
     /// Mean training loss of the last epoch.
     pub training_loss: f64,
-    /// Accuracy on the rows kept aside after the last epoch, if there were any.
+    /// Accuracy on the validation rows after the last epoch, if there were any.
     pub validation_accuracy: Option<f64>,
     /// `cpu` or `cuda`.
     pub device: String,
-    /// Threads used for computing.
+    /// Number of threads for computing.
     pub threads: u32,
-    /// Seed used.
+    /// The seed.
     pub seed: u32,
     /// Version of the trainer.
     pub trainer: String,
     /// Version of libtorch.
     pub libtorch: String,
-    /// Wall time of training in seconds, without loading of data and libtorch.
+    /// Wall time of training in seconds, without the loading of data and of libtorch.
     pub seconds: f64,
 }

@@ -1,17 +1,17 @@
-//! Mistakes of a model file that need no data to be seen: numbers out of range, paths that leave the folder.
+//! Finds the mistakes of a model file that can be found without data: numbers out of range, and paths that leave the folder.
 
 use crate::metrics::Subject;
 use crate::{API_VERSION, DataSpec, EvaluationSpec, Fault, FaultKind, Model, Optimizer, ScaleOptions, Shape};
 use crate::{Layer, Preprocess, Task};
 
-/// Layers a network may have.
+/// The most layers of a network.
 const MAX_LAYERS: usize = 200;
 
-/// Columns of a table that may go into its predictions.
+/// The most columns of a table that are copied into its predictions.
 const MAX_SLICES: usize = 20;
 
 impl Model {
-    /// Every mistake that can be seen without the data, each with the key it is about. Empty: none.
+    /// Every mistake that can be found without data, each with its key. Empty if there are none.
     pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Problems(Vec::new());
         if self.api_version != API_VERSION {
@@ -162,7 +162,7 @@ impl Problems {
     }
 }
 
-/// Why a path may not be used, if it may not: it has to stay below its folder on every system.
+/// Why a path is not allowed, if it is not. It must stay below its folder on every operating system.
 fn leaves_folder(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         Some("is empty")

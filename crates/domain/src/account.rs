@@ -1,11 +1,11 @@
-//! Who and what a forge names: identifiers that stay, repositories, accounts. Whose part somebody plays is a type, so that
-//! the author of a change is never taken for who commented on it.
+//! Identifiers, repositories and accounts of forges. Each role of an account is a type, so that the author of a pull request
+//! cannot be mistaken for the author of a comment.
 
-/// What a forge calls a thing for good, whatever it is renamed to: a number, or a UUID in braces (Bitbucket).
+/// A forge's permanent identifier of an object: a number, or a UUID in braces (Bitbucket). A rename does not change it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ForgeId(String);
 
-/// A text that no forge would use as an identifier.
+/// Error: the text is not a valid identifier of a forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected an identifier of 1 to 100 letters, digits, dashes, colons or braces")]
 pub struct NotAForgeId;
@@ -39,34 +39,33 @@ impl std::fmt::Display for ForgeId {
     }
 }
 
-/// A repository, as its forge knows it.
+/// A repository at its forge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Repository {
-    /// What stays when it is renamed or moved.
+    /// Its permanent identifier, which a rename or a move does not change.
     pub id: ForgeId,
-    /// Its name with its owner's, such as `team/models`; for people.
+    /// Its name with the owner's name, such as `team/models`; for display.
     pub full_name: String,
 }
 
-/// An account on a forge. Rights hang on the identifier, never on the name: a name that was given up can be taken by
-/// somebody else.
+/// An account on a forge. Rights depend on the identifier, never on the name: another user can take a name that was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account {
-    /// What stays when it is renamed.
+    /// Its permanent identifier, which a rename does not change.
     pub id: ForgeId,
-    /// Its name, where the forge says; for people.
+    /// Its name, if the forge reports it; for display.
     pub name: Option<String>,
 }
 
-/// Whose doing an event was.
+/// The account that caused an event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sender(pub Account);
 
-/// Who opened a change. Not who pushed to it last, nor who commented on it.
+/// The account that opened a pull request. It can differ from the last pusher and from a commenter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Author(pub Account);
 
-/// Who wrote a comment. Not who wrote the change it is about.
+/// The account that wrote a comment. It can differ from the author of the pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Commenter(pub Account);
 

@@ -1,4 +1,4 @@
-//! What people decide about promotions: approvals, holds, rejections; and who is who.
+//! Decisions of people about promotions (approvals, holds, rejections), and the mapping from actors to people.
 
 use std::collections::BTreeSet;
 
@@ -8,30 +8,30 @@ use slipway_contract::Digest;
 
 use super::{Actor, SourceName};
 
-/// A person, by all the names under which they act. An approval counts for the person, whichever name it came under.
+/// A person with all names under which they act. An approval counts for the person, independent of the name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Person {
-    /// Their name in the settings.
+    /// Name in the settings.
     pub name: String,
-    /// Names of their API tokens.
+    /// Names of the person's API tokens.
     pub tokens: BTreeSet<String>,
-    /// Their accounts on forges, `FORGE:IDENTIFIER`.
+    /// The person's accounts on forges, as `FORGE:IDENTIFIER`.
     pub accounts: BTreeSet<String>,
-    /// The addresses under which they commit, in lower case; asked where no forge knows an account for one.
+    /// Addresses of the person's commits, in lower case. They are used only where no forge reports an account for a commit.
     pub emails: BTreeSet<String>,
 }
 
-/// Everybody the settings name.
+/// All people in the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct People(Vec<Person>);
 
 impl People {
-    /// The people of the settings.
+    /// Creates the list from the people in the settings.
     pub fn new(people: Vec<Person>) -> Self {
         Self(people)
     }
 
-    /// Who acts: the person of the settings, or the actor's own name if the settings do not know them.
+    /// The name of the acting person in the settings. Without such a person: the actor's own name.
     pub fn behind(&self, actor: &Actor) -> String {
         let text = actor.as_str();
         let mut words = text.split(' ');
@@ -41,36 +41,35 @@ impl People {
             "account" => person.accounts.contains(name),
             _ => false,
         };
-        // Of an account no more than its identifier: who renames it is still the same person.
+        // Only the identifier of an account counts: a rename does not change the person.
         let own = || if kind == "account" { format!("account {name}") } else { text.to_owned() };
         self.0.iter().find(known).map_or_else(own, |person| person.name.clone())
     }
 
-    /// The person of the settings who commits under an address.
+    /// The person in the settings with this commit address.
     pub(super) fn writer_behind(&self, email: &str) -> Option<&str> {
         let email = email.to_lowercase();
         self.0.iter().find(|person| person.emails.contains(&email)).map(|person| person.name.as_str())
     }
 
-    /// The person of the settings whose account this is, written `FORGE:IDENTIFIER`.
+    /// The person in the settings who owns this account, written as `FORGE:IDENTIFIER`.
     pub(super) fn owner_of(&self, account: &str) -> Option<&str> {
         self.0.iter().find(|person| person.accounts.contains(account)).map(|person| person.name.as_str())
     }
 
-    /// Whether the settings name an account at a forge for a person.
+    /// Whether the settings list an account at this forge for the person.
     pub(super) fn has_account_at(&self, name: &str, forge: &str) -> bool {
         let is_there = |account: &String| account.split_once(':').is_some_and(|(its, _)| its == forge);
         self.0.iter().any(|person| person.name == name && person.accounts.iter().any(is_there))
     }
 
-    /// Whether the settings name this person.
+    /// Whether the settings contain this person.
     pub fn knows(&self, name: &str) -> bool {
         self.0.iter().any(|person| person.name == name)
     }
 }
 
-/// Somebody agreed that an environment names an artifact. It belongs to that artifact in that environment and to no
-/// other.
+/// A person's agreement that an environment names an artifact. It is valid only for this artifact in this environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
     /// The environment.
@@ -79,53 +78,53 @@ pub struct Approval {
     pub model: String,
     /// The artifact.
     pub artifact: Digest,
-    /// Who, as a person.
+    /// The name of the approving person.
     pub person: String,
-    /// Under which name they acted.
+    /// The actor that recorded the approval.
     pub actor: Actor,
-    /// When.
+    /// Time of the approval.
     pub at: Timestamp,
 }
 
-/// Somebody keeps promotions away from an environment, until they release it or it expires.
+/// A stop of promotions to an environment by a person, until its release or its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// The environment.
     pub environment: SourceName,
-    /// The model; all models of the environment if `None`.
+    /// The model; `None` means all models of the environment.
     pub model: Option<String>,
-    /// Who.
+    /// The actor who set the hold.
     pub actor: Actor,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When it began.
+    /// Time of the start.
     pub at: Timestamp,
-    /// When it ends by itself.
+    /// Time of the automatic end.
     pub until: Option<Timestamp>,
 }
 
 impl Hold {
-    /// Whether it holds at a time.
+    /// Whether the hold is in force at a time.
     pub fn holds_at(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| now < until)
     }
 }
 
-/// Somebody decided that nobody promotes an artifact again.
+/// A decision that an artifact must not be promoted again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
-    /// The source whose model it is; every source's, if an earlier version wrote it.
+    /// The source of the model. `None` means all sources: an earlier version wrote the rejection.
     #[serde(default)]
     pub source: Option<SourceName>,
     /// The model.
     pub model: String,
     /// The artifact.
     pub artifact: Digest,
-    /// Who.
+    /// The actor who rejected the artifact.
     pub actor: Actor,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// Time of the rejection.
     pub at: Timestamp,
 }
 

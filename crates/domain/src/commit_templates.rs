@@ -1,7 +1,6 @@
-//! What a team wants the commits of promotions to say, beside what Slipway says: a subject and a paragraph with places for values,
-//! and a sign-off.
+//! Templates of a team for promotion commits: a subject and a paragraph with placeholders, and a sign-off.
 
-/// What a place of a template stands for.
+/// The value that a placeholder of a template stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     Model,
@@ -44,7 +43,7 @@ pub struct CommitValues<'a> {
     pub revision: &'a str,
 }
 
-/// A text with places for values, as in `deploy({environment}): {model} {version}`. `{{` and `}}` stand for braces.
+/// A text with placeholders, as in `deploy({environment}): {model} {version}`. `{{` and `}}` stand for braces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -54,17 +53,17 @@ enum Part {
     Value(Value),
 }
 
-/// A text that is no template.
+/// Error: the text is not a valid template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct NotATemplate(String);
 
-/// The most characters of a subject as it is written in the settings, and of a paragraph.
+/// The maximum length in characters of a subject as written in the settings, and of a paragraph.
 const MAX_SUBJECT_LENGTH: usize = 200;
 const MAX_BODY_LENGTH: usize = 4_000;
 
 impl Template {
-    /// The first line of a commit.
+    /// Parses the template of a commit's first line.
     pub fn subject(text: &str) -> Result<Self, NotATemplate> {
         if text.trim().is_empty() || text.contains(['\n', '\r']) {
             return Err(NotATemplate("expected one line that is not empty".to_owned()));
@@ -72,7 +71,7 @@ impl Template {
         Self::of(text.trim(), MAX_SUBJECT_LENGTH)
     }
 
-    /// A paragraph of a commit. None of its lines may look like a trailer of a promotion.
+    /// Parses the template of a paragraph of a commit. A line must not look like a trailer of a promotion.
     pub fn body(text: &str) -> Result<Self, NotATemplate> {
         if let Some(line) = text.lines().find(|line| line.trim_start().to_ascii_lowercase().starts_with("slipway-")) {
             return Err(NotATemplate(format!("`{line}` looks like a line that only Slipway writes")));
@@ -98,7 +97,7 @@ impl Template {
                 continue;
             }
             let Some(inner) = brace.strip_prefix('{') else {
-                // A `}` without a `{` is a `}`, as it always was.
+                // A `}` without a `{` stands for itself, as in earlier versions.
                 parts.push(Part::Text(format!("{before}}}")));
                 rest = &brace[1..];
                 continue;
@@ -117,7 +116,7 @@ impl Template {
         Ok(Self(parts))
     }
 
-    /// The text with the values of a promotion.
+    /// The text with the values of a promotion filled in.
     pub fn fill(&self, values: &CommitValues<'_>) -> String {
         let CommitValues { model, environment, version, artifact, run, source, revision } = values;
         let mut filled = String::new();
@@ -138,16 +137,16 @@ impl Template {
     }
 }
 
-/// What the commits of promotions to an environment say.
+/// Templates for the promotion commits of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CommitTemplates {
     /// The first line, instead of `Promote MODEL to ENVIRONMENT`.
     pub subject: Option<Template>,
     /// The first line of a rollback, instead of `Roll MODEL in ENVIRONMENT back`.
     pub rollback_subject: Option<Template>,
-    /// A paragraph behind what the checks say.
+    /// A paragraph after the results of the checks.
     pub body: Option<Template>,
-    /// Whether a line `Signed-off-by` names the author (Developer Certificate of Origin).
+    /// Whether a line `Signed-off-by` contains the author (Developer Certificate of Origin).
     pub sign_off: bool,
 }
 

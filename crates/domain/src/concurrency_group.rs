@@ -1,11 +1,11 @@
-//! Which runs go one after the other.
+//! Concurrency groups of runs.
 
 use std::fmt;
 
 use super::{Origin, PullRequestHead, Run};
 
-/// Runs of one group go one after the other, and a newer one supersedes older ones. A group is a model on a branch, in a pull
-/// request, or on its way to an environment.
+/// Runs of one group execute one after the other, and a newer run supersedes older ones. A group is a model on a branch, in a
+/// pull request, or on its way to an environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConcurrencyGroup(String);
 
@@ -16,7 +16,7 @@ impl ConcurrencyGroup {
         Self(match (&run.pull_request, &run.origin) {
             (Some(PullRequestHead { number, .. }), _) => format!("{source} change:{number} {file}"),
             (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{environment} {file}"),
-            // A rollback waits for no other run: each is a group of its own.
+            // A rollback does not wait for another run: each rollback is its own group.
             (None, Some(Origin::Rollback { .. })) => format!("{source} rollback:{environment} {id}"),
             // A run that only reports a policy supersedes no run of the model.
             (None, None) if run.only_policy => format!("{source} policy:{branch} {file}"),
@@ -24,17 +24,17 @@ impl ConcurrencyGroup {
         })
     }
 
-    /// A group as it was stored.
+    /// Restores a group from its stored text.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
 
-    /// As it is stored.
+    /// The text as stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The model file that its runs train; `None` if they carry an artifact that another run made.
+    /// The model file that the group's runs train; `None` if the runs promote an artifact of another run.
     pub fn own_file(&self) -> Option<&str> {
         let mut words = self.0.splitn(3, ' ').skip(1);
         let (kind, file) = (words.next()?, words.next()?);

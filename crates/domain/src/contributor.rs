@@ -1,25 +1,25 @@
-//! Who had a hand in a revision, and whether whoever approves it is certainly somebody else. What is not known counts as
-//! the same person: an approval is there to be another pair of eyes.
+//! Contributors of a revision, and the check that an approver is a different person. An unknown contributor counts as the same
+//! person as the approver, because an approval must be a second review.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Actor, CommitSha, People};
 
-/// What somebody did for a revision.
+/// A person's part in a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// They pushed it.
+    /// The person pushed the revision.
     Pusher,
-    /// They opened the change that brought it.
+    /// The person opened the pull request that contains the revision.
     Opener,
-    /// They wrote a commit of it. What a newer version knows besides counts as this.
+    /// The person wrote a commit of the revision. A part that only a newer version knows also maps to this variant.
     #[serde(other)]
     Author,
 }
 
 impl Part {
-    /// The word in the store.
+    /// The name in the store.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pusher => "pusher",
@@ -28,7 +28,7 @@ impl Part {
         }
     }
 
-    /// The part that a word of the store means.
+    /// Parses the name in the store.
     pub fn from_name(word: &str) -> Option<Self> {
         [Self::Pusher, Self::Opener, Self::Author].into_iter().find(|part| part.as_str() == word)
     }
@@ -42,34 +42,34 @@ impl Part {
     }
 }
 
-/// Somebody who had a hand in a revision.
+/// One contribution to a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contributor {
-    /// What they did.
+    /// The part of the contributor.
     pub part: Part,
-    /// The commit by which that is known.
+    /// The commit that proves the contribution.
     pub commit: CommitSha,
-    /// Their account, as `FORGE:IDENTIFIER`; `None` if no forge vouches for one.
+    /// The account, as `FORGE:IDENTIFIER`; `None` if no forge confirms one.
     pub account: Option<String>,
-    /// The account's name, or the commit's own address; for people.
+    /// The account's name, or the address in the commit; for display.
     pub name: String,
 }
 
 impl Contributor {
-    /// Somebody that nobody knows anything of.
+    /// A contributor without a known account.
     pub fn unknown(part: Part, commit: CommitSha, name: &str) -> Self {
         Self { part, commit, account: None, name: name.to_owned() }
     }
 }
 
-/// Who somebody is, as far as the settings and the forges tell.
+/// The identity of an actor or contributor, as far as the settings and the forges show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// A person of the settings.
+    /// A person in the settings.
     Person(String),
-    /// An account, as `FORGE:IDENTIFIER`, that belongs to no person of the settings.
+    /// An account, as `FORGE:IDENTIFIER`, that belongs to no person in the settings.
     Account(String),
-    /// A name that says nothing of who it is: a token, an address, nothing.
+    /// A name without an identity: a token, an address, or an empty text.
     Unknown(String),
 }
 
@@ -83,13 +83,13 @@ impl Identity {
     }
 }
 
-/// The forge of an account written `FORGE:IDENTIFIER`.
+/// The forge of an account in the form `FORGE:IDENTIFIER`.
 fn forge_of(account: &str) -> &str {
     account.split(':').next().unwrap_or_default()
 }
 
 impl People {
-    /// Who acts.
+    /// The identity of an actor.
     pub fn identity_of(&self, actor: &Actor) -> Identity {
         let name = self.behind(actor);
         match name.strip_prefix("account ") {
@@ -99,8 +99,8 @@ impl People {
         }
     }
 
-    /// Who had a hand in a revision. The address in a commit is what its author says of themselves: it is asked where no
-    /// forge knows an account, and never to find out that somebody is somebody else than who pushed.
+    /// The identity of a contributor. The author of a commit sets the address in the commit. The address is therefore used only
+    /// where no forge knows an account, and never to prove that the author and the pusher are different people.
     pub fn identity_behind(&self, contributor: &Contributor) -> Identity {
         let Contributor { account, name, .. } = contributor;
         match account {
@@ -115,8 +115,8 @@ impl People {
         }
     }
 
-    /// Whether two are certainly not the same: two people of the settings; two accounts of one forge; a person whose
-    /// account at a forge is named, and another account there.
+    /// Whether two identities certainly differ: two people in the settings; two accounts of one forge; a person with a listed
+    /// account at a forge, and another account of that forge.
     pub fn are_different(&self, one: &Identity, other: &Identity) -> bool {
         match (one, other) {
             (Identity::Person(one), Identity::Person(other)) => one != other,
@@ -127,14 +127,14 @@ impl People {
         }
     }
 
-    /// Why the approval of `actor` does not count alone for a revision with these contributors; `None` if it does.
+    /// Why the approval of `actor` alone does not count for a revision with these contributors; `None` if it counts.
     pub fn objection(&self, actor: &Actor, contributors: &[Contributor]) -> Option<String> {
         let approver = self.identity_of(actor);
         let same = |contributor: &&Contributor| !self.are_different(&approver, &self.identity_behind(contributor));
         contributors.iter().find(same).map(|contributor| self.why_not(&approver, contributor))
     }
 
-    /// Why an approver may be who had a hand in the revision, and what to do about it.
+    /// The reason why the approver can be the same person as the contributor, and the remedy.
     pub fn why_not(&self, approver: &Identity, contributor: &Contributor) -> String {
         let Contributor { part, commit, account, name } = contributor;
         let (did, commit) = (part.did(), commit.short());
@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(reason, "kim pushed 111111111111");
     }
 
-    /// `git -c user.email=kim@example.com`: what the commit says of its author does not make its pusher somebody else.
+    /// `git -c user.email=kim@example.com`: the author address in a commit does not make its pusher a different person.
     #[test]
     fn who_writes_under_another_address_is_still_who_pushed() {
         for forged in [by(Part::Author, Some("github:1"), "kim"), by(Part::Author, None, "kim@example.com")] {
@@ -243,10 +243,10 @@ mod tests {
         assert!(
             reason(&Actor::token("lee"), by(Part::Pusher, None, "")).contains("who pushed 111111111111 is not known")
         );
-        // A token that nobody is named for may be anybody's.
+        // A token of no person in the settings can belong to anyone.
         let pushed = || by(Part::Pusher, Some("github:1"), "kim");
         assert!(reason(&Actor::token("robot"), pushed()).contains("whether token robot is somebody else than kim"));
-        // Somebody whose account is not named may have any.
+        // A person without a listed account can own any account.
         let unknown_person = || by(Part::Pusher, Some("github:3"), "x");
         assert!(reason(&Actor::token("sam"), unknown_person()).contains("add their accounts at github to `people`"));
         assert!(

@@ -1,4 +1,4 @@
-//! A webhook as it arrived: stored before it is answered, read afterwards.
+//! A webhook delivery as it arrived: it is stored before the response and processed afterwards.
 
 use std::collections::BTreeMap;
 
@@ -7,43 +7,43 @@ use serde::{Deserialize, Serialize};
 
 use super::SourceName;
 
-/// One webhook: what the sender said, byte for byte.
+/// One webhook request: the sender's data, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The source at whose address it arrived.
+    /// The source whose address received it.
     pub source: SourceName,
-    /// The sender's identifier for it; unique within a source.
+    /// The sender's identifier of the delivery; unique within a source.
     pub id: String,
-    /// The sender's name for what happened, such as `push`.
+    /// The sender's name of the event, such as `push`.
     pub event: String,
-    /// Its headers, secrets taken out.
+    /// The headers without secrets.
     pub headers: BTreeMap<String, String>,
-    /// The body, as its signature was checked.
+    /// The body over which the signature was verified.
     pub body: Vec<u8>,
-    /// When it was stored.
+    /// Time of storage.
     pub received_at: Timestamp,
 }
 
-/// How far the reading of a delivery has come.
+/// Processing state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
-    /// Stored, not read yet, or to be read again later.
+    /// Stored, and not processed yet or due for another attempt.
     Pending,
-    /// Read; its runs are recorded.
+    /// Processed; its runs are recorded.
     Done,
-    /// Read; it asks for nothing.
+    /// Processed; it requires no action.
     Ignored,
-    /// It cannot be read, and reading it again would not help.
+    /// Dead-lettered: it cannot be processed, and another attempt would not help.
     Dead,
 }
 
-/// Whether a delivery was new.
+/// Result of storing a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Receipt {
-    /// It was stored.
+    /// The delivery was new and is stored.
     Stored,
-    /// The same source sent the same identifier before.
+    /// The same source already sent a delivery with this identifier.
     Duplicate,
 }
 
@@ -51,12 +51,12 @@ impl DeliveryState {
     /// All states.
     pub const ALL: [Self; 4] = [Self::Pending, Self::Done, Self::Ignored, Self::Dead];
 
-    /// The state of this word; `None` if there is none.
+    /// Parses the name of a state; `None` if it is unknown.
     pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The word in the store and on the API.
+    /// The name in the store and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",

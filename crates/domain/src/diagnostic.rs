@@ -1,10 +1,10 @@
-//! What is wrong with a file somebody wrote, and where: one form for models, policies, settings and manifests.
+//! Mistakes in user files and their positions: one type for models, policies, settings and manifests.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A place in a text: both numbers start at one, columns count characters.
+/// A position in a text. Both numbers start at one; columns count characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Line, from one.
@@ -18,28 +18,28 @@ pub struct Position {
 pub struct Diagnostic {
     /// The file as the user names it, relative to its repository.
     pub file: String,
-    /// Where in the file, if a place is known.
+    /// Position in the file, if it is known.
     pub position: Option<Position>,
-    /// What was expected and what came: lower case, no full stop.
+    /// Expected and actual content: lower case, no full stop.
     pub message: String,
-    /// What to do next, if there is something to do.
+    /// The next step for the user, if there is one.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// A mistake in `file`, without a place or a hint yet.
+    /// Creates a mistake in `file`, without a position and a hint.
     pub fn new(file: impl Into<String>, message: impl Into<String>) -> Self {
         Self { file: file.into(), position: None, message: message.into(), help: None }
     }
 
-    /// The same mistake at a place.
+    /// Returns the mistake with a position.
     #[must_use]
     pub fn at(mut self, position: impl Into<Option<Position>>) -> Self {
         self.position = position.into();
         self
     }
 
-    /// The same mistake with a hint.
+    /// Returns the mistake with a hint.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());

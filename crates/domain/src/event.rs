@@ -1,46 +1,46 @@
-//! What a delivery means in the product's words, whatever forge it came from. Everything here is what the forge said:
-//! who may ask for what, and what a revision holds, is looked up, never taken from here.
+//! The content of a delivery, independent of the forge. All values are claims of the forge: rights and the content of a revision
+//! are always looked up, never taken from here.
 
 use super::CommitSha;
 use super::account::{Author, Commenter, ForgeId, Repository, Sender};
 use super::revision::Revision;
 
-/// Something that happened on a forge.
+/// An event on a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// The repository it happened in; `None` where the forge does not say: a plain git server, an installation.
+    /// The repository of the event; `None` if the forge does not report it, as for a plain git server or an installation.
     pub repository: Option<Repository>,
-    /// Whose doing it was, where the forge says.
+    /// The account that caused it, if the forge reports it.
     pub sender: Option<Sender>,
-    /// What happened.
+    /// The kind of the event.
     pub kind: EventKind,
 }
 
 impl Event {
-    /// An event whose name alone says that nothing follows from it.
+    /// An event whose name alone shows that it requires no action.
     pub fn ignored(reason: String) -> Self {
         Self { repository: None, sender: None, kind: EventKind::Ignored { reason } }
     }
 }
 
-/// What happened.
+/// The kind of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
     /// A branch or a tag moved.
     Push(Push),
-    /// A change (pull request, merge request) was opened, got other commits, or ended.
+    /// A pull request (GitLab: merge request) was opened, received other commits, or ended.
     PullRequest(PullRequest),
-    /// Somebody wrote below a change.
+    /// A user commented on a pull request.
     Comment(Comment),
-    /// Somebody pressed a button of a check.
+    /// A user pressed a button of a check.
     CheckAction(CheckAction),
-    /// The forge's merge queue formed or dropped a group of changes.
+    /// The forge's merge queue formed or dropped a group of pull requests.
     MergeGroup(MergeGroup),
-    /// Our application was installed, removed, or given other repositories.
+    /// Slipway's application was installed or removed, or received other repositories.
     Installation(Installation),
-    /// Nothing follows from it.
+    /// The event requires no action.
     Ignored {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -60,7 +60,7 @@ impl EventKind {
     }
 }
 
-/// What a push moves.
+/// The reference that a push moves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reference {
     /// A branch, without `refs/heads/`.
@@ -72,43 +72,44 @@ pub enum Reference {
 /// A branch or a tag moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Push {
-    /// Which one.
+    /// The branch or the tag.
     pub reference: Reference,
-    /// From where to where. For an annotated tag some forges (Gitea, plain git) name the tag object, not its commit.
+    /// The old and the new commit. For an annotated tag some forges (Gitea, plain git) send the tag object instead of its commit.
     pub movement: Movement,
 }
 
-/// How a reference moved.
+/// The way a reference moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Movement {
-    /// It was not there before.
+    /// The reference is new.
     Created {
-        /// Where it points.
+        /// The commit of the reference.
         after: CommitSha,
     },
-    /// It points elsewhere. GitHub and Bitbucket say when that was forced; with the others this may be so as well.
+    /// The reference points to another commit. GitHub and Bitbucket report a forced update separately; at other forges this
+    /// variant can also be a forced update.
     Updated {
-        /// Where it pointed.
+        /// The commit before.
         before: CommitSha,
-        /// Where it points now.
+        /// The commit now.
         after: CommitSha,
     },
-    /// It points elsewhere, and commits were taken off it.
+    /// The reference points to another commit, and commits were removed from it.
     Forced {
-        /// Where it pointed.
+        /// The commit before.
         before: CommitSha,
-        /// Where it points now.
+        /// The commit now.
         after: CommitSha,
     },
-    /// It is not there any more.
+    /// The reference was deleted.
     Deleted {
-        /// Where it pointed; Gitea does not say for a branch.
+        /// The commit before; Gitea does not report it for a branch.
         before: Option<CommitSha>,
     },
 }
 
 impl Movement {
-    /// Where the reference pointed, if it was there and the forge says.
+    /// The commit before, if the reference existed and the forge reports it.
     pub fn before(&self) -> Option<&CommitSha> {
         match self {
             Self::Created { .. } => None,
@@ -117,7 +118,7 @@ impl Movement {
         }
     }
 
-    /// Where the reference points now, if it is still there.
+    /// The commit now, if the reference still exists.
     pub fn after(&self) -> Option<&CommitSha> {
         match self {
             Self::Created { after } | Self::Updated { after, .. } | Self::Forced { after, .. } => Some(after),
@@ -126,37 +127,37 @@ impl Movement {
     }
 }
 
-/// Something about a change: a pull request, a merge request.
+/// An event of a pull request (GitLab: merge request).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
     /// Its number within the repository.
     pub number: u64,
-    /// What became of it.
+    /// The action.
     pub step: PullRequestStep,
     /// Its newest commit.
     pub head: Revision,
-    /// The branch that commit is on, in the head repository.
+    /// The branch of the head commit, in the head repository.
     pub head_branch: String,
-    /// Where that branch lives.
+    /// The repository of the head branch.
     pub head_repository: HeadRepository,
-    /// The branch it is to be merged into.
+    /// The target branch.
     pub base_branch: String,
-    /// Where that branch pointed; GitLab does not say.
+    /// The commit of the target branch; GitLab does not report it.
     pub base: Option<Revision>,
-    /// Who opened it; `None` if that account is gone.
+    /// The author; `None` if the account was deleted.
     pub author: Option<Author>,
-    /// Whether its author does not think it ready yet.
+    /// Whether the author marked it as a draft.
     pub draft: bool,
-    /// Its labels, where the forge has some. They are compared and never shown.
+    /// Its labels, if the forge supports labels. They are compared and never shown.
     pub labels: Vec<String>,
 }
 
-/// What became of a change.
+/// An action on a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullRequestStep {
-    /// It was opened, or opened again.
+    /// It was opened or reopened.
     Opened,
-    /// It has other commits, or another base branch, or is no draft any more, or has other labels.
+    /// It has other commits, another target branch or other labels, or it is no longer a draft.
     Updated,
     /// It was closed without being merged.
     Closed,
@@ -164,106 +165,106 @@ pub enum PullRequestStep {
     Merged,
 }
 
-/// Where the head of a change lives.
+/// The location of a pull request's head.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeadRepository {
-    /// In the repository it is to be merged into: its author may push there.
+    /// The target repository: its author may push there.
     Same,
     /// In a fork.
     Fork(Repository),
-    /// In a repository that is gone.
+    /// A deleted repository.
     Gone,
 }
 
-/// Somebody wrote below a change.
+/// A comment on a pull request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
-    /// The comment.
+    /// The identifier of the comment.
     pub id: ForgeId,
-    /// The change it is about.
+    /// The number of the pull request.
     pub pull_request: u64,
-    /// Who wrote it.
+    /// The author of the comment.
     pub commenter: Commenter,
-    /// What it says.
+    /// The text of the comment.
     pub body: String,
 }
 
-/// Somebody pressed a button of a check.
+/// A pressed button of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckAction {
-    /// Which button.
+    /// The pressed button.
     pub button: Button,
-    /// The check it belongs to; `None` stands for all checks of the commit.
+    /// The check of the button; `None` stands for all checks of the commit.
     pub check: Option<Check>,
-    /// The commit that was checked.
+    /// The checked commit.
     pub head: CommitSha,
 }
 
 /// A button of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Button {
-    /// The forge's own: check again.
+    /// The forge's own button to run the check again.
     Retry,
-    /// One of ours, by the identifier we gave it.
+    /// A button of Slipway, by the identifier that Slipway assigned.
     Ours(String),
 }
 
 /// A check on a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
-    /// What the forge calls it.
+    /// The forge's identifier of the check.
     pub id: ForgeId,
-    /// What we called it when we made it.
+    /// The identifier that Slipway assigned at its creation.
     pub external_id: Option<String>,
-    /// Its name, for people.
+    /// Its name, for display.
     pub name: String,
 }
 
-/// The forge's merge queue formed or dropped a group of changes.
+/// A group of pull requests that the forge's merge queue formed or dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeGroup {
-    /// Which of both.
+    /// The action.
     pub step: MergeGroupStep,
-    /// The commit that would land.
+    /// The head commit that the queue would merge.
     pub head: CommitSha,
-    /// The branch that holds it, without `refs/heads/`.
+    /// The branch of the head commit, without `refs/heads/`.
     pub head_branch: String,
-    /// The commit it would land on.
+    /// The commit that the group is based on.
     pub base: CommitSha,
-    /// The branch it would land on, without `refs/heads/`.
+    /// The target branch, without `refs/heads/`.
     pub base_branch: String,
 }
 
-/// What became of a merge group.
+/// An action on a merge group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeGroupStep {
-    /// It waits for its checks.
+    /// The group waits for its checks.
     ChecksRequested,
-    /// It is gone: merged, or taken apart.
+    /// The group was merged or dissolved.
     Destroyed,
 }
 
-/// Our application on a forge was installed, removed, or given other repositories.
+/// Slipway's application on a forge was installed or removed, or received other repositories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
-    /// What the forge calls the installation.
+    /// The forge's identifier of the installation.
     pub id: ForgeId,
-    /// What happened to it.
+    /// The action.
     pub step: InstallationStep,
 }
 
-/// What became of an installation.
+/// An action on an installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InstallationStep {
-    /// It is there, or works again, or has other permissions. With it come the repositories that were named.
+    /// The installation is new, is active again, or has other permissions. Contains the repositories that the forge listed.
     Active(Vec<Repository>),
-    /// It is gone, or suspended: nothing can be asked of the forge through it.
+    /// The installation was removed or suspended: Slipway cannot send requests to the forge through it.
     Inactive,
-    /// It may be used for other repositories than before.
+    /// The set of permitted repositories changed.
     Repositories {
-        /// The new ones.
+        /// The added repositories.
         added: Vec<Repository>,
-        /// Those that are gone.
+        /// The removed repositories.
         removed: Vec<Repository>,
     },
 }

@@ -1,16 +1,16 @@
-//! Identifiers as types: text becomes one of these at the edge, and is trusted from there on.
+//! Identifiers as types: text is validated once at the boundary and trusted afterwards.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A commit as git names it: forty lower-case hexadecimal digits (SHA-1 repositories).
+/// A commit in git's notation: forty lower-case hexadecimal digits (SHA-1 repositories).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CommitSha(String);
 
-/// A text that is not a commit.
+/// Error: the text is not a commit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a commit: expected 40 lower-case hexadecimal digits")]
 pub struct NotACommitSha {
@@ -23,12 +23,12 @@ impl CommitSha {
         &self.0
     }
 
-    /// The first twelve digits, for people.
+    /// The first twelve digits, for display.
     pub fn short(&self) -> &str {
         &self.0[..12]
     }
 
-    /// Whether this is git's word for "no commit": forty zeros.
+    /// Whether this is git's value for "no commit": forty zeros.
     pub fn is_zero(&self) -> bool {
         self.0.bytes().all(|byte| byte == b'0')
     }
@@ -69,7 +69,7 @@ impl fmt::Display for CommitSha {
 pub struct RunId(uuid::Uuid);
 
 impl RunId {
-    /// A new identifier, unlike any other.
+    /// Creates a new, unique identifier.
     #[expect(clippy::new_without_default, reason = "an identifier is made on purpose, never by default")]
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
@@ -95,7 +95,7 @@ impl fmt::Display for RunId {
     }
 }
 
-/// A source's name in the server's settings: what stands in the webhook's address.
+/// The name of a source or environment in the server's settings. The address of a source's webhook contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SourceName(slipway_contract::ModelName);

@@ -1,4 +1,4 @@
-//! The product's words, free of any outside world: identifiers, events, runs, verdicts, promotions.
+//! The domain types, without I/O: identifiers, events, runs, verdicts and promotions.
 
 mod account;
 mod approval;
@@ -7,6 +7,7 @@ mod concurrency_group;
 mod contributor;
 mod delivery;
 mod diagnostic;
+mod duration;
 mod event;
 mod ids;
 mod promotion;
@@ -29,6 +30,7 @@ pub use concurrency_group::ConcurrencyGroup;
 pub use contributor::{Contributor, Identity, Part};
 pub use delivery::{Delivery, DeliveryState, Receipt};
 pub use diagnostic::{Diagnostic, Position};
+pub use duration::parse_duration;
 pub use event::{
     Button, Check, CheckAction, Comment, Event, EventKind, HeadRepository, Installation, InstallationStep, MergeGroup,
     MergeGroupStep, Movement, PullRequest, PullRequestStep, Push, Reference,

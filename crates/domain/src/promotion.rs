@@ -1,4 +1,4 @@
-//! One commit that makes an environment name an artifact, and what environments name.
+//! Promotions, which are commits that make an environment name an artifact, and deployment records.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,68 +6,68 @@ use slipway_contract::{Digest, ModelName};
 
 use super::{CommitSha, RunId, SourceName};
 
-/// What is to be written where.
+/// The content and the target of a promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Promotion {
-    /// The run that made the artifact.
+    /// The run that produced the artifact.
     pub run: RunId,
     /// The model.
     pub model: ModelName,
-    /// The environment that is to name the artifact.
+    /// The target environment.
     pub environment: SourceName,
     /// The artifact.
     pub artifact: Digest,
 }
 
 impl Promotion {
-    /// The promotion's identifier: the same run, environment and artifact always have the same one, so that a
-    /// promotion found in a branch's history is known not to be due again.
+    /// The promotion's identifier. The same run, model, environment and artifact always have the same identifier, so that a
+    /// promotion in a branch's history is recognised and not repeated.
     pub fn id(&self) -> Digest {
         let Self { run, model, environment, artifact } = self;
         Digest::of(format!("{run}\n{model}\n{environment}\n{artifact}\n").as_bytes())
     }
 }
 
-/// The request by which a promotion is offered.
+/// The pull request that proposes to merge a promotion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PromotionRequest {
     /// Its number at the forge.
     pub number: u64,
-    /// The commit that was judged: nothing else is merged.
+    /// The judged commit: no other commit is merged.
     pub head: CommitSha,
-    /// The branch it is on.
+    /// The branch of that commit.
     pub branch: String,
 }
 
-/// What an environment names of a model since some commit, as git says.
+/// The artifact that an environment names for a model since a commit, as read from git.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentRecord {
     /// The environment.
     pub environment: SourceName,
     /// The model.
     pub model: String,
-    /// What the marked places name: an artifact, or a text that is none.
+    /// The content of the marked places: an artifact, or a text that is not one artifact.
     #[serde(rename = "named")]
     pub deployed: DeployedArtifact,
     /// The commit that wrote it.
     pub commit: CommitSha,
-    /// The commit's own time, as whoever made it says.
+    /// The commit's own timestamp, as set by its creator.
     pub at: Timestamp,
-    /// When it was first seen here; `None` for what an earlier version read.
+    /// Time at which this installation first saw the commit; `None` in records that an earlier version read.
     #[serde(default)]
     pub seen_at: Option<Timestamp>,
-    /// Who wrote it.
+    /// The author of the commit.
     pub by: DeployedBy,
 }
 
 impl DeploymentRecord {
-    /// Since when it counts as named: by our own clock, where that is known.
+    /// The start of the deployment: by this installation's clock, if that time is known.
     pub fn since(&self) -> Timestamp {
         self.seen_at.unwrap_or(self.at)
     }
 }
 
-/// What the marked places of a model name.
+/// The content of a model's marked places.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployedArtifact {
@@ -75,12 +75,12 @@ pub enum DeployedArtifact {
     Nothing,
     /// This artifact.
     Artifact(Digest),
-    /// Something that is not one artifact, in words.
+    /// A text that is not one artifact, as a description.
     Unclear(String),
 }
 
 impl DeployedArtifact {
-    /// The artifact, if it is one.
+    /// The artifact, if there is one.
     pub fn artifact(&self) -> Option<&Digest> {
         match self {
             Self::Artifact(artifact) => Some(artifact),
@@ -89,20 +89,20 @@ impl DeployedArtifact {
     }
 }
 
-/// Who wrote what an environment names.
+/// The author of a deployment record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployedBy {
-    /// A run, by its promotion.
+    /// A run, through its promotion.
     Run(RunId),
-    /// A person by hand, or another tool: by the commit's author.
+    /// A person or another tool: the author of the commit.
     Hand(String),
-    /// It was there before the history that was read.
+    /// The record is older than the part of the history that was read.
     Unknown,
 }
 
-/// A short name of an artifact: the day of its run and twelve digits of its digest, such as `20261124-3f9a1c2b7d10`.
-/// It is a valid Kubernetes label and OCI tag, and the same however often it is computed.
+/// A short name of an artifact: the day of its run and twelve digits of its digest, such as `20261124-3f9a1c2b7d10`. It is
+/// deterministic, and a valid Kubernetes label and OCI tag.
 pub fn version_of(created_at: Timestamp, artifact: &Digest) -> String {
     format!("{}-{}", created_at.strftime("%Y%m%d"), artifact.short())
 }

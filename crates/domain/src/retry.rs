@@ -1,15 +1,15 @@
-//! What a failure says about trying again.
+//! Retry decisions and backoff.
 
 use std::time::Duration;
 
 /// Whether another attempt can help, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// It cannot: a person has to change something first.
+    /// No: a person must change something first.
     Never,
-    /// It can, after a pause that grows with every attempt.
+    /// Yes, after a pause that grows with every attempt.
     Backoff,
-    /// It can, after the time the other side asked for.
+    /// Yes, after the time that the remote side requested.
     After(Duration),
 }
 
@@ -18,22 +18,22 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause.
 const MAX_PAUSE: Duration = Duration::from_mins(5);
 
-/// How long to wait before attempt number `attempt` (the first repetition is 1): doubling up to five minutes, with
-/// full jitter (Brooker, "Exponential Backoff And Jitter", AWS 2015). `chance` is any number drawn at random.
+/// The pause before retry number `attempt` (the first retry is 1): doubling up to five minutes, with full jitter (Brooker,
+/// "Exponential Backoff And Jitter", AWS 2015). `jitter` is any random number.
 pub fn backoff(attempt: u32, jitter: u64) -> Duration {
     let ceiling = FIRST_PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(MAX_PAUSE);
     let ceiling = u64::try_from(ceiling.as_millis()).unwrap_or(u64::MAX);
     Duration::from_millis(jitter % (ceiling + 1))
 }
 
-/// How long to wait for the next of looks that are `interval` apart: a quarter less or more, so that looks at many places that
-/// began together do not stay together. `chance` is any number drawn at random.
+/// The pause before the next poll, for polls with this `interval`: up to a quarter less or more, so that polls that began
+/// together spread out. `jitter` is any random number.
 pub fn with_jitter(interval: Duration, jitter: u64) -> Duration {
     let half = u64::try_from(interval.as_millis() / 2).unwrap_or(u64::MAX - 1);
     interval * 3 / 4 + Duration::from_millis(jitter % (half + 1))
 }
 
-/// A duration as people read it and as settings take it: `350ms`, `2.5s`, `3s`, `2m 30s`, `1h 5m`.
+/// Formats a duration for display, in the syntax of the settings: `350ms`, `2.5s`, `3s`, `2m 30s`, `1h 5m`.
 pub fn spoken(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {

@@ -1,24 +1,25 @@
-//! A commit as a forge names it, whole or shortened.
+//! A commit in the notation of a forge, full or abbreviated.
 
 use super::CommitSha;
 
-/// A commit as a forge names it.
+/// A commit in the notation of a forge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Revision {
-    /// The whole name.
+    /// The full digest.
     Full(CommitSha),
-    /// Its first 7 to 39 digits, which is all that Bitbucket says of a change. Others can be made to begin with the
-    /// same digits, so it has to be looked up on the change's own branch, and nothing may be decided by it.
+    /// The first 7 to 39 digits, which is all that Bitbucket reports for a pull request. An attacker can create another commit
+    /// with the same first digits. The commit must therefore be looked up on the pull request's own branch, and no decision may
+    /// rest on the digits alone.
     Abbreviated(String),
 }
 
-/// A text that is not the name of a commit.
+/// Error: the text is not a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a commit: 7 to 40 lower-case hexadecimal digits")]
 pub struct NotARevision;
 
 impl Revision {
-    /// The whole name, if this is one.
+    /// The full commit, if this is one.
     pub fn full(&self) -> Option<&CommitSha> {
         match self {
             Self::Full(sha) => Some(sha),
@@ -26,7 +27,7 @@ impl Revision {
         }
     }
 
-    /// Whether the commit can be the one that is meant.
+    /// Whether this revision can stand for the commit.
     pub fn fits(&self, sha: &CommitSha) -> bool {
         match self {
             Self::Full(full) => full == sha,

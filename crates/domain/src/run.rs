@@ -1,4 +1,4 @@
-//! A run: one reaction to one revision of one model, with everything known of it.
+//! A run: one reaction to one revision of one model, with all its data.
 
 use std::collections::BTreeMap;
 
@@ -12,115 +12,115 @@ use super::{
     SourceName,
 };
 
-/// One run with everything known of it.
+/// One run with all its data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "stored documents hold them one by one")]
 pub struct Run {
     /// Its identifier.
     pub id: RunId,
-    /// The source repository it came from, by its name in the settings.
+    /// The source repository, by its name in the settings.
     pub source: SourceName,
-    /// The model's name; the path of its file when the file does not say.
+    /// The model's name, or the path of its file if the file does not contain a name.
     pub model: String,
     /// Path of the model's `slipway.yaml` in the source repository.
     pub file: String,
-    /// The branch that was pushed, or that a change wants to go to.
+    /// The pushed branch, or the target branch of a pull request.
     pub branch: String,
-    /// The change (pull or merge request) that is judged and not promoted; `None` for a push.
+    /// The pull request (GitLab: merge request) that is judged and not promoted; `None` for a push.
     #[serde(default)]
     #[serde(rename = "change")]
     pub pull_request: Option<PullRequestHead>,
-    /// The revision before the push, where the policy is read.
+    /// The revision before the push. The policy is read there.
     pub base: Option<CommitSha>,
-    /// The revision that is trained.
+    /// The revision to train.
     pub head: CommitSha,
-    /// The environment that is to name the artifact.
+    /// The target environment.
     pub environment: SourceName,
-    /// What it follows from, if that is no push and no change.
+    /// The origin of the run, if it is neither a push nor a pull request.
     #[serde(default)]
     pub origin: Option<Origin>,
-    /// Who wrote the revision, as an address; known once the run is planned.
+    /// The address of the revision's author; known once the run is planned.
     #[serde(default)]
     pub author: Option<String>,
-    /// Who had a hand in what it would promote; known once an approval is asked for.
+    /// The contributors of the revision to promote; known once an approval is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contributors: Option<Vec<Contributor>>,
-    /// Whether it only tells of a policy that the push breaks: nothing of the model is trained.
+    /// Whether the run only reports that the push breaks a policy, and trains nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_policy: bool,
-    /// Where it stands.
+    /// The state.
     pub state: RunState,
-    /// Why it ended, or why it waits, in words for people.
+    /// Why the run ended or waits, as plain text.
     pub reason: Option<String>,
-    /// Mistakes in files of the source repository, with their places.
+    /// Mistakes in files of the source repository, with their positions.
     #[serde(default)]
     pub diagnostics: Vec<Diagnostic>,
-    /// Whether it waits for a person: another attempt alone would not help.
+    /// Whether the run waits for a person, because another attempt alone would not help.
     #[serde(default)]
     pub stalled: bool,
-    /// Whether it waits for its environment to be mended, so that nothing of the model is wrong; only with `stalled`.
+    /// Whether the run waits until its environment is fixed, so that the model is not at fault; only together with `stalled`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub awaits_environment: bool,
-    /// Whether it failed because it took longer than it may.
+    /// Whether the run failed because it exceeded its deadline.
     #[serde(default)]
     pub timed_out: bool,
-    /// Attempts at the step that is due.
+    /// Number of attempts of the current step.
     #[serde(default)]
     pub attempts: u32,
-    /// Attempts at it that were ended half-way, by a kill from outside or a panic.
+    /// Number of those attempts that an external kill or a panic interrupted.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub interruptions: u32,
-    /// Runs of a higher priority are taken first; zero is usual.
+    /// Priority: runs with a higher value are claimed first. The default is zero.
     #[serde(default)]
     pub priority: i32,
     /// Digest of everything that decides the result of training.
     #[serde(rename = "run_key")]
     pub cache_key: Option<Digest>,
-    /// What the run key is made of, part by part.
+    /// The inputs of the cache key, part by part.
     #[serde(default)]
     #[serde(rename = "run_key_parts")]
     pub cache_key_parts: BTreeMap<String, String>,
-    /// Why an artifact was used again, or why a new one had to be made.
+    /// Why an artifact was reused, or why a new one was necessary.
     #[serde(default)]
     pub reuse: Option<String>,
     /// The trained weights.
     pub artifact: Option<Digest>,
-    /// The run whose artifact was used again, because its run key is the same.
+    /// The run whose artifact was reused, because its cache key is the same.
     pub reused_from: Option<RunId>,
-    /// What training reported of the artifact.
+    /// The report of the training.
     #[serde(default)]
     pub training: Option<Document>,
-    /// What the artifact took and takes; known once it is judged.
+    /// The cost of the artifact; known once it is judged.
     #[serde(default)]
     pub cost: Option<TrainingCost>,
-    /// The same training with other seeds, if the policy asks for it.
+    /// Trainings with other seeds, if the policy requires them.
     #[serde(default)]
     pub seeds: Vec<SeedRun>,
-    /// What the environment named when the candidate was evaluated.
+    /// The artifact that the environment named when the candidate was evaluated.
     pub champion: Option<Digest>,
-    /// What evaluation left behind.
+    /// The stored results of the evaluation.
     pub evaluation: Option<EvaluationRecord>,
-    /// The evidence the verdict rests on.
+    /// The evidence of the verdict.
     pub evidence: Option<Digest>,
     /// The verdict.
     pub verdict: Option<Verdict>,
-    /// The policy that the revision brings along and is not judged by, if it differs from the one that judged it.
+    /// The policy at the revision, which does not judge the revision; only if it differs from the judging policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proposed_policy: Option<ProposedPolicy>,
-    /// What holds its promotion back.
+    /// The rules that block its promotion.
     #[serde(default)]
     #[serde(rename = "held_back")]
     pub blocking_rules: Vec<BlockingRule>,
-    /// The request by which its promotion is offered, where the environment takes promotions so.
+    /// The promotion request, if the environment takes promotions as pull requests.
     #[serde(default)]
     pub request: Option<PromotionRequest>,
     /// The commit in the environment repository.
     pub promotion_commit: Option<CommitSha>,
-    /// When the delivery that announced it was stored.
+    /// Time at which the delivery was stored.
     pub delivered_at: Timestamp,
-    /// When it was recorded.
+    /// Time at which the run was recorded.
     pub created_at: Timestamp,
-    /// When it last moved.
+    /// Time of the last transition.
     pub updated_at: Timestamp,
 }
 
@@ -129,60 +129,60 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-/// What a run follows from, if that is no push and no change. Its artifact is known from the beginning.
+/// The origin of a run that follows from neither a push nor a pull request. Its artifact is known from the start.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// Another environment names the artifact now, or a person asked for it to be taken to this one.
+    /// Another environment names the artifact now, or a person requested its promotion to this environment.
     Promotion {
-        /// The run that promoted it there, or that made it.
+        /// The run that promoted the artifact there, or that made it.
         of: RunId,
     },
-    /// A person wants an earlier promotion back.
+    /// A person rolls back to an earlier promotion.
     Rollback {
         /// The run of the earlier promotion.
         to: RunId,
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// The head of a change, as a run sees it.
+/// The head of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullRequestHead {
-    /// The change's number at its forge.
+    /// The number of the pull request at its forge.
     pub number: u64,
     /// The reference in the source repository under which the revision was found.
     pub reference: String,
-    /// Whether a fork proposes it: whoever wrote it may not push to the repository.
+    /// Whether the pull request comes from a fork: its author may not push to the repository.
     #[serde(default)]
     pub fork: bool,
 }
 
-/// What a run follows from.
+/// The cause of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunCause {
     /// The source repository.
     pub source: SourceName,
-    /// The model's name; the path of its file when the file does not say.
+    /// The model's name, or the path of its file if the file does not contain a name.
     pub model: String,
     /// Path of the model's `slipway.yaml`.
     pub file: String,
-    /// The branch that was pushed, or that a change wants to go to.
+    /// The pushed branch, or the target branch of a pull request.
     pub branch: String,
-    /// The change, if it is one.
+    /// The pull request, if there is one.
     pub pull_request: Option<PullRequestHead>,
     /// The revision before.
     pub base: Option<CommitSha>,
-    /// The revision that is trained.
+    /// The revision to train.
     pub head: CommitSha,
-    /// The environment that is to name the artifact.
+    /// The target environment.
     pub environment: SourceName,
-    /// When the delivery that told of it was stored.
+    /// Time at which the delivery was stored.
     pub delivered_at: Timestamp,
 }
 
-/// The name of a model as runs are stored with it. Of a file that names no model the path is stored instead, and that is no name:
+/// The name of a model as stored with its runs. For a file without a model name the path is stored instead, which is not a name:
 /// `None`.
 pub fn model_name(stored: &str) -> Option<&str> {
     // Names are made of letters, digits and dashes; every path ends with `.yaml`.
@@ -190,12 +190,12 @@ pub fn model_name(stored: &str) -> Option<&str> {
 }
 
 impl Run {
-    /// The model's name; `None` if its file does not say.
+    /// The model's name; `None` if its file does not contain one.
     pub fn model_name(&self) -> Option<&str> {
         model_name(&self.model)
     }
 
-    /// A new run, which waits to be taken and knows of nothing but its cause.
+    /// Creates a queued run with nothing but its cause.
     pub fn queued(cause: RunCause, now: Timestamp) -> Self {
         let RunCause { source, model, file, branch, pull_request, base, head, environment, delivered_at } = cause;
         Self {
@@ -243,7 +243,7 @@ impl Run {
         }
     }
 
-    /// A run that takes this one's artifact to another environment, where it is compared with what that one names.
+    /// A run that promotes this run's artifact to another environment. It is compared with the champion of that environment.
     #[must_use]
     pub fn downstream(&self, environment: SourceName, now: Timestamp) -> Self {
         let origin = Origin::Promotion { of: self.id };
@@ -253,7 +253,7 @@ impl Run {
         }
     }
 
-    /// A run that restores this one's promotion, as it was judged then.
+    /// A run that restores this run's promotion with its verdict.
     #[must_use]
     pub fn rolled_back_to(&self, reason: &str, now: Timestamp) -> Self {
         let origin = Origin::Rollback { to: self.id, reason: reason.to_owned() };
@@ -267,7 +267,7 @@ impl Run {
         }
     }
 
-    /// A run that does again what this one did, from the beginning. `None` for a rollback: that is asked for anew.
+    /// A run that repeats this run from the start. `None` for a rollback, which requires a new request.
     #[must_use]
     pub fn again(&self, now: Timestamp) -> Option<Self> {
         match &self.origin {
@@ -313,7 +313,7 @@ impl Run {
             priority: self.priority,
             cache_key: self.cache_key.clone(),
             cache_key_parts: self.cache_key_parts.clone(),
-            // What was learnt of the artifact belongs to it, wherever it goes.
+            // Results of training belong to the artifact in every environment.
             artifact: self.artifact.clone(),
             training: self.training.clone(),
             cost: self.cost.clone(),
@@ -323,17 +323,17 @@ impl Run {
         }
     }
 
-    /// Whether a person wants an earlier promotion back.
+    /// Whether the run rolls back to an earlier promotion.
     pub fn is_rollback(&self) -> bool {
         matches!(self.origin, Some(Origin::Rollback { .. }))
     }
 
-    /// Whether the policy leaves the artifact to a person.
+    /// Whether the policy requires an approval of the artifact.
     pub fn policy_requires_approval(&self) -> bool {
         self.verdict.as_ref().is_some_and(|verdict| verdict.outcome == Outcome::NeedsApproval)
     }
 
-    /// The runs that go one after the other with this one.
+    /// The concurrency group of the run.
     pub fn concurrency_group(&self) -> ConcurrencyGroup {
         ConcurrencyGroup::of(self)
     }
@@ -351,20 +351,20 @@ pub struct Document {
 /// A policy that a revision changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProposedPolicy {
-    /// Where it stands at the revision.
+    /// Path of the policy at the revision.
     pub file: String,
-    /// What changes in it, and in what it extends, in the unified form.
+    /// The changes of the file and of the policies it extends, as a unified diff.
     pub difference: String,
-    /// What it would say, or why it says nothing, as part of a sentence.
+    /// The result under the new policy, or the reason why there is no result, as part of a sentence.
     pub sentence: String,
 }
 
-/// What a training took, and what its artifact takes.
+/// The cost of a training and of its artifact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainingCost {
     /// Time spent training, in seconds.
     pub seconds: f64,
-    /// What it was spent on: `cpu` or `cuda`.
+    /// The device: `cpu` or `cuda`.
     pub device: String,
     /// Trained parameters.
     pub parameters: u64,
@@ -384,7 +384,7 @@ pub struct SeedRun {
     pub artifact: Digest,
 }
 
-/// Digests of what evaluation left in the artifact store, beside the candidate's weights.
+/// Digests of the results of an evaluation, which are stored beside the candidate's weights.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
     /// The candidate's report and predictions.
@@ -393,18 +393,18 @@ pub struct EvaluationRecord {
     pub champion: Option<EvaluationDigests>,
     /// Why the champion could not be evaluated, if there is one and it could not.
     pub champion_unusable: Option<String>,
-    /// Reports and predictions of the trainings with other seeds, in their order.
+    /// Reports and predictions of the trainings with other seeds, in the order of `seeds`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<EvaluationDigests>,
-    /// Times of the candidate's single predictions, if they were asked for.
+    /// Times of the candidate's single predictions, if they were requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latencies: Option<Digest>,
-    /// Samples of the data that were asked for, by the name of their file.
+    /// Requested samples of the data, by file name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub samples: BTreeMap<String, Digest>,
 }
 
-/// Digests of one evaluation folder's files.
+/// Digests of the files in one evaluation folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvaluationDigests {
     /// `report.json`.

@@ -1,38 +1,38 @@
-//! Where runs stand, and the only place that says how they may move.
+//! The states of a run and the only definition of its legal transitions.
 
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands. The active states name the step that is due.
+/// The state of a run. Active states name the current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// Recorded; its specification is read next.
+    /// Recorded; the next step reads its specification.
     Queued,
-    /// Being trained.
+    /// The model is trained.
     Training,
     /// Candidate and champion are evaluated on the same rows.
     Evaluating,
-    /// Judged against the policy.
+    /// The candidate is judged by the policy.
     Gating,
     /// Card, reports and evidence are stored with the artifact.
     Publishing,
-    /// Passed, and held back by a rule of its environment.
+    /// The candidate passed, and a rule of the environment blocks it.
     Waiting,
     /// The environment's manifests are changed.
     Promoting,
-    /// The environment names the artifact, or the change was judged and passed.
+    /// The environment names the artifact, or the pull request was judged and passed.
     Done,
-    /// The specification or the policy said no.
+    /// The specification or the policy refused the run.
     Refused,
-    /// Something broke that a person has to look at.
+    /// A failure that a person must examine.
     Failed,
-    /// A newer push made it pointless.
+    /// A newer push superseded it.
     Superseded,
     /// A person ended it.
     Cancelled,
 }
 
-/// What moves a run.
+/// An event that moves a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunEvent {
@@ -46,23 +46,23 @@ pub enum RunEvent {
     Passed,
     /// Everything about the artifact is stored.
     Published,
-    /// The environment names already what this revision made: an earlier server had promoted it, and its store was lost.
+    /// The environment already names an artifact of this revision: a server whose store was lost had promoted it.
     Found,
-    /// A rule of the environment holds the promotion back.
+    /// A rule of the environment blocks the promotion.
     HeldBack,
-    /// No rule holds it back any more.
+    /// No rule blocks it any more.
     Cleared,
     /// The environment names the artifact.
     Promoted,
-    /// The change was judged, and everything about it is stored: nothing is promoted for a change.
+    /// The pull request was judged, and everything about it is stored. A pull request is not promoted.
     Judged,
-    /// The environment names another champion than the one the candidate was judged against.
+    /// The environment names another champion than the one in the verdict.
     ChampionMoved,
-    /// The environment names the candidate's weights already, or there is no candidate.
+    /// The environment already names the candidate's weights, or there is no candidate.
     NothingToPromote,
-    /// The specification or the policy said no.
+    /// The specification or the policy refused the run.
     Refused,
-    /// Something broke that another attempt would not mend.
+    /// A failure that another attempt would not fix.
     Failed,
     /// A newer push arrived.
     Superseded,
@@ -71,7 +71,7 @@ pub enum RunEvent {
 }
 
 impl RunEvent {
-    /// What becomes of a run, after `cannot be`.
+    /// The event as a participle, for the error text "cannot be …".
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -94,13 +94,13 @@ impl RunEvent {
     }
 }
 
-/// A move that does not exist.
+/// An illegal transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a run that is {} cannot be {}", from.as_str(), event.as_str())]
 pub struct IllegalMove {
-    /// Where the run stood.
+    /// The state before.
     pub from: RunState,
-    /// What was to move it.
+    /// The event.
     pub event: RunEvent,
 }
 
@@ -121,7 +121,7 @@ impl RunState {
         Self::Cancelled,
     ];
 
-    /// Where an event leads; what is not listed is refused.
+    /// The state after an event; every unlisted transition is an error.
     pub fn after(self, event: RunEvent) -> Result<Self, IllegalMove> {
         match (self, event) {
             (Self::Queued, RunEvent::Planned) => Ok(Self::Training),
@@ -136,17 +136,17 @@ impl RunState {
             | (Self::Publishing, RunEvent::Judged)
             | (Self::Queued, RunEvent::Found)
             | (Self::Queued | Self::Evaluating | Self::Gating, RunEvent::NothingToPromote) => Ok(Self::Done),
-            // Nothing refuses what is promoting, but a person who rejects the artifact before it is written.
+            // A promoting run is refused only by a person who rejects the artifact before it is written.
             (from, RunEvent::Refused) if from.is_active() && from != Self::Publishing => Ok(Self::Refused),
             (from, RunEvent::Failed) if from.is_active() => Ok(Self::Failed),
-            // A run that is promoting has passed everything and may already be in the environment: it ends by itself.
+            // A promoting run has passed everything and may already be in the environment: it ends by itself.
             (from, RunEvent::Superseded) if from.may_be_terminated() => Ok(Self::Superseded),
             (from, RunEvent::Cancelled) if from.may_be_terminated() => Ok(Self::Cancelled),
             (from, event) => Err(IllegalMove { from, event }),
         }
     }
 
-    /// Whether a step is due.
+    /// Whether the run has a current step.
     pub fn is_active(self) -> bool {
         matches!(
             self,
@@ -160,17 +160,17 @@ impl RunState {
         )
     }
 
-    /// Whether the run may still end without an effect on the environment.
+    /// Whether the run can still end without an effect on the environment.
     pub fn may_be_terminated(self) -> bool {
         self.is_active() && self != Self::Promoting
     }
 
-    /// The state of this word; `None` if there is none.
+    /// Parses the name of a state; `None` if it is unknown.
     pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The word in the store, on the API and in texts.
+    /// The name in the store, in the API and in messages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",

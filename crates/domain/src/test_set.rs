@@ -1,57 +1,57 @@
-//! A test set in use: how often its rows have judged candidates of a model, and what people were shown.
+//! Use of a test set: how often its rows have judged candidates of a model, and which results authors were shown.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
-/// How far candidates may follow from the verdicts on earlier ones.
+/// How far candidates may depend on the verdicts on earlier ones.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Adaptivity {
-    /// Not at all: candidates are made without regard to earlier verdicts.
+    /// Not at all: candidates do not depend on earlier verdicts.
     #[default]
     None,
-    /// Until the first one passes, which uses the set up.
+    /// Until the first candidate passes, which uses the set up.
     FirstChange,
     /// In any way.
     Full,
 }
 
-/// What authors are shown of a verdict.
+/// The part of a verdict that authors are shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Feedback {
     /// All figures.
     #[default]
     Figures,
-    /// Only whether the candidate passed, until the test set is used up. Who may read the audit log sees all figures.
+    /// Only whether the candidate passed, until the test set is used up. A reader of the audit log sees all figures.
     Verdict,
 }
 
-/// A use of a test set, as a verdict tells it.
+/// A use of a test set, as reported in a verdict.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestSetUse {
-    /// Digest of the set's rows, whatever their order and the name of their file.
+    /// Digest of the set's rows, independent of their order and of the file name.
     pub rows: Digest,
-    /// Which use of the set this is, from one. The same candidate on the same rows against the same champion and policy is the
-    /// same use.
+    /// The number of this use of the set, from one. A repetition with the same candidate, rows, champion and policy is the same
+    /// use.
     pub number: u32,
-    /// How many uses the policy allows, if it limits them.
+    /// The number of uses that the policy allows, if it limits them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allowed: Option<u32>,
-    /// What authors are shown.
+    /// The part of the verdict that authors are shown.
     #[serde(default)]
     pub feedback: Feedback,
-    /// Rows that were left out because they are used up.
+    /// Number of rows that were left out because they are used up.
     #[serde(default)]
     pub used_up: u64,
 }
 
 impl TestSetUse {
-    /// Uses beyond which a set without a limit is worth a warning.
+    /// Number of uses after which a set without a limit causes a warning.
     pub const MANY: u32 = 20;
 
-    /// The use in words: `use 7 of 20`.
+    /// The use as text: `use 7 of 20`.
     pub fn describe(&self) -> String {
         match self.allowed {
             Some(allowed) => format!("use {} of {allowed}", self.number),
@@ -60,42 +60,43 @@ impl TestSetUse {
     }
 }
 
-/// What is known of the rows of a set before a use: in parts, since rows that were added later were used less.
+/// The state of a set's rows before a use. It is divided into parts, because rows that were added later have fewer uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TestSetUsage {
-    /// The parts that the set's rows belong to.
+    /// The parts of the set.
     pub parts: Vec<PartUsage>,
     /// The part of each row, as an index into `parts`; empty if all belong to the first.
     pub of_row: Vec<u32>,
 }
 
-/// What is known of one part of a set before a use.
+/// The state of one part of a set before a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartUsage {
-    /// Its number among the parts of the model.
+    /// The part's number within the model.
     pub part: i64,
-    /// Different questions that its rows have answered before.
+    /// Number of different questions that its rows have answered.
     pub uses: u32,
-    /// Whether authors were shown figures of one.
+    /// Whether authors were shown the figures of a use.
     pub figures: bool,
-    /// Whether another candidate passed in one.
+    /// Whether another candidate passed in a use.
     pub passed: bool,
-    /// Whether its rows were used up before, by whatever rule held then. It stays true: figures that rest on them were shown.
+    /// Whether its rows were used up before, under any earlier rule. The value stays true, because figures based on the rows were
+    /// shown.
     pub retired: bool,
 }
 
-/// Rows that may judge no more once a use is over.
+/// Rows that must not judge any more after a use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsEnd {
     /// The number of their part.
     pub part: i64,
-    /// Whether the candidate of that use may still be judged by them: its predictions can no longer follow from a verdict.
+    /// Whether the rows may still judge the candidate of that use: its predictions can no longer depend on a verdict.
     pub but_for_candidate: bool,
 }
 
 impl PartUsage {
-    /// Whether rows may judge no more, where so many uses are allowed and candidates follow from verdicts as far as is said:
-    /// figures that were shown say more than the verdicts that are paid for.
+    /// Whether the rows must not judge any more, given the allowed number of uses and the adaptivity. Shown figures reveal more
+    /// than the verdicts that the error budget covers.
     pub fn is_used_up(&self, uses: u32, adaptivity: Adaptivity) -> bool {
         self.retired
             || self.is_used_up_for_all(uses, adaptivity)
@@ -106,7 +107,7 @@ impl PartUsage {
         self.uses >= uses || (adaptivity != Adaptivity::None && self.figures)
     }
 
-    /// Whether one more use ends what its rows may judge: a use in which the candidate passed, or did not.
+    /// The end of the part's rows after one more use, in which the candidate passed or not; `None` if they may judge further.
     pub fn end_after(&self, passed: bool, uses: u32, adaptivity: Adaptivity) -> Option<RowsEnd> {
         let after = Self { uses: self.uses.saturating_add(1), ..*self };
         if after.is_used_up_for_all(uses, adaptivity) {
@@ -146,7 +147,7 @@ mod tests {
         assert_eq!(ends(false, 9, Adaptivity::FirstChange), None);
         assert_eq!(ends(true, 9, Adaptivity::Full), None);
         assert_eq!(ends(true, 4, Adaptivity::FirstChange), Some(false));
-        // Who passes on used up rows did not pass by them.
+        // A pass on rows that are used up is not a first pass.
         let refused = PartUsage { passed: true, retired: true, ..fresh };
         assert_eq!(refused.end_after(true, 9, Adaptivity::FirstChange), None);
     }

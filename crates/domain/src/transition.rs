@@ -1,4 +1,4 @@
-//! One move of a run: when, why, and who made it.
+//! Transitions of a run: time, cause and actor.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use super::{Account, RunState, SourceName};
 
-/// Who did something.
+/// The actor of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Actor(String);
 
 impl Actor {
-    /// Slipway itself, following its rules.
+    /// Slipway itself, according to its rules.
     pub fn controller() -> Self {
         Self("controller".to_owned())
     }
 
-    /// Whoever can reach the server, where no token is asked for.
+    /// Any client that can reach the server, if the server requires no token.
     pub fn anyone() -> Self {
         Self("anyone".to_owned())
     }
@@ -28,20 +28,20 @@ impl Actor {
         Self(format!("token {name}"))
     }
 
-    /// An account at a source's forge: `account github:583231 (kim) at models`. What counts is the forge and the
-    /// identifier; the name may be anything, and another's tomorrow.
+    /// An account at a source's forge: `account github:583231 (kim) at models`. The forge and the identifier are significant. The
+    /// name is arbitrary and can change.
     pub fn account(forge: &str, source: &SourceName, account: &Account) -> Self {
         let name: String =
             account.name.iter().flat_map(|name| name.chars()).filter(|c| !c.is_control()).take(100).collect();
         Self(format!("account {forge}:{} ({name}) at {source}", account.id))
     }
 
-    /// Somebody at a command line beside the store.
+    /// A user of the command line with direct access to the store.
     pub fn command_line() -> Self {
         Self("command line".to_owned())
     }
 
-    /// An actor as the store kept it.
+    /// Restores an actor from the store.
     pub fn stored(text: String) -> Self {
         Self(text)
     }
@@ -58,17 +58,17 @@ impl fmt::Display for Actor {
     }
 }
 
-/// One move of a run.
+/// One transition of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transition {
-    /// Where it stood; `None` for the first.
+    /// The state before; `None` for the first transition.
     pub from: Option<RunState>,
-    /// Where it stands since.
+    /// The state after.
     pub to: RunState,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Why, in words.
+    /// The cause as plain text.
     pub cause: String,
-    /// Who made it.
+    /// The actor.
     pub actor: Actor,
 }

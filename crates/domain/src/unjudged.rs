@@ -1,32 +1,32 @@
-//! Revisions that nothing is trained for, and of which a check has to say so.
+//! Revisions without a training that still require a report.
 
 use serde::{Deserialize, Serialize};
 
 use super::CommitSha;
 
-/// What is reported of a revision that no run is about. A check that is required would be waited for for ever otherwise.
+/// The report of a revision without a run. Without the report, a required check would stay pending for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unjudged {
-    /// The revision; `None` where the forge does not name it in full, so that only a comment can be written.
+    /// The revision; `None` if the forge does not report it in full, so that only a comment is possible.
     pub revision: Option<CommitSha>,
-    /// The change that it is the head of, if it is one's.
+    /// The pull request with this head, if there is one.
     #[serde(rename = "change")]
     pub pull_request: Option<u64>,
-    /// Who has to do something.
+    /// The person who must act.
     pub needs: Needs,
-    /// Why nothing is trained, in one sentence.
+    /// The reason why nothing is trained, in one sentence.
     #[serde(default)]
     pub title: String,
 }
 
-/// Who has to do something before a revision is judged.
+/// The person who must act before a revision is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Needs {
-    /// Nobody: there is nothing to be judged.
+    /// No person: there is nothing to judge.
     Nobody,
-    /// A person.
+    /// Any person.
     Person,
-    /// Somebody who may push, by an approval of exactly this revision.
+    /// A person with push rights, by an approval of exactly this revision.
     Approval,
 }

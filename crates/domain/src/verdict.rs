@@ -1,4 +1,4 @@
-//! What the gate says of a candidate: every check with its figures and a sentence, and the outcome of all together.
+//! The verdict on a candidate: every check with its figures and a sentence, and the combined outcome.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,123 +6,124 @@ use slipway_contract::Digest;
 
 use super::TestSetUse;
 
-/// What all checks together come to.
+/// The combined outcome of all checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// At least one check passed, and none failed or stayed undecided.
+    /// At least one check passed or has an exception. No check failed, is inconclusive or needs approval.
     Pass,
-    /// A check failed, or nothing could be checked.
+    /// A check failed, or no check could be applied.
     Fail,
-    /// Nothing failed, but the rows do not suffice to say that all is well.
+    /// No check failed, but the rows do not suffice to prove a pass.
     Inconclusive,
-    /// All is well but for what the policy leaves to a person.
+    /// The only open checks are those for which the policy requires a person's approval.
     NeedsApproval,
 }
 
-/// What one check comes to.
+/// The outcome of one check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckOutcome {
-    /// The whole interval is on the right side.
+    /// The whole interval is on the right side of the threshold.
     Pass,
-    /// The whole interval is on the wrong side, or there is nothing to judge by.
+    /// The whole interval is on the wrong side of the threshold, or no value could be computed.
     Fail,
-    /// The interval holds the threshold, and the policy does not accept that.
+    /// The interval contains the threshold, and the policy does not accept that.
     Inconclusive,
-    /// The interval holds the threshold, and the policy leaves that to a person.
+    /// The interval contains the threshold, and the policy requires a person's approval for that.
     NeedsApproval,
-    /// It does not hold or is undecided, and the policy is content with a warning.
+    /// The check does not hold or is undecided, and the policy demands only a warning.
     Warned,
     /// The check compares with a champion, and there is none.
     Skipped,
-    /// It does not hold, and an exception says that this is accepted for now.
+    /// The check does not hold, and an exception accepts that for now.
     Excepted,
-    /// It is kept from authors until the test set is used up. Only what they are shown has it.
+    /// The result is withheld from authors until the test set is used up. This value appears only in the verdict that authors
+    /// see.
     Withheld,
 }
 
-/// How the bounds of an interval were computed.
+/// The method that computed the bounds of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// A figure that is known, not estimated.
+    /// The exact value, not an estimate.
     Exact,
     /// Wilson's score interval of a proportion.
     Wilson,
     /// Newcombe's tenth method for the difference of paired proportions.
     Newcombe,
-    /// The interval that belongs to `McNemar`'s exact test, for few rows on which the models differ.
+    /// The interval of `McNemar`'s exact test, for few rows on which the models differ.
     McnemarExact,
-    /// The interval that belongs to `McNemar`'s test with the mid-p correction.
+    /// The interval of `McNemar`'s test with the mid-p correction.
     McnemarMidP,
     /// `DeLong`'s variance of areas under ROC curves.
     Delong,
     /// Bias-corrected and accelerated bootstrap.
     BcaBootstrap,
-    /// Bootstrap whose upper bound is a plain quantile of the resamples, for distances.
+    /// Bootstrap whose upper bound is a plain quantile of the resamples; for distances.
     PercentileBootstrap,
-    /// Jackknife over groups of rows, for very many rows.
+    /// Jackknife over groups of rows; for very many rows.
     GroupedJackknife,
-    /// A bound on what the rows would not show, because none of them differs.
+    /// A bound on the unseen difference, because no row shows a difference.
     UnseenRows,
-    /// Order statistics of measured times.
+    /// Order statistics of the measured times.
     OrderStatistics,
 }
 
-/// Where a metric, or a difference of two, lies: each bound alone holds with the policy's confidence. Every number in it is
-/// finite, since JSON knows no other: a side on which nothing can be said has no bound.
+/// The interval of a metric, or of a difference of two metrics. Each bound alone holds with the policy's confidence. Every number
+/// is finite, because JSON has no other numbers: a side without a bound is absent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
     /// The value on the evaluated rows.
     pub estimate: f64,
-    /// One-sided lower bound; `None` if nothing bounds it from below at this confidence.
+    /// One-sided lower bound; `None` if there is no lower bound at this confidence.
     pub lower: Option<f64>,
-    /// One-sided upper bound; `None` if nothing bounds it from above at this confidence.
+    /// One-sided upper bound; `None` if there is no upper bound at this confidence.
     pub upper: Option<f64>,
-    /// How the bounds were computed.
+    /// The method of the bounds.
     pub method: Method,
-    /// Seed of the resampling, if there was one: with it the bounds can be computed again.
+    /// Seed of the resampling, if there was one: it makes the bounds reproducible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
 
 impl Interval {
-    /// The lower bound as a number to compute with: minus infinity where there is none.
+    /// The lower bound for computations: minus infinity if there is none.
     pub fn lowest(&self) -> f64 {
         self.lower.unwrap_or(f64::NEG_INFINITY)
     }
 
-    /// The upper bound as a number to compute with: infinity where there is none.
+    /// The upper bound for computations: infinity if there is none.
     pub fn highest(&self) -> f64 {
         self.upper.unwrap_or(f64::INFINITY)
     }
 }
 
-/// What a check asks for.
+/// The requirement of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Requirement {
-    /// The measure has to reach this.
+    /// The measure must reach this value.
     AtLeast(f64),
-    /// The measure must not exceed this.
+    /// The measure must not exceed this value.
     AtMost(f64),
-    /// The measure has to lie from the first to the second.
+    /// The measure must lie between the first and the second value.
     Between(f64, f64),
-    /// The measure may be worse than the champion's by this much.
+    /// The measure may be worse than the champion's by this margin.
     NoWorseThanChampion {
-        /// By how much, zero or more.
+        /// The margin, zero or more.
         margin: f64,
         /// Whether the margin is a share of the champion's value.
         #[serde(default)]
         relative: bool,
     },
-    /// The measure has to be better than the champion's by more than this.
+    /// The measure must be better than the champion's by more than this value.
     BetterThanChampion {
-        /// By how much, zero or more.
+        /// The value, zero or more.
         by: f64,
     },
-    /// A condition has to hold.
+    /// A condition must hold.
     Condition(String),
 }
 
@@ -133,21 +134,21 @@ impl Requirement {
     }
 }
 
-/// One slice of a check and what came of it.
+/// The result of one slice of a check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SliceResult {
-    /// The slice in words, such as `label = shirt`.
+    /// The slice as text, such as `label = shirt`.
     pub name: String,
-    /// What came of it.
+    /// The outcome.
     pub outcome: CheckOutcome,
-    /// The outcome in words to be read aloud.
+    /// The outcome as a sentence that can be read aloud.
     pub sentence: String,
     /// The metric in this slice; its bounds hold for all slices of the check together.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
     /// Rows in the slice.
     pub rows: u64,
-    /// About how many rows of the slice would decide it, if the estimate stayed where it is.
+    /// Estimated number of rows that would decide the slice, if the estimate stayed the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_to_decide: Option<u64>,
 }
@@ -159,30 +160,30 @@ pub struct ExceptionNote {
     pub reason: String,
     /// Who accepted it.
     pub approver: String,
-    /// The last day on which it holds, as `2026-01-31`.
+    /// The last day of the exception, as `2026-01-31`.
     pub expires: String,
-    /// Where it stands: file and line.
+    /// Place of the exception: file and line.
     pub place: String,
 }
 
-/// One check and what came of it.
+/// The result of one check.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CheckResult {
     /// The check's own name, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// What is measured: a metric, a drift, a leak or an expression.
+    /// The measure: a metric, a drift, a leak or an expression.
     pub metric: String,
-    /// What was asked for.
+    /// The requirement.
     pub requirement: Requirement,
-    /// What came of it.
+    /// The outcome.
     pub outcome: CheckOutcome,
-    /// The outcome in words to be read aloud, with the figures and the place in the policy.
+    /// The outcome as a sentence that can be read aloud, with the figures and the place in the policy.
     pub sentence: String,
-    /// Why the policy asks for it, in the words of its authors.
+    /// Why the policy contains the check, in the words of its authors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Who answers for the check.
+    /// The person or team who is responsible for the check.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// The policy file.
@@ -192,23 +193,23 @@ pub struct CheckResult {
     /// The measure, or the candidate's minus the champion's; `None` if it could not be computed or has slices.
     #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<Interval>,
-    /// Rows the figures rest on.
+    /// Number of rows behind the figures.
     pub rows: u64,
-    /// About how many rows would decide an undecided check, if the estimate stayed where it is.
+    /// Estimated number of rows that would decide an undecided check, if the estimate stayed the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows_to_decide: Option<u64>,
     /// Every slice, if the check has any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<SliceResult>,
-    /// Why it is accepted though it does not hold, if it is.
+    /// Why the check is accepted although it does not hold, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exception: Option<ExceptionNote>,
-    /// Whether what came of it is kept from authors until the test set is used up.
+    /// Whether the result is withheld from authors until the test set is used up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_withheld: bool,
 }
 
-/// A policy of the platform's owner that no other can loosen.
+/// A policy of the platform owner that no other policy can loosen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MandatoryPolicy {
     /// Its file.
@@ -217,16 +218,16 @@ pub struct MandatoryPolicy {
     pub digest: Digest,
 }
 
-/// What the gate says of a candidate.
+/// The verdict on a candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Verdict {
-    /// All checks together.
+    /// The combined outcome.
     pub outcome: Outcome,
     /// The policy file.
     pub policy: String,
     /// SHA-256 of the policy file's text.
     pub policy_digest: Digest,
-    /// The floors whose checks had to hold as well.
+    /// The mandatory policies whose checks also had to hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[serde(rename = "floors")]
     pub mandatory_policies: Vec<MandatoryPolicy>,
@@ -236,12 +237,12 @@ pub struct Verdict {
     pub candidate: Digest,
     /// SHA-256 of the champion's weights, if the candidate was compared with one.
     pub champion: Option<Digest>,
-    /// Rows the candidate was evaluated on.
+    /// Number of rows on which the candidate was evaluated.
     pub rows: u64,
-    /// The use of the test set, where uses are counted.
+    /// The use of the test set, if uses are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test_set: Option<TestSetUse>,
-    /// What else a reader has to know, a sentence each.
+    /// Further information for the reader, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Every check, in the policy's order.
@@ -249,7 +250,7 @@ pub struct Verdict {
 }
 
 impl Outcome {
-    /// The outcome of checks: whatever is not clearly well is not a pass.
+    /// The combined outcome of checks. An undecided result is not a pass.
     pub fn of(checks: &[CheckResult]) -> Self {
         let any = |outcome| checks.iter().any(|check| check.outcome == outcome);
         if any(CheckOutcome::Fail) {
@@ -267,7 +268,7 @@ impl Outcome {
         }
     }
 
-    /// The word people read.
+    /// The name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "passed",
@@ -279,7 +280,7 @@ impl Outcome {
 }
 
 impl CheckOutcome {
-    /// The word people read.
+    /// The name for display.
     pub fn name(self) -> &'static str {
         match self {
             Self::Pass => "passed",
@@ -295,7 +296,7 @@ impl CheckOutcome {
 }
 
 impl Verdict {
-    /// One line for a commit status: the outcome, and the first check that stands in the way.
+    /// One line for a commit status: the outcome and the first check that prevents a pass.
     pub fn summary(&self) -> String {
         let blocking = |check: &&CheckResult| match self.outcome {
             Outcome::Pass => false,

@@ -1,4 +1,4 @@
-//! When promotions may happen: windows that open by a cron expression in a time zone.
+//! Promotion windows, which open by a cron expression in a time zone.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,10 +6,10 @@ use std::time::Duration;
 use cronexpr::{Crontab, MakeTimestamp};
 use jiff::{SignedDuration, Timestamp};
 
-/// The longest time a window may be open. Beyond it an expression is easier to write the other way round.
+/// The longest time for which a window may be open. For a longer time it is easier to write the inverse expression.
 const MAX_WINDOW: Duration = Duration::from_hours(7 * 24);
 
-/// A time that comes again and again: opens by a cron expression, and stays open for a while.
+/// A recurring time: it opens by a cron expression and stays open for a fixed duration.
 #[derive(Debug, Clone)]
 pub struct Window {
     text: String,
@@ -17,10 +17,10 @@ pub struct Window {
     lasts: SignedDuration,
 }
 
-/// A text that is not a window.
+/// Error: the text is not a valid window.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAWindow {
-    /// The expression or the time zone is not known.
+    /// The expression or the time zone is invalid.
     #[error(
         "`{text}` does not say when it opens: {problem}; expected five fields (minute, hour, day, month, weekday), such \
          as `0 9 * * MON-FRI`, and a time zone, such as `Europe/Berlin`"
@@ -28,16 +28,16 @@ pub enum NotAWindow {
     Expression {
         /// Expression and time zone.
         text: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
     },
-    /// It is never open, or hardly ever closed.
+    /// The window is never open, or almost never closed.
     #[error("a window cannot be open for {lasts:#}, expected `1m` to `168h`")]
     Lasts {
-        /// How long it was to be open.
+        /// The requested duration.
         lasts: SignedDuration,
     },
-    /// The expression names no time that ever comes.
+    /// The expression matches no time.
     #[error("`{text}` never opens")]
     Never {
         /// Expression and time zone.
@@ -46,8 +46,8 @@ pub enum NotAWindow {
 }
 
 impl Window {
-    /// A window that opens at the times of `cron` (five fields, as in crontab(5)) in `time_zone`, a name of the IANA
-    /// time zone database, and stays open for `lasts`.
+    /// A window that opens at the times of `cron` (five fields, as in crontab(5)) in `time_zone`, a name of the IANA time zone
+    /// database, and stays open for `lasts`.
     pub fn new(cron: &str, time_zone: &str, lasts: SignedDuration) -> Result<Self, NotAWindow> {
         let text = format!("{cron} {time_zone}");
         let wrong = |problem: String| NotAWindow::Expression { text: text.clone(), problem };
@@ -67,13 +67,13 @@ impl Window {
         Ok(window)
     }
 
-    /// Whether it is open at a time.
+    /// Whether the window is open at a time.
     pub fn is_open(&self, at: Timestamp) -> bool {
-        // The opening that counts is the first one that is not over yet.
+        // The first opening that has not ended yet decides.
         self.opening_after(at - self.lasts).is_some_and(|opening| opening <= at)
     }
 
-    /// When it opens next, after a time.
+    /// The first opening after a time.
     pub fn opening_after(&self, at: Timestamp) -> Option<Timestamp> {
         let at = MakeTimestamp::from_millisecond(at.as_millisecond()).ok()?;
         let next = self.opens.find_next(at).ok()?;

@@ -1,18 +1,18 @@
-//! What authors are shown of a verdict whose figures are kept from them: whether the candidate passed, and no more that hangs
-//! on the test rows.
+//! The verdict that authors are shown while figures are withheld: whether the candidate passed, and nothing else that depends on
+//! the test rows.
 
 use std::borrow::Cow;
 
 use super::{CheckOutcome, CheckResult, Outcome, Verdict};
 
 impl Verdict {
-    /// Whether something is kept from authors until the test set is used up.
+    /// Whether a result is withheld from authors until the test set is used up.
     pub fn is_withheld(&self) -> bool {
         self.checks.iter().any(|check| check.is_withheld)
     }
 
-    /// The verdict as authors see it until the test set is used up. Refused and inconclusive are one answer: a third would tell
-    /// more than the error budget is divided by.
+    /// The verdict for authors until the test set is used up. It shows refused and inconclusive as one outcome: a third outcome
+    /// would reveal more than the error budget covers.
     pub fn for_authors(&self) -> Cow<'_, Self> {
         if !self.is_withheld() {
             return Cow::Borrowed(self);

@@ -1,4 +1,5 @@
-//! Seam: where jobs run. A job lies ready in a folder; the executor runs the trainer on it and says how it ended.
+//! Executor of jobs, as a replaceable part. A job is prepared in a folder; the executor runs the trainer on it and reports how
+//! the job ended.
 
 mod local;
 
@@ -12,21 +13,21 @@ use tokio_util::sync::CancellationToken;
 
 use slipway_domain::{Retry, spoken};
 
-/// Where jobs run, and the limits that the server's owner sets for every one of them.
+/// The executor, and the limits that the server's owner sets for every job.
 #[derive(Debug, Clone)]
 pub enum Settings {
     /// A child process on this machine.
     Local {
-        /// The trainer's program.
+        /// The program of the trainer.
         trainer: PathBuf,
         /// Limits of a job.
         limits: Limits,
-        /// Limits of a job that a fork proposes; never above those of every job.
+        /// Limits of a job from a fork; never above `limits`.
         of_forks: Limits,
     },
 }
 
-/// What a job may use.
+/// Resource limits of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Wall time, from its start to its end.
@@ -36,23 +37,23 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The lower of both.
+    /// The lower value of each limit.
     #[must_use]
     pub fn within(self, other: Self) -> Self {
         Self { deadline: self.deadline.min(other.deadline), memory: self.memory.min(other.memory) }
     }
 }
 
-/// Where a job's specification and data come from.
+/// The origin of a job's specification and data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Provenance {
-    /// From somebody who may push to the source repository.
+    /// The source repository: the author may push there.
     Repository,
-    /// From a fork of it: from anybody.
+    /// A fork: the author can be anyone.
     Fork,
 }
 
-/// The executor that `settings` name.
+/// Creates the executor in `settings`.
 pub fn connect(settings: &Settings) -> Arc<dyn Executor> {
     match settings {
         Settings::Local { trainer, limits, of_forks } => {
@@ -61,20 +62,19 @@ pub fn connect(settings: &Settings) -> Arc<dyn Executor> {
     }
 }
 
-/// The trainer's program where it is installed: beside this one.
+/// The installed program of the trainer: it is in the same folder as this program.
 pub fn trainer_beside_us() -> std::io::Result<PathBuf> {
     Ok(std::env::current_exe()?.with_file_name("slipway-trainer"))
 }
 
-/// Takes the progress of a job, line by line.
+/// Receives the progress of a job, line by line.
 pub type ProgressSink<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
 /// Runs jobs.
 #[async_trait]
 pub trait Executor: Send + Sync {
-    /// Runs the job in `folder` (it holds `job.json`; results go to `out/`) to its end, within the limits of where it comes
-    /// from. When `cancel` fires, or the
-    /// future is dropped, the job and everything it started are ended.
+    /// Runs the job in `folder` to its end, within the limits for its provenance. The folder contains `job.json`; results go to
+    /// `out/`. If `cancel` fires or the future is dropped, the job and all its child processes are killed.
     async fn run(
         &self,
         folder: &std::path::Path,
@@ -84,32 +84,32 @@ pub trait Executor: Send + Sync {
     ) -> Result<(), JobError>;
 }
 
-/// How a job ended other than well.
+/// An unsuccessful end of a job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// The trainer said what is wrong.
+    /// The trainer reported a fault.
     #[error("{0}")]
     Fault(Fault),
-    /// It used more memory than it may, or the machine has.
+    /// It exceeded its memory limit or the machine's memory.
     #[error(
         "the trainer ran out of memory: {detail}\n  help: make the model or `batch_size` smaller, or raise the executor's `memory`"
     )]
     OutOfMemory {
-        /// What was used and what was allowed.
+        /// Used and allowed memory.
         detail: String,
     },
-    /// Signal 9 ended it, and not by us: the machine ran out of memory, or is being emptied.
+    /// Signal 9 killed it, but not from this server: the machine ran out of memory, or it is being drained.
     #[error(
         "the trainer was killed from outside (signal 9): {detail}\n  help: the system does so when memory runs out or the machine is emptied; make the model or `batch_size` smaller, or give the machine more memory"
     )]
     Killed {
-        /// Its last words.
+        /// The end of its standard error.
         detail: String,
     },
-    /// It panicked: a mistake in the trainer.
+    /// It panicked, which is a defect of the trainer.
     #[error("the trainer panicked: {detail}\n  help: this is a defect of Slipway; report it with the run's log")]
     Panic {
-        /// Its last words.
+        /// The end of its standard error.
         detail: String,
     },
     /// A signal ended it.
@@ -119,40 +119,40 @@ pub enum JobError {
     Crash {
         /// The signal's number.
         signal: i32,
-        /// Its last words.
+        /// The end of its standard error.
         detail: String,
     },
-    /// It took longer than it may.
+    /// It exceeded its deadline.
     #[error(
         "the trainer was still running at its deadline of {}\n  help: train fewer epochs, or raise the executor's `deadline`",
         spoken(*limit)
     )]
     Deadline {
-        /// What was allowed.
+        /// The deadline.
         limit: Duration,
     },
-    /// The run was called off or the server stops.
+    /// The run was cancelled, or the server stops.
     #[error("the job was called off")]
     Cancelled,
-    /// It ended in a way that fits none of the above.
+    /// It ended in another way.
     #[error("the trainer ended with exit code {code}: {detail}")]
     Exit {
         /// The exit code.
         code: i32,
-        /// Its last words.
+        /// The end of its standard error.
         detail: String,
     },
     /// It could not be started.
     #[error("the trainer could not be started: {detail}\n  help: `slipway doctor` says what is missing")]
     NotStarted {
-        /// Why.
+        /// The reason.
         detail: String,
     },
 }
 
 impl JobError {
-    /// Whether trying again can help. The same job on the same machine ends the same way, unless it never started
-    /// or was killed from outside.
+    /// Whether another attempt can help. The same job on the same machine ends in the same way, unless it did not start or was
+    /// killed from outside.
     pub fn retry(&self) -> Retry {
         match self {
             Self::NotStarted { .. } | Self::Killed { .. } => Retry::Backoff,

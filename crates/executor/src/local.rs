@@ -1,4 +1,4 @@
-//! Jobs as child processes: a process group each, watched for time and memory, ended with everything they started.
+//! Jobs as child processes: each has its own process group, limits of time and memory, and is killed with all its descendants.
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Executor, JobError, Limits, ProgressSink, Provenance};
 
-/// How often memory is looked at: a job cannot fill much more than this long's worth beyond its limit.
+/// Interval of the memory check. A job can exceed its limit only by the memory that it fills within this time.
 const WATCH: Duration = Duration::from_millis(100);
-/// The longest line of progress that is read; the trainer's own lines stay far below.
+/// The longest line of progress in bytes; the trainer's own lines are far shorter.
 const MAX_LINE_LENGTH: usize = 64 << 10;
-/// How much of what the trainer says on standard error is kept: its last words.
+/// Number of bytes of standard error that are kept, from its end.
 const STDERR_TAIL_BYTES: usize = 4 << 10;
-/// How much a trainer stands back where others want the processor as well (nice(1)): a fifth of a usual process's share.
+/// The nice value of a trainer (nice(1)): with competition for the processor it gets a fifth of the share of a default process.
 const NICENESS: i32 = 7;
 
 /// Starts `slipway-trainer` on this machine.
@@ -30,7 +30,7 @@ pub(super) struct LocalExecutor {
 }
 
 impl LocalExecutor {
-    /// An executor that starts `trainer` under `limits`, and under other ones what forks propose.
+    /// Creates an executor that starts `trainer` within `limits`, and jobs from forks within `of_forks`.
     pub(super) fn new(trainer: PathBuf, limits: Limits, of_forks: Limits) -> Self {
         Self { trainer, limits, of_forks }
     }
@@ -42,14 +42,14 @@ impl LocalExecutor {
             .arg(folder)
             .current_dir(folder)
             .env_clear()
-            // An open pipe that nobody writes to: when this server is gone, the trainer sees its end and stops.
+            // An open pipe without a writer: when this server ends, the trainer reads the end of the pipe and stops.
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        // Threads that wait for others sleep instead of spinning. Spinning gains nothing on idle processors, and on
-        // shared ones it takes the time of the very thread that is waited for: measured, ten times as slow.
+        // Waiting threads sleep instead of spinning. Spinning gains nothing on idle processors. On shared processors it takes
+        // time from the thread that the others wait for: measured, ten times as slow.
         command.env("OMP_WAIT_POLICY", "passive");
         for (name, value) in inherited_environment() {
             command.env(name, value);
@@ -58,8 +58,8 @@ impl LocalExecutor {
     }
 }
 
-/// What a trainer needs from the environment: how to find libraries and GPUs. Everything else, secrets included,
-/// stays with the server.
+/// Variables that a trainer inherits: paths of libraries and settings of GPUs. Everything else, including secrets, stays with the
+/// server.
 fn inherited_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)> {
     std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
@@ -70,27 +70,27 @@ fn inherited_environment() -> impl Iterator<Item = (std::ffi::OsString, std::ffi
     })
 }
 
-/// Trainers take what processors are left over: the server, which has people waiting for it, and the machine's other work
-/// come first. Where that cannot be set, they take their share.
+/// Lowers the priority of a trainer below the server, which serves users, and other work on the machine. If this fails, the
+/// trainer keeps the default priority.
 fn yield_to_others(trainer: Option<Pid>) {
     if trainer.is_some() {
         let _ = rustix::process::setpriority_process(trainer, NICENESS);
     }
 }
 
-/// Ends the whole process group when it goes out of scope, however that happens.
+/// Kills the whole process group on drop.
 struct Group(Option<Pid>);
 
 impl Drop for Group {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // An error means that nobody is left in the group, which is what is wanted.
+            // An error means that the group is empty, which is the desired state.
             let _ = kill_process_group(group, Signal::KILL);
         }
     }
 }
 
-/// Why a job was ended by us.
+/// Why a job ended.
 enum Ended {
     Exit(ExitStatus),
     Memory(u64),
@@ -128,11 +128,11 @@ impl Executor for LocalExecutor {
                 () = tokio::time::sleep(limits.deadline) => Ended::Deadline,
                 () = cancel.cancelled() => Ended::Cancelled,
             };
-            drop(group); // closes the pipes, so that the readers below come to their end
+            drop(group); // closes the pipes, so that the readers below reach the end
             ended
         };
         let (ended, (), output) = tokio::join!(watch, listen, stderr_tail);
-        // Reaps the process if it was ended by us; after that it is known to be gone.
+        // Reaps the process if this server killed it; after that the process is certainly gone.
         let _ = child.wait().await;
         let Limits { deadline, memory } = limits;
         match ended {
@@ -150,13 +150,13 @@ fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes >> 20)
 }
 
-/// What an exit status and the trainer's own words mean together (the codes are those of the contract's `Job`).
+/// Combines the exit status and the trainer's own report (the codes are those of the contract's `Job`).
 fn judge(status: ExitStatus, fault: Option<Fault>, output: String) -> Result<(), JobError> {
     use slipway_contract::FaultKind;
     use std::os::unix::process::ExitStatusExt as _;
     if let Some(signal) = status.signal() {
         return Err(match signal {
-            // What we end ourselves is told apart before: this was somebody else.
+            // Kills by this server are handled before: another process sent this signal.
             9 => JobError::Killed { detail: output },
             signal => JobError::Crash { signal, detail: output },
         });
@@ -171,7 +171,7 @@ fn judge(status: ExitStatus, fault: Option<Fault>, output: String) -> Result<(),
     }
 }
 
-/// Returns once the process holds more than `limit` bytes of memory; never, if it stays below.
+/// Returns once the process holds more than `limit` bytes of memory; otherwise never.
 async fn memory_above(pid: Option<Pid>, limit: u64) -> u64 {
     let Some(pid) = pid else {
         return std::future::pending().await;
@@ -192,7 +192,7 @@ async fn memory_above(pid: Option<Pid>, limit: u64) -> u64 {
     }
 }
 
-/// Hands on every line of progress, and keeps the fault if there is one. Lines that are not progress are dropped.
+/// Forwards every line of progress and stores the fault, if there is one. Drops lines that are not progress.
 async fn listen(stdout: impl AsyncRead + Unpin, progress: ProgressSink<'_>, fault: &mut Option<Fault>) {
     let mut reader = BufReader::new(stdout);
     let mut line = Vec::new();

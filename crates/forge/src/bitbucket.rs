@@ -1,5 +1,5 @@
-//! Bitbucket Cloud (support.atlassian.com, "Event payloads"). It names a change's commits by their first twelve digits
-//! only, and drops deliveries over 256 KB without a word: missed ones are found by looking.
+//! Reads the webhooks of Bitbucket Cloud (support.atlassian.com, "Event payloads"). Bitbucket abbreviates the hashes of a pull
+//! request's commits to twelve digits. It drops deliveries over 256 KB without a notice. A sync of the branches finds these.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -14,7 +14,7 @@ use slipway_domain::{
 /// Bitbucket Cloud.
 pub(super) struct Bitbucket;
 
-/// Deliveries that are read.
+/// The events that are read.
 const READ: &[&str] = &[
     "repo:push",
     "pullrequest:created",
@@ -30,7 +30,7 @@ struct Envelope {
     actor: Option<AccountBody>,
 }
 
-/// The part of a payload that says of which repository it is.
+/// The part of a payload that names its repository.
 #[derive(Deserialize)]
 struct OfRepository {
     repository: Option<RepositoryBody>,
@@ -58,7 +58,7 @@ struct PushBody {
     changes: Vec<Moved>,
 }
 
-/// One reference that moved; a push may move several.
+/// One reference that moved. A push can move several.
 #[derive(Deserialize)]
 struct Moved {
     old: Option<Position>,
@@ -95,7 +95,7 @@ struct PullRequestBody {
     destination: End,
 }
 
-/// One of both ends of a change.
+/// One end of a pull request.
 #[derive(Deserialize)]
 struct End {
     branch: Branch,
@@ -144,7 +144,7 @@ impl RepositoryBody {
 }
 
 impl AccountBody {
-    /// The account; one that is gone has no UUID.
+    /// The account. A deleted account has no UUID.
     fn account(self) -> Option<Account> {
         Some(Account { id: self.uuid?.as_str().parse().ok()?, name: self.nickname.map(String::from) })
     }
@@ -176,7 +176,7 @@ impl Forge for Bitbucket {
         let kinds = match event {
             "repo:push" => pushes(body)?,
             "pullrequest:created" => vec![pull_request(body, PullRequestStep::Opened, &repository)?],
-            // It also comes when only the text was edited: the commit tells whether anything is to be done.
+            // Bitbucket also sends this event when only the text was edited. The commit then shows that there is nothing to do.
             "pullrequest:updated" => vec![pull_request(body, PullRequestStep::Updated, &repository)?],
             "pullrequest:fulfilled" => vec![pull_request(body, PullRequestStep::Merged, &repository)?],
             "pullrequest:rejected" => vec![pull_request(body, PullRequestStep::Closed, &repository)?],

@@ -1,20 +1,20 @@
-//! What a forge is told of promotions, where it keeps deployments: which revision an environment names, and which one is to
-//! come there.
+//! The state of promotions for forges that keep deployments: the revision that an environment names, and the revision that comes
+//! next.
 
 use serde::Serialize;
 
 use slipway_domain::{CommitSha, RunId};
 
-/// Where the promotion of one run stands.
+/// The state of one run's promotion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deployment {
-    /// The revision that the model was made of.
+    /// The revision that the model was trained from.
     pub revision: CommitSha,
-    /// The environment, and the model in it: `production/fashion`. A later deployment there takes the place of this one.
+    /// The environment and the model in it: `production/fashion`. A later deployment with this name replaces this one.
     pub environment: String,
-    /// The run. A deployment that was told is found again by it.
+    /// The run. It identifies the deployment at the forge.
     pub run: RunId,
-    /// How far it has come.
+    /// The state.
     pub state: DeploymentState,
     /// One sentence for people.
     pub title: String,
@@ -22,16 +22,16 @@ pub struct Deployment {
     pub page: Option<String>,
 }
 
-/// How far a promotion has come.
+/// The state of a promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum DeploymentState {
-    /// It passed its gate, and something holds it back.
+    /// The candidate passed its gate, and a blocking rule makes the promotion wait.
     Waiting,
     /// The environment's branch names the artifact.
     #[serde(rename = "Named")]
     Active,
-    /// It will not come there. Of one that nobody was told of, nothing is told.
+    /// The promotion will not happen. If the forge has no deployment of this run, none is created for it.
     Withdrawn,
-    /// Something broke on its way. Of one that nobody was told of, nothing is told.
+    /// The promotion failed. If the forge has no deployment of this run, none is created for it.
     Failed,
 }

@@ -1,5 +1,5 @@
-//! Gitea and Forgejo (docs.gitea.com and forgejo.org/docs, "Webhooks"; the pitfalls were seen with Gitea 1.26). Their
-//! payloads look like GitHub's, and they send GitHub's headers too, but some words and cases differ.
+//! Reads the webhooks of Gitea and Forgejo (docs.gitea.com and forgejo.org/docs, "Webhooks"; the differences were observed with
+//! Gitea 1.26). Their payloads have the form of GitHub's, and they also send GitHub's headers, but some names and cases differ.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use slipway_domain::{
 /// Gitea or Forgejo.
 pub(super) struct Gitea;
 
-/// Deliveries that are read. `create` is not: a push of the same reference comes with it.
+/// The events that are read. `create` is not among them, because a `push` of the same reference accompanies it.
 const READ: &[&str] = &["push", "delete", "pull_request", "issue_comment"];
 
 #[derive(Deserialize)]
@@ -58,7 +58,7 @@ impl Forge for Gitea {
         secrets: &[Secret],
         _now: Timestamp,
     ) -> Result<DeliveryName, ForgeError> {
-        // Forgejo sends both families of headers. Where its own is there, that one has to hold.
+        // Forgejo sends both families of headers. If its own signature is there, that signature is checked.
         let [signed, id, event] = if headers.has("x-forgejo-signature") {
             ["x-forgejo-signature", "x-forgejo-delivery", "x-forgejo-event"]
         } else {
@@ -98,7 +98,7 @@ fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -
         ("pull_request", "opened" | "reopened") => {
             pull_request::pull_request(body, PullRequestStep::Opened, repository)
         }
-        // GitHub's word for it is `synchronize`.
+        // GitHub's name for it is `synchronize`.
         ("pull_request", "synchronized" | "label_updated") => {
             pull_request::pull_request(body, PullRequestStep::Updated, repository)
         }
@@ -109,7 +109,7 @@ fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -
     }
 }
 
-/// A change that is to be merged elsewhere now, or that is marked ready, which is done by its title alone.
+/// A pull request with a new base branch, or one that is no longer a draft. Gitea marks drafts by the title alone.
 fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError> {
     let Edits { base, title } = parse::<EditPayload>(body)?.changes.unwrap_or_default();
     let was_draft = title.is_some_and(|former| pull_request::is_in_progress(&former.from));
@@ -121,8 +121,8 @@ fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
     }
 }
 
-/// A branch that was deleted in the pages or through the API comes as `delete` only, without its last commit. With a
-/// tag, a push comes as well.
+/// The deletion of a reference. A branch that was deleted on the web pages or through the API arrives only as `delete`, without
+/// its last commit. The deletion of a tag also arrives as a push.
 fn deleted(body: &[u8]) -> Result<EventKind, ForgeError> {
     let DeletePayload { name, ref_type } = parse(body)?;
     let name = name.as_str();

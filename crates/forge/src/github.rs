@@ -1,4 +1,4 @@
-//! GitHub and GitHub Enterprise Server (docs.github.com, "Webhook events and payloads").
+//! Reads the webhooks of GitHub and GitHub Enterprise Server (docs.github.com, "Webhook events and payloads").
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use slipway_domain::{
 /// GitHub, or GitHub Enterprise Server.
 pub(super) struct GitHub;
 
-/// Deliveries that are read; all others are known by their name to ask for nothing.
+/// The events that are read. All others are ignored by their name.
 const READ: &[&str] = &[
     "push",
     "pull_request",
@@ -35,7 +35,7 @@ struct PushPayload {
     forced: bool,
 }
 
-/// The part of an edited pull request that tells whether it is to be merged elsewhere now.
+/// The part of an edited pull request that shows whether its base branch was changed.
 #[derive(Deserialize)]
 struct EditPayload {
     #[serde(default)]
@@ -113,7 +113,7 @@ impl Forge for GitHub {
         secrets: &[Secret],
         _now: Timestamp,
     ) -> Result<DeliveryName, ForgeError> {
-        // Gitea, Forgejo and Gogs send GitHub's headers as well, and payloads that only look like GitHub's.
+        // Gitea, Forgejo and Gogs also send GitHub's headers, with payloads that only resemble GitHub's.
         if ["x-forgejo-event", "x-gitea-event", "x-gogs-event"].iter().any(|name| headers.has(name)) {
             return Err(ForgeError::OtherForge { set: "github", sender: "Gitea, Forgejo or Gogs" });
         }

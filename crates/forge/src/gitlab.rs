@@ -1,9 +1,9 @@
-//! GitLab (docs.gitlab.com, "Webhooks" and "Webhook events").
+//! Reads the webhooks of GitLab (docs.gitlab.com, "Webhooks" and "Webhook events").
 //!
-//! What makes a delivery the same one: `webhook-id` or `Idempotency-Key`, which stay when GitLab repeats it. Versions
-//! before 17.4 send neither: there `X-Gitlab-Event-UUID` with the body's digest is taken, because deliveries that one
-//! hook's reaction sets off carry the UUID of the first. Without any of them, the digest of event and body alone is the
-//! name, and a branch that goes back and forth between two commits without a new one may be taken for a repetition.
+//! The identity of a delivery is `webhook-id` or `Idempotency-Key`, which GitLab keeps when it repeats the delivery. Versions
+//! before 17.4 send neither. There the identity is `X-Gitlab-Event-UUID` with the body's digest, because deliveries that one
+//! webhook triggers through another carry the UUID of the first. Without any of these headers, the identity is the digest of
+//! event and body. A branch that moves back and forth between two commits without a new one may then be taken for a repetition.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,22 +19,22 @@ use slipway_domain::{
 /// GitLab.
 pub(super) struct GitLab;
 
-/// Deliveries that are read.
+/// The events that are read.
 const READ: &[&str] = &["Push Hook", "Tag Push Hook", "Merge Request Hook", "Note Hook"];
-/// Digits of a digest that stand in for a delivery's name.
+/// The digits of the digest in a delivery's identity.
 const DIGITS: usize = 32;
 
 #[derive(Deserialize)]
 struct Envelope {
     project: ProjectBody,
-    /// Who did it, in all deliveries but pushes. Without an identifier before GitLab 13.
+    /// The account that caused the event, in all deliveries except pushes. Before GitLab 13 it has no identifier.
     user: Option<UserBody>,
-    /// Who did it, in pushes.
+    /// The account that pushed, in pushes.
     user_id: Option<i64>,
     user_username: Option<Name>,
 }
 
-/// The part of a payload that says of which project it is; what a group tells of itself has none.
+/// The part of a payload that names its project. Events of a group have none.
 #[derive(Deserialize)]
 struct OfProject {
     project: Option<ProjectBody>,
@@ -70,7 +70,7 @@ struct MergeRequestPayload {
 struct MergeRequestBody {
     iid: u64,
     action: Option<Name>,
-    /// There only when commits were pushed.
+    /// Present only if commits were pushed.
     oldrev: Option<CommitSha>,
     source_branch: Name,
     target_branch: Name,
@@ -79,7 +79,7 @@ struct MergeRequestBody {
     author_id: Option<i64>,
     last_commit: Option<CommitBody>,
     draft: Option<bool>,
-    /// The same in older versions; those in between say both.
+    /// The same in older versions. The versions in between send both.
     work_in_progress: Option<bool>,
     labels: Option<Vec<LabelBody>>,
 }
@@ -122,7 +122,7 @@ struct CommentBody {
     id: u64,
     note: String,
     author_id: Option<i64>,
-    /// Absent before GitLab 16.1, which only told of new comments.
+    /// Absent before GitLab 16.1, which sent only new comments.
     action: Option<Name>,
     #[serde(default)]
     system: bool,
@@ -140,8 +140,8 @@ impl From<ProjectBody> for Repository {
 }
 
 impl Forge for GitLab {
-    /// A delivery that carries a signature has to be signed with one of the secrets; only one without may show the
-    /// secret itself.
+    /// A delivery with a signature must have a valid one. Only a delivery without a signature may prove itself by the secret in
+    /// `X-Gitlab-Token`.
     fn verify(
         &self,
         headers: &dyn Headers,
@@ -220,7 +220,7 @@ fn pull_request(body: &[u8], repository: &Repository) -> Result<EventKind, Forge
     let step = match pull_request.action.as_ref().map_or("", Name::as_str) {
         "open" | "reopen" => PullRequestStep::Opened,
         "update" if moved => PullRequestStep::Updated,
-        // GitLab tells once more when it has checked whether the change can be merged.
+        // GitLab sends another `update` after it has checked whether the merge request can be merged.
         "update" => {
             return Ok(ignored("the change got no commits, labels or other target branch, and was not marked ready"));
         }

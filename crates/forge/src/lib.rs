@@ -1,5 +1,7 @@
-//! Seam: where sources live. A forge says how its deliveries are signed and what they mean. Which forge a source lives
-//! on is set, never guessed from a delivery's headers: several forges send each other's.
+//! The kinds of forges: how their deliveries are signed, how their payloads are read, and the clients of their APIs.
+//!
+//! This is a replaceable part: [`Forge`] is implemented once for each kind. The settings name the forge of a source. Headers of a
+//! delivery never decide it, because several forges send headers of others.
 
 mod api;
 mod bitbucket;
@@ -34,7 +36,7 @@ pub use signature::Secret;
 
 use slipway_domain::{Event, HeadRepository, PullRequest, Repository, Retry};
 
-/// Which forge a source lives on.
+/// The forge of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Settings {
@@ -46,14 +48,14 @@ pub enum Settings {
     GitLab,
     /// Gitea.
     Gitea,
-    /// Forgejo, which speaks as Gitea does.
+    /// Forgejo, which uses Gitea's protocol.
     Forgejo,
     /// Bitbucket Cloud.
     Bitbucket,
 }
 
 impl Settings {
-    /// The word in the settings, and before the identifiers of accounts.
+    /// The name in the settings, and the prefix of the identifiers of accounts.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -79,8 +81,8 @@ pub fn connect(settings: Settings) -> Arc<dyn Forge> {
 
 /// One kind of forge.
 pub trait Forge: Send + Sync {
-    /// Checks that `body` comes from one who knows one of the secrets, and names the delivery. Reads nothing but
-    /// headers, and of the body nothing but its bytes. `now` is held against the time of signing, where there is one.
+    /// Verifies that the sender of `body` has one of the secrets, and returns the delivery's name. It reads only headers and the
+    /// raw bytes of the body. `now` is compared with the time of signing, if there is one.
     fn verify(
         &self,
         headers: &dyn Headers,
@@ -89,17 +91,17 @@ pub trait Forge: Send + Sync {
         now: Timestamp,
     ) -> Result<DeliveryName, ForgeError>;
 
-    /// What a verified delivery means: at least one event, and more than one only where a forge tells of several
-    /// references in one delivery (Bitbucket).
+    /// The events of a verified delivery: at least one. More than one only at Bitbucket, which reports several references in one
+    /// delivery.
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError>;
 
-    /// The repository that a verified delivery is of, whatever it tells of it; `None` where it names none.
+    /// The repository of a verified delivery, whatever its event is. `None` if it names none.
     fn repository(&self, body: &[u8]) -> Result<Option<Repository>, ForgeError> {
         let _ = body;
         Ok(None)
     }
 
-    /// The reference in the repository under which a change's newest commit can be fetched, if there is one.
+    /// The reference that a pull request's newest commit can be fetched from, if there is one.
     fn reference_of(&self, pull_request: &PullRequest) -> Option<String> {
         match pull_request.head_repository {
             HeadRepository::Same => Some(format!("refs/heads/{}", pull_request.head_branch)),
@@ -108,12 +110,12 @@ pub trait Forge: Send + Sync {
     }
 }
 
-/// The headers of a request, whatever holds them. Names are lower case.
+/// The headers of a request, in any representation. Names are lower case.
 pub trait Headers {
-    /// The value of the header, if it is there once and is a text.
+    /// The value of the header, if it occurs once and is a text.
     fn value(&self, name: &str) -> Option<&str>;
 
-    /// Whether the header is there, however often and whatever is in it.
+    /// Whether the header occurs, however often and with any value.
     fn has(&self, name: &str) -> bool;
 }
 
@@ -129,60 +131,60 @@ impl Headers for ureq::http::HeaderMap {
     }
 }
 
-/// How the sender names a delivery.
+/// The sender's name of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryName {
     /// Its identifier.
     pub id: String,
-    /// What happened, such as `push`.
+    /// Its event, such as `push`.
     pub event: String,
 }
 
-/// Why a delivery is not taken.
+/// Why a delivery is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
-    /// The header with the signature is not there.
+    /// The header with the signature is missing.
     #[error("the header `{header}` is missing: is the webhook's secret set at the forge, and its kind right here?")]
     Unsigned {
         /// Its name.
         header: &'static str,
     },
-    /// The delivery is another forge's.
+    /// The delivery comes from another kind of forge.
     #[error("the delivery is from {sender}, but this source is set up as `forge: {set}`")]
     OtherForge {
         /// The setting.
         set: &'static str,
-        /// Who sent it.
+        /// The sender.
         sender: &'static str,
     },
-    /// No signature of ours.
+    /// No valid signature.
     #[error("{reason}")]
     Unverified {
-        /// What was missing or wrong; never the secret nor the signature.
+        /// What was missing or wrong. It never contains the secret or the signature.
         reason: &'static str,
     },
-    /// A header that every delivery has is not there.
+    /// A required header is missing.
     #[error("the header `{name}` is missing or not a text of 1 to 200 printable characters")]
     Header {
         /// Its name.
         name: &'static str,
     },
-    /// The body is not what its event's name promises.
+    /// The body does not have the form of its event.
     #[error("the delivery cannot be read: {reason}")]
     Unreadable {
-        /// What was expected and what came.
+        /// The expected and the received value.
         reason: String,
     },
 }
 
 impl ForgeError {
-    /// Whether trying again can help: what was delivered stays as it is.
+    /// Whether a retry can help. It cannot, because the content of a delivery does not change.
     pub fn retry(&self) -> Retry {
         Retry::Never
     }
 }
 
-/// The value of a header that names something: bounded and printable, because it is stored and shown.
+/// The value of a header that names something. It is bounded and printable, because it is stored and shown.
 fn name_in(headers: &dyn Headers, name: &'static str) -> Result<String, ForgeError> {
     let value = headers.value(name).filter(|value| {
         (1..=200).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')

@@ -1,15 +1,15 @@
-//! The links that forges are given to the pages of runs. Whoever can read a change may see how it was judged, and has no
-//! token of ours: the link itself opens its one page, and nothing else.
+//! Creates and checks the links to the pages of runs that forges show. A reader of a pull request may see the verdict but has no
+//! token of Slipway. The link itself grants access to its one page and to nothing else.
 
 use std::sync::Arc;
 
 use super::Secret;
 use slipway_domain::RunId;
 
-/// What the key of links is derived under, so that a link signs no delivery and a delivery opens no page.
+/// The purpose that the key of links is derived with, so that a link signs no delivery and a signature grants access to no page.
 const PURPOSE: &[u8] = b"slipway: the key of links to the pages of runs";
 
-/// Makes the links of one source.
+/// Creates the links of one source.
 #[derive(Debug, Clone)]
 pub struct Pages {
     address: Arc<str>,
@@ -17,7 +17,7 @@ pub struct Pages {
 }
 
 impl Pages {
-    /// Links to pages below `address`, such as `https://slipway.example`, of the source that has this webhook secret.
+    /// Creates links to pages below `address`, such as `https://slipway.example`, for the source that has this webhook secret.
     pub fn new(address: &str, secret: &Secret) -> Self {
         Self { address: address.trim_end_matches('/').into(), key: key_of(secret) }
     }
@@ -28,15 +28,15 @@ impl Pages {
         format!("{}/runs/{run}?key={}", self.address, key.trim_start_matches("sha256="))
     }
 
-    /// The picture of its verdict.
+    /// The address of the image of its verdict.
     pub fn picture_of(&self, run: RunId) -> String {
         self.of(run).replacen('?', "/verdict.svg?", 1)
     }
 }
 
-/// Whether a key opens the page of a run whose source has these secrets, compared in constant time.
+/// Whether a key grants access to the page of a run whose source has these secrets. Compares in constant time.
 pub fn opens(secrets: &[Secret], run: RunId, key: &str) -> bool {
-    // A secret that is being rotated opens what it opened before.
+    // A secret that is being rotated still opens its earlier links.
     secrets.iter().map(key_of).any(|secret| secret.verifies(run.to_string().as_bytes(), key))
 }
 

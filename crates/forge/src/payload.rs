@@ -1,4 +1,4 @@
-//! What the payloads of several forges have in common: bounded texts, repositories, accounts, references that moved.
+//! The common parts of several forges' payloads: bounded names, repositories, accounts, and references that moved.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -6,13 +6,13 @@ use serde::de::DeserializeOwned;
 use super::ForgeError;
 use slipway_domain::{Account, CommitSha, EventKind, ForgeId, HeadRepository, Movement, Push, Reference, Repository};
 
-/// Longest name of a branch, a repository or an account, in bytes. Git servers keep references as files, whose paths
-/// end at 4,096 bytes; no forge comes near.
+/// The longest name of a branch, a repository or an account, in bytes. Git servers keep references as files, whose paths have at
+/// most 4,096 bytes. Names at forges are much shorter.
 const MAX_NAME_LENGTH: usize = 1_024;
-/// Longest explanation of why a payload cannot be read, in characters: it quotes the payload.
+/// The longest reason why a payload cannot be read, in characters. It quotes the payload.
 const MAX_REASON_LENGTH: usize = 300;
 
-/// A name from a payload: neither empty nor endless, and without control characters, because it is shown.
+/// A name from a payload. It is not empty, bounded in length, and free of control characters, because it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct Name(String);
@@ -40,7 +40,7 @@ impl From<Name> for String {
     }
 }
 
-/// What all payloads of GitHub have, and of the forges that speak as it does.
+/// The common fields of all payloads of GitHub, Gitea and Forgejo.
 #[derive(Deserialize)]
 pub(super) struct Envelope {
     pub(super) action: Option<Name>,
@@ -48,18 +48,18 @@ pub(super) struct Envelope {
     pub(super) sender: Option<AccountBody>,
 }
 
-/// The part of all these payloads that says of which repository they are.
+/// The part of these payloads that names their repository.
 #[derive(Deserialize)]
 struct OfRepository {
     repository: Option<RepositoryBody>,
 }
 
-/// The repository that a payload of GitHub or Gitea is of.
+/// The repository of a payload of GitHub, Gitea or Forgejo.
 pub(super) fn repository_of(body: &[u8]) -> Result<Option<Repository>, ForgeError> {
     Ok(parse::<OfRepository>(body)?.repository.map(Repository::from))
 }
 
-/// A repository as GitHub and Gitea write it.
+/// A repository in the form of GitHub, Gitea and Forgejo.
 #[derive(Debug, Deserialize)]
 pub(super) struct RepositoryBody {
     id: u64,
@@ -72,7 +72,7 @@ impl From<RepositoryBody> for Repository {
     }
 }
 
-/// An account as GitHub and Gitea write it.
+/// An account in the form of GitHub, Gitea and Forgejo.
 #[derive(Debug, Deserialize)]
 pub(super) struct AccountBody {
     id: i64,
@@ -85,12 +85,12 @@ impl AccountBody {
     }
 }
 
-/// The identifier of an account. Gitea writes -1 for one that is gone and -2 for its own robot.
+/// The identifier of an account. Gitea writes -1 for a deleted account and -2 for its own bot.
 pub(super) fn account_id(number: i64) -> Option<ForgeId> {
     u64::try_from(number).ok().filter(|number| *number > 0).map(ForgeId::from)
 }
 
-/// A payload of the form `T`, or where and why it is none.
+/// Parses a payload as `T`. The error contains the path of the mistake.
 pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ForgeError> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| match error.path().to_string().as_str() {
@@ -100,19 +100,19 @@ pub(super) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ForgeError> {
     read.and_then(|payload| reader.end().map_err(|error| error.to_string()).map(|()| payload)).map_err(unreadable)
 }
 
-/// The error for a payload that cannot be read, however long its explanation is.
+/// The error for a payload that cannot be read. Shortens the reason.
 pub(super) fn unreadable(reason: impl Into<String>) -> ForgeError {
     let reason = reason.into();
     let shown = |c: char| if c.is_control() { ' ' } else { c };
     ForgeError::Unreadable { reason: reason.chars().take(MAX_REASON_LENGTH).map(shown).collect() }
 }
 
-/// An event that nothing follows from.
+/// An event without consequences.
 pub(super) fn ignored(reason: impl Into<String>) -> EventKind {
     EventKind::Ignored { reason: reason.into() }
 }
 
-/// What a moved reference means. Forty zeros stand for "was not there" and "is not there any more".
+/// The event of a moved reference. Forty zeros stand for a reference that did not exist, or does not exist any more.
 pub(super) fn push(name: &Name, before: CommitSha, after: CommitSha, forced: bool) -> Result<EventKind, ForgeError> {
     let name = name.as_str();
     let reference = if let Some(branch) = name.strip_prefix("refs/heads/") {
@@ -135,7 +135,7 @@ pub(super) fn push(name: &Name, before: CommitSha, after: CommitSha, forced: boo
     Ok(EventKind::Push(Push { reference, movement }))
 }
 
-/// Where a change's head lives, seen from the repository it is to be merged into.
+/// The repository of a pull request's head, relative to the repository of its base.
 pub(super) fn head_repository(head: Option<Repository>, base: &Repository) -> HeadRepository {
     match head {
         None => HeadRepository::Gone,

@@ -1,4 +1,4 @@
-//! A bare git server: deliveries that `slipway hook post-receive` sends, a reference each.
+//! Reads the deliveries of a bare git server, which `slipway hook post-receive` sends, one for each reference.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -7,10 +7,10 @@ use super::payload::{Name, parse, push};
 use super::{DeliveryName, Forge, ForgeError, Headers, Secret, name_in, signature};
 use slipway_domain::{Account, CommitSha, Event, ForgeId, Sender};
 
-/// The plain forge.
+/// A bare git server.
 pub(super) struct Plain;
 
-/// Body of a plain delivery: one line of what git hands to a `post-receive` hook (githooks(5)).
+/// The body of a plain delivery: one line of the input of a `post-receive` hook (githooks(5)).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -18,7 +18,7 @@ struct Body {
     name: Name,
     before: CommitSha,
     after: CommitSha,
-    /// Who pushed, where the git server tells its hooks.
+    /// The account that pushed, if the git server gives it to its hooks.
     pusher: Option<Name>,
 }
 
@@ -39,7 +39,7 @@ impl Forge for Plain {
             return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
         }
         let Body { name, before, after, pusher } = parse(body)?;
-        // A name that cannot be an identifier is nobody's that could be named in the settings.
+        // The settings cannot contain a name that is no valid identifier, so the delivery then has no sender.
         let id = pusher.and_then(|pusher| pusher.as_str().parse::<ForgeId>().ok());
         let sender = id.map(|id| Sender(Account { name: Some(id.to_string()), id }));
         Ok(vec![Event { repository: None, sender, kind: push(&name, before, after, false)? }])

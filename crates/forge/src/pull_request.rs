@@ -1,4 +1,4 @@
-//! Pull requests and comments on them in the shape that GitHub gave them and that Gitea and Forgejo write as well.
+//! Reads pull requests and their comments in GitHub's form, which Gitea and Forgejo also send.
 
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ struct PullRequestBody {
     base: End,
     #[serde(default)]
     merged: Option<bool>,
-    /// Gitea and Forgejo did not say it before 1.22; there the title does.
+    /// Absent in Gitea and Forgejo before 1.22. There the title marks a draft.
     draft: Option<bool>,
     title: Option<String>,
     labels: Option<Vec<LabelBody>>,
@@ -32,7 +32,7 @@ struct LabelBody {
     name: String,
 }
 
-/// One of both ends of a pull request.
+/// One end of a pull request.
 #[derive(Deserialize)]
 struct End {
     #[serde(rename = "ref")]
@@ -50,7 +50,7 @@ struct CommentPayload {
 #[derive(Deserialize)]
 struct IssueBody {
     number: u64,
-    /// There for pull requests only; GitHub leaves it out of other issues, Gitea writes null.
+    /// Present for pull requests only. GitHub omits it for other issues, Gitea writes null.
     pull_request: Option<serde::de::IgnoredAny>,
 }
 
@@ -61,7 +61,7 @@ struct CommentBody {
     body: Option<String>,
 }
 
-/// A pull request after `step`; closing one that was merged is merging it.
+/// A pull request after `step`. If it was closed by a merge, the step is [`PullRequestStep::Merged`].
 pub(super) fn pull_request(
     body: &[u8],
     step: PullRequestStep,
@@ -87,7 +87,7 @@ pub(super) fn pull_request(
     }))
 }
 
-/// Whether a title says that the work is under way, as Gitea and Forgejo have it unless they are set up otherwise.
+/// Whether a title marks a draft, by the default prefixes of Gitea and Forgejo.
 pub(super) fn is_in_progress(title: &str) -> bool {
     let begins = |mark: &str| title.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
     begins("WIP:") || begins("[WIP]")

@@ -1,101 +1,100 @@
-//! What a forge is told: where one model, or all of them, stand at one revision. Forges with checks show all of it, those
-//! with commit statuses its first sentence.
+//! The content of a report: the state of one model, or of all models, at one revision. Check runs show all of it, commit statuses
+//! only its title.
 
 use serde::Serialize;
 
 use slipway_domain::CommitSha;
 
-/// Where one model, or all of them, stand at one revision.
+/// The state of one model, or of all models, at one revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The revision.
     pub revision: CommitSha,
-    /// Name of the check or the status, such as `slipway/fashion`: a later report of the same name takes its place.
+    /// The name of the check run or commit status, such as `slipway/fashion`. A later report of this name replaces it.
     pub context: String,
-    /// What we call it: the run's identifier. A report that was told is found again by it.
+    /// Slipway's identifier: the run's identifier. It identifies the report at the forge.
     pub id: String,
     /// The state.
     pub state: ReportState,
     /// One sentence for people.
     pub title: String,
-    /// Everything else for people, in Markdown.
+    /// The details for people, in Markdown.
     pub text: String,
-    /// Mistakes in files, and what does not hold of a policy, at their places.
+    /// Mistakes in files and failed checks of a policy, at their places.
     pub annotations: Vec<Annotation>,
-    /// What people may do about it.
+    /// The actions that the report offers to people.
     pub buttons: Vec<ReportButton>,
-    /// A page with more of it, if there is one.
+    /// A page with more details, if there is one.
     pub page: Option<String>,
 }
 
-/// How far it has come.
+/// The state of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ReportState {
-    /// It waits.
+    /// The run waits to start.
     Queued,
-    /// It is under way.
+    /// The run is in progress.
     UnderWay,
-    /// It has ended, or waits for a person.
+    /// The run has ended, or waits for a person.
     Ended(Conclusion),
 }
 
-/// How it ended.
+/// The end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum Conclusion {
     /// It passed.
     Success,
-    /// It has nothing to say about this revision.
+    /// The run has no result for this revision.
     Neutral,
-    /// The specification or the policy said no, or something broke.
+    /// The specification or the policy failed, or an error occurred.
     Failure,
     /// A person has to act first.
     ActionRequired,
-    /// A person called it off, or another took its place.
+    /// A person cancelled the run, or another run replaced it.
     Cancelled,
-    /// It took longer than it may.
+    /// The run exceeded its time limit.
     TimedOut,
 }
 
-/// Something to be seen at a line of a file of the source repository.
+/// A message at a line of a file of the source repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Annotation {
-    /// The file, relative to its repository.
+    /// The file, relative to the repository.
     pub file: String,
     /// The line, from one.
     pub line: usize,
-    /// What was expected and what came, and what to do.
+    /// What was expected, what was found, and what to do.
     pub message: String,
-    /// How bad it is.
+    /// The severity.
     pub level: AnnotationLevel,
 }
 
-/// How bad it is.
+/// The severity of an annotation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum AnnotationLevel {
-    /// It holds the model up.
+    /// It blocks the model.
     Failure,
-    /// A person has to look at it, or may want to.
+    /// A person has to review it, or may want to.
     Warning,
 }
 
-/// A button below a check. GitHub shows three at most.
+/// A button of a check run. GitHub shows three at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum ReportButton {
-    /// Train again.
+    /// Trains and judges the model again.
     Retrain,
-    /// End the run.
+    /// Ends the run.
     Cancel,
-    /// Let the candidate into its environment.
+    /// Approves the promotion of the candidate into its environment.
     Approve,
-    /// Let a fork's revision be trained and judged.
+    /// Allows the training and judging of a fork's revision.
     Judge,
 }
 
 impl ReportButton {
-    /// All of them.
     const ALL: [Self; 4] = [Self::Retrain, Self::Cancel, Self::Approve, Self::Judge];
 
-    /// What comes back when it is pressed; twenty characters at most.
+    /// The identifier that the forge returns when the button is pressed; twenty characters at most.
     pub fn identifier(self) -> &'static str {
         match self {
             Self::Retrain => "retrain",
@@ -105,7 +104,7 @@ impl ReportButton {
         }
     }
 
-    /// What stands on it; twenty characters at most.
+    /// Its label; twenty characters at most.
     pub fn label(self) -> &'static str {
         match self {
             Self::Retrain => "Retrain",
@@ -115,7 +114,7 @@ impl ReportButton {
         }
     }
 
-    /// What it does; forty characters at most.
+    /// Its description; forty characters at most.
     pub fn description(self) -> &'static str {
         match self {
             Self::Retrain => "Train and judge this model again",
@@ -125,7 +124,7 @@ impl ReportButton {
         }
     }
 
-    /// The button that was pressed.
+    /// The button with this identifier.
     pub fn pressed(identifier: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|button| button.identifier() == identifier)
     }

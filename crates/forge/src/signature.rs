@@ -1,4 +1,4 @@
-//! HMAC-SHA256 over the raw body (RFC 2104) as forges carry it: hexadecimal digits in a header of their own.
+//! HMAC-SHA256 over the raw body (RFC 2104), as forges send it: hexadecimal digits in a header.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::{ForgeError, Headers};
 
-/// A secret shared with a sender. It is never shown.
+/// A secret shared with a sender. Its `Debug` output hides it.
 #[derive(Clone)]
 pub struct Secret(Vec<u8>);
 
@@ -25,10 +25,10 @@ pub struct SecretTooShort {
 }
 
 impl Secret {
-    /// Fewer characters than this could be guessed.
+    /// The least length of a secret, in characters. A shorter one could be guessed.
     pub const SHORTEST: usize = 16;
 
-    /// A secret from a text, white space around it taken off.
+    /// A secret from a text, without the white space around it.
     pub fn new(text: &str) -> Result<Self, SecretTooShort> {
         let text = text.trim();
         if text.len() < Self::SHORTEST {
@@ -37,28 +37,28 @@ impl Secret {
         Ok(Self(text.as_bytes().to_vec()))
     }
 
-    /// The header's value for a body.
+    /// The value of the signature header for a body.
     pub fn sign(&self, body: &[u8]) -> String {
         format!("sha256={}", hex::encode(self.mac(body).finalize().into_bytes()))
     }
 
-    /// A secret for another purpose, from which this one cannot be found.
+    /// A secret for another purpose. This secret cannot be computed from it.
     pub(super) fn derived(&self, purpose: &[u8]) -> Self {
         Self(self.mac(purpose).finalize().into_bytes().to_vec())
     }
 
-    /// Whether hexadecimal digits are the code of a body, compared in constant time.
+    /// Whether hexadecimal digits are the MAC of a body. Compares in constant time.
     pub(super) fn verifies(&self, body: &[u8], digits: &str) -> bool {
         hex::decode(digits).is_ok_and(|claimed| self.mac(body).verify_slice(&claimed).is_ok())
     }
 
-    /// Whether a text is the secret, compared in constant time: both become codes of equal length first.
+    /// Whether a text equals the secret. Compares in constant time, by MACs of equal length.
     pub fn equals(&self, text: &str) -> bool {
         self.mac(text.as_bytes()).verify_slice(&self.mac(&self.0).finalize().into_bytes()).is_ok()
     }
 
-    /// The code of a body that comes in parts, under the key that the secret stands for: Standard Webhooks writes keys
-    /// as `whsec_` with Base64. A secret that is not written so is the key itself.
+    /// The MAC of a body in several parts. Standard Webhooks writes the key as `whsec_` followed by Base64. A secret in any other
+    /// form is the key itself.
     pub(super) fn mac_of_parts(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         let decoded = self.0.strip_prefix(b"whsec_").and_then(|digits| STANDARD.decode(digits).ok());
         let key = decoded.map_or(Cow::Borrowed(&self.0[..]), Cow::Owned);
@@ -82,7 +82,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Checks a signature of the form `prefix` and hexadecimal digits in constant time against every secret.
+/// Verifies a signature of `prefix` and hexadecimal digits against every secret, in constant time.
 pub(super) fn verify(
     headers: &dyn Headers,
     header: &'static str,

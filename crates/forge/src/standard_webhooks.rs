@@ -1,5 +1,5 @@
-//! The signed form of GitLab's deliveries: Standard Webhooks (github.com/standard-webhooks/standard-webhooks). Signed
-//! is `{webhook-id}.{webhook-timestamp}.{body}`, so that a delivery can neither be renamed nor kept for later.
+//! Verifies GitLab's signed deliveries by Standard Webhooks (github.com/standard-webhooks/standard-webhooks). The signed text is
+//! `{webhook-id}.{webhook-timestamp}.{body}`, so a delivery can neither be renamed nor be replayed later.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,19 +8,19 @@ use jiff::Timestamp;
 
 use super::{ForgeError, Headers, Secret, name_in};
 
-/// The header that carries the signatures: `v1,BASE64`, several separated by spaces while a secret is rotated.
+/// The header with the signatures: `v1,BASE64`. It contains several, separated by spaces, while a secret is rotated.
 pub(super) const SIGNATURE: &str = "webhook-signature";
-/// The header that names the delivery.
+/// The header with the delivery's identifier.
 pub(super) const ID: &str = "webhook-id";
-/// The header that says when it was signed, in seconds of Unix time.
+/// The header with the time of signing, in seconds of Unix time.
 const TIMESTAMP: &str = "webhook-timestamp";
-/// How far the sender's clock may be from ours, in either direction. The specification leaves the figure open; its
-/// own libraries take five minutes.
+/// The accepted difference between the sender's clock and this machine's clock, in either direction. The specification does not
+/// fix it. Its own libraries use five minutes.
 const TOLERANCE_SECONDS: u64 = 300;
-/// Signatures that are looked at: one a secret is what senders make.
+/// The most signatures that are checked. Senders create one for each secret.
 const MAX_SIGNATURES: usize = 8;
 
-/// Checks time and signature, in constant time, against every secret.
+/// Verifies the time and the signature, against every secret, in constant time.
 pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret], now: Timestamp) -> Result<(), ForgeError> {
     let unverified = |reason| ForgeError::Unverified { reason };
     let id = name_in(headers, ID)?;
@@ -36,7 +36,7 @@ pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret], now
         return Err(unverified("`webhook-signature` holds no signature of the form `v1,BASE64`"));
     }
     let signed = secrets.iter().any(|secret| {
-        // The body may be large: it is digested once a secret, however many signatures are claimed.
+        // The body may be large: its MAC is computed once for each secret, however many signatures the header contains.
         let mac = secret.mac_of_parts(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
         claimed.iter().any(|claimed| mac.clone().verify_slice(claimed).is_ok())
     });

@@ -1,4 +1,4 @@
-//! Certificate authorities of one's own: who may vouch for a git server that no public authority knows.
+//! Custom certificate authorities for git servers whose certificates no public authority signed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,11 +8,12 @@ use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 /// Certificates of authorities, read from PEM.
 ///
-/// A server's own certificate is none, even if it is self-signed: make a small authority, and let it sign.
+/// A server's own certificate is not an authority, even if it is self-signed. The operator must create an authority that signs
+/// it.
 #[derive(Clone)]
 pub struct Authorities(Arc<Vec<Certificate<'static>>>);
 
-/// A text that holds no certificates.
+/// Error: the text contains no certificates.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected certificates in PEM, `-----BEGIN CERTIFICATE-----`: {0}")]
 pub struct NotAuthorities(String);

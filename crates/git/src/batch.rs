@@ -1,4 +1,4 @@
-//! Some promotions of one branch, carried through rounds until each has landed, is refused, or is beaten too often.
+//! A batch of promotions of one branch, processed in rounds until each has landed, is refused, or has lost too many races.
 
 use std::thread;
 use std::time::Duration;
@@ -17,25 +17,25 @@ use super::request::{Outcome, Trailer};
 use super::round;
 use super::round::{Decision, Job, Round};
 
-/// Most rounds of read, build and push: with full jitter, eight let even a crowd of writers through.
+/// Maximum number of rounds of read, build and push. With full jitter, eight rounds suffice even with many concurrent writers.
 pub(super) const MAX_ATTEMPTS: u32 = 8;
 
-/// Most commits in one push: a refused or lost push costs as many to build again.
+/// Maximum number of commits in one push. After a refused or lost push all of them must be rebuilt.
 const MAX_COMMITS: usize = 100;
 
-/// Most pushes that may end without an answer before the server is left alone for a while.
+/// Number of pushes without an answer after which the caller must retry later.
 pub(super) const MAX_DOUBTS: u32 = 2;
 
-/// Bounds of the pause after a lost race: it doubles from the first to the second, and a random part of it is taken.
+/// Bounds of the pause after a lost race. It doubles from the first to the second value, and a random part of it is used.
 const MIN_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_millis(640);
 
-/// Lands the jobs in their order, with one push where the server takes it; answers in the same order.
+/// Lands the jobs in their order, with one push if the server accepts it; returns results in the same order.
 ///
-/// A job's `propose` is called with the tip that its commit will be built on, commits of earlier jobs included, and again
-/// after each lost race. Nothing is pushed for a job whose trailer is in the history. A push that ends without an answer is
-/// looked up on the server before anything is repeated. If the server refuses several commits together, each is pushed alone,
-/// so that one refusal stops nobody else.
+/// A job's `propose` is called with the tip on which its commit will be built, including commits of earlier jobs, and again after
+/// each lost race. Nothing is pushed for a job whose trailer is in the history. After a push without an answer, the server is
+/// queried before anything is repeated. If the server refuses several commits together, each is pushed alone, so that one refusal
+/// does not block the others.
 pub(super) fn land<E: From<GitError>>(mirror: &Mirror, jobs: Vec<Job<'_, E>>) -> Vec<Result<Outcome, E>> {
     let _guard = mirror.writing();
     let mut results: Vec<Option<Result<Outcome, E>>> = jobs.iter().map(|_| None).collect();
@@ -47,20 +47,20 @@ pub(super) fn land<E: From<GitError>>(mirror: &Mirror, jobs: Vec<Job<'_, E>>) ->
     results.into_iter().map(|result| result.unwrap_or_else(|| Err(left_over().into()))).collect()
 }
 
-/// One call's state across its rounds.
+/// The state of one call across its rounds.
 struct Batch<'a> {
     mirror: &'a Mirror,
     tip: CommitSha,
-    /// Whether the tip was read from the server during this call, or is remembered from before.
+    /// Whether the tip was read from the server during this call, instead of remembered from before.
     fresh: bool,
-    /// What the server said when it named another tip: what the next push goes by.
+    /// The server's advertisement with another tip; the next push uses it.
     said: Option<Advertisement>,
     /// Rounds since the last commit landed or was refused.
     attempts: u32,
     healed: bool,
     /// Whether the server refused several commits together.
     one_by_one: bool,
-    /// Pushes that ended without an answer, and their commits.
+    /// Number of pushes without an answer, and their commits.
     doubts: u32,
     in_doubt: Vec<Oid>,
 }
@@ -68,7 +68,7 @@ struct Batch<'a> {
 type Results<E> = [Option<Result<Outcome, E>>];
 
 impl<'a> Batch<'a> {
-    /// Begins on the remembered tip where there is one: the push itself checks it, which saves a fetch.
+    /// Starts on the remembered tip, if there is one. The push itself validates it, which saves a fetch.
     fn start(mirror: &'a Mirror) -> Result<Self, GitError> {
         let (tip, fresh) = match mirror.known_tip() {
             Some(tip) => (tip, false),
@@ -78,7 +78,7 @@ impl<'a> Batch<'a> {
         Ok(Self { mirror, tip, fresh, said, attempts: 0, healed, one_by_one, doubts: 0, in_doubt: Vec::new() })
     }
 
-    /// An error ends the jobs that have no result yet.
+    /// An error ends all jobs without a result.
     fn run<E: From<GitError>>(&mut self, mut jobs: Vec<Job<'_, E>>, results: &mut Results<E>) -> Result<(), GitError> {
         loop {
             let most = if self.one_by_one { 1 } else { MAX_COMMITS };
@@ -126,7 +126,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Whether the round's tip is still the branch's tip; if not, the next round has the new one.
+    /// Whether the round's tip is still the branch's tip; if not, the next round uses the new one.
     fn tip_is_newest(&mut self) -> Result<bool, GitError> {
         if self.fresh {
             return Ok(true);
@@ -142,7 +142,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// After a lost race: a pause, unless only the remembered tip was old, and the new tip.
+    /// Pauses after a lost race, unless only the remembered tip was old, and reads the new tip.
     fn catch_up(&mut self) -> Result<(), GitError> {
         let reference = self.mirror.remote().reference();
         if self.fresh && self.attempts < MAX_ATTEMPTS {
@@ -159,8 +159,8 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// A refusal stands, unless the branch moved meanwhile: then the server may have meant just that. One of several
-    /// commits is told by pushing each alone.
+    /// A refusal is final, unless the branch moved in the meantime: that may be its cause. If several commits were refused, each
+    /// is pushed alone to find the refused one.
     fn rejected<E: From<GitError>>(&mut self, message: String, chain: &[(usize, Oid)], results: &mut Results<E>) {
         let before = self.tip.clone();
         if !message.contains("hook declined") && self.refresh().is_ok() && before != self.tip {
@@ -173,7 +173,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// Looks on the server for commits whose push ended without an answer.
+    /// Searches the server for commits whose push ended without an answer.
     fn resolve_uncertain<E: From<GitError>>(
         &mut self,
         chain: &[(usize, Oid)],
@@ -205,7 +205,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    /// Makes a damaged mirror anew, once a call.
+    /// Recreates a damaged mirror, once per call.
     fn heal(&mut self, fault: Fault) -> Result<(), GitError> {
         match fault {
             Fault::Damaged(damage) if !self.healed => {
@@ -228,7 +228,7 @@ impl<'a> Batch<'a> {
         self.attempts = 0;
     }
 
-    /// A commit found on the server: this call's own, or an earlier one's.
+    /// A commit found on the server: of this call or of an earlier one.
     fn found(&self, commit: Oid) -> Outcome {
         if self.in_doubt.contains(&commit) {
             self.pushed(commit, String::new())
@@ -256,10 +256,10 @@ fn refusal(mirror: &Mirror, message: String) -> GitError {
     refusal_of(mirror, mirror.remote().branch(), message)
 }
 
-/// What a refusal of a branch means, by the server's words.
+/// Classifies a refusal of a branch by the server's message.
 pub(super) fn refusal_of(mirror: &Mirror, branch: &str, message: String) -> GitError {
     let (repository, branch) = (mirror.remote().url().to_owned(), branch.to_owned());
-    // GitHub says `protected branch hook declined`, GitLab `… to protected branches`, Gitea `branch main is protected`.
+    // GitHub: `protected branch hook declined`. GitLab: `… to protected branches`. Gitea: `branch main is protected`.
     if message.to_lowercase().contains("protected") {
         GitError::ProtectedBranch { repository, branch, message }
     } else {
@@ -271,7 +271,7 @@ fn names(mirror: &Mirror) -> (String, String) {
     (mirror.remote().url().to_owned(), mirror.remote().branch().to_owned())
 }
 
-/// A random part of a pause that doubles with each attempt: writers that collided once do not collide again.
+/// A random part of a pause that doubles with each attempt, so that writers that collided once do not collide again.
 pub(super) fn pause_after(attempt: u32) -> Duration {
     let longest = MIN_PAUSE.saturating_mul(1 << attempt.min(10)).min(MAX_PAUSE);
     let (_, random) = Uuid::now_v7().as_u64_pair();

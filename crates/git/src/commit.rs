@@ -1,4 +1,4 @@
-//! What a commit says of itself, made fit to be kept and shown.
+//! The content of a commit, limited in size and safe to display.
 
 use git2::Commit;
 use jiff::Timestamp;
@@ -9,36 +9,36 @@ use super::history;
 use super::message::single_line;
 use super::mirror::name_of;
 
-/// Longest commit message kept: the rest is cut, so that no message floods the store.
+/// Maximum length of a stored commit message in bytes: the rest is cut off, so that a message cannot flood the store.
 const MAX_MESSAGE_LENGTH: usize = 16 * 1024;
 
-/// Most trailers kept of a message, and the longest of them.
+/// Maximum number of stored trailers per message, and maximum length of one.
 const MAX_TRAILERS: usize = 64;
 const MAX_TRAILER_LENGTH: usize = 1024;
 
-/// Most parents kept of a commit.
+/// Maximum number of stored parents per commit.
 const MAX_PARENTS: usize = 8;
 
-/// What a commit says of itself: bounded, and always valid text.
+/// The content of a commit, limited in size and always valid text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommitInfo {
     /// The commit.
     pub commit: CommitSha,
-    /// Who wrote it.
+    /// The author's name.
     pub author: String,
-    /// The address of who wrote it, as they gave it.
+    /// The author's e-mail address, as written in the commit.
     pub author_email: String,
-    /// Who committed it.
+    /// The committer's name.
     pub committer: String,
     /// The first line of the message.
     pub subject: String,
-    /// The message, cut at 16 KiB.
+    /// The message, cut off at 16 KiB.
     pub message: String,
-    /// Keys and values of the message's last paragraph, wherever the message was cut.
+    /// Keys and values of the message's last paragraph, independent of the cut.
     pub trailers: Vec<(String, String)>,
-    /// What it was built on; several for a merge, eight at most.
+    /// The parents; several for a merge, eight at most.
     pub parents: Vec<CommitSha>,
-    /// When it was committed; `None` for a time no calendar holds.
+    /// Time of the commit; `None` if the time is outside the calendar's range.
     pub time: Option<Timestamp>,
 }
 
@@ -66,7 +66,7 @@ impl CommitInfo {
         }
     }
 
-    /// The value of the first trailer of this key; upper and lower case are the same.
+    /// The value of the first trailer with this key, ignoring case.
     pub fn trailer(&self, key: &str) -> Option<&str> {
         self.trailers.iter().find(|(found, _)| found.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str())
     }

@@ -1,11 +1,11 @@
-//! What differs between two versions of a text file, in the unified form that people read.
+//! The difference between two versions of a text file, as a unified diff.
 
 use std::path::Path;
 
 use git2::Patch;
 
-/// The difference of two versions of the file at `path`, with three lines around each place; empty if there is none. A
-/// version that is `None` is not there.
+/// The difference between two versions of the file at `path`, with three lines of context; empty if there is none. `None` means
+/// that the file does not exist in this version.
 pub fn difference(path: &str, old: Option<&str>, new: Option<&str>) -> String {
     unified(path, old, new)
         .unwrap_or_else(|error| format!("`{path}` differs; how cannot be shown: {}\n", error.message()))

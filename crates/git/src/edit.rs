@@ -16,10 +16,10 @@ use super::request::{Identity, WriteRequest};
 use super::tree;
 use super::tree::Kind;
 
-/// Largest file written: manifests are small, and a larger one is a mistake.
+/// Maximum size of a written file: manifests are small, and a larger file is a mistake.
 const MAX_FILE_BYTES: usize = 10 * 1024 * 1024;
 
-/// The tree of `base` with these files' bytes replaced. Files are changed, never created, and keep their mode.
+/// The tree of `base` with new content of these files. Files are changed, never created, and keep their mode.
 pub(super) fn changed_tree(
     repository: &Repository,
     name: &str,
@@ -54,7 +54,7 @@ fn mode_to_keep(name: &str, base: &Tree<'_>, path: &str) -> Result<FileMode, Fau
     Err(tree::unusable(name, path, &problem, "name an existing regular file of the branch").into())
 }
 
-/// libgit2 writes blobs as they are, past any filter: a file that has one would be stored wrong.
+/// libgit2 writes blobs without filters, so a file with a filter would be stored incorrectly.
 pub(super) fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'_>, path: &str) -> Result<(), Fault> {
     let mut index = Index::new()?;
     for (at, _) in path.match_indices('/').chain([(0, "")]) {
@@ -66,7 +66,7 @@ pub(super) fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'
     if index.is_empty() {
         return Ok(());
     }
-    // A handle of its own: libgit2 remembers attributes a handle, and the next attempt has another tree.
+    // A separate handle: libgit2 caches attributes per handle, and the next attempt has another tree.
     let reader = Repository::open_bare(repository.path())?;
     reader.set_index(&mut index)?;
     let flags = AttrCheckFlags::INDEX_ONLY | AttrCheckFlags::NO_SYSTEM;
@@ -99,7 +99,7 @@ fn index_entry(path: String, id: Oid) -> IndexEntry {
     }
 }
 
-/// Writes the commit into the mirror, signed if there is a key; no ref moves.
+/// Writes the commit into the mirror, signed if there is a key; no reference moves.
 pub(super) fn commit(
     repository: &Repository,
     remote: &Remote,
@@ -126,7 +126,7 @@ pub(super) fn commit(
     Ok(repository.commit_signed(&content, &signature, None)?)
 }
 
-/// Who a commit names, at a time.
+/// The signature of an identity at a time.
 pub(super) fn signature(name: &str, identity: &Identity, at: Timestamp) -> Result<Signature<'static>, GitError> {
     let Identity { name: person, email } = identity;
     let refuse = || GitError::InvalidCommit {
@@ -140,7 +140,7 @@ pub(super) fn signature(name: &str, identity: &Identity, at: Timestamp) -> Resul
     Signature::new(person, email, &Time::new(at.as_second(), 0)).map_err(|_| refuse())
 }
 
-/// The message with the promotion's trailer, which nothing inside the message may imitate.
+/// The message with the promotion's trailer; a message that already contains such a line is refused.
 fn checked_message(name: &str, request: &WriteRequest, message: &str) -> Result<String, GitError> {
     let (key, value) = (&request.trailer.key, &request.trailer.value);
     let problem = if message.trim().is_empty() {

@@ -1,44 +1,44 @@
-//! Everything that can go wrong between Slipway and a git repository, each with what to do next.
+//! Errors between Slipway and a git repository, each with the next step for the user.
 
 use std::time::Duration;
 
 use slipway_domain::CommitSha;
 use slipway_domain::Retry;
 
-/// Why reading or writing a repository failed. Repositories are named by their URL, which never holds credentials.
+/// Why reading or writing a repository failed. Messages identify repositories by their URL, which never contains credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GitError {
-    /// The settings name something that cannot be used as a remote.
+    /// The settings contain an unusable remote.
     #[error("`{given}` cannot be used as a git remote: {problem}\n  help: {help}")]
     InvalidRemote {
-        /// What was given, without credentials.
+        /// The given remote, without credentials.
         given: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
-        /// What to write instead.
+        /// A valid alternative.
         help: String,
     },
-    /// No answer came: name resolution, connection, TLS or a cut stream.
+    /// The server could not be reached: name resolution, connection, TLS or an interrupted stream.
     #[error(
         "{repository}: expected an answer from the git server, came: {problem}\n  help: check that the server is up and reachable from here"
     )]
     Unreachable {
         /// The repository.
         repository: String,
-        /// What the connection reported.
+        /// The error of the connection.
         problem: String,
     },
-    /// The server kept silent for too long.
+    /// The server did not answer in time.
     #[error(
         "{repository}: expected an answer within {}, but the server was still silent\n  help: check the load of the server and its hooks", seconds(*.deadline)
     )]
     TimedOut {
         /// The repository.
         repository: String,
-        /// The deadline that passed.
+        /// The exceeded deadline.
         deadline: Duration,
     },
-    /// The server answered with a fault of its own (5xx).
+    /// The server answered with an internal error (5xx).
     #[error(
         "{repository}: expected a git answer, came HTTP {status}: {message}\n  help: the fault is on the server's side, look at its log"
     )]
@@ -47,18 +47,18 @@ pub enum GitError {
         repository: String,
         /// The HTTP status.
         status: u16,
-        /// The first words of the answer.
+        /// The beginning of the answer.
         message: String,
     },
-    /// The server asks for fewer requests (429).
+    /// The server limits the request rate (429).
     #[error("{repository}: the server limits requests and asks to wait {}", seconds(*.pause))]
     Throttled {
         /// The repository.
         repository: String,
-        /// How long it asks to wait.
+        /// The pause that it requests.
         pause: Duration,
     },
-    /// The credentials were not accepted, or none were given (401).
+    /// The credentials were rejected, or none were sent (401).
     #[error("{repository}: the server refused {} (HTTP 401)\n  help: set a current username and token for this repository in the settings", if *.with_credentials { "these credentials" } else { "a request without credentials" })]
     Unauthorized {
         /// The repository.
@@ -66,49 +66,49 @@ pub enum GitError {
         /// Whether credentials were sent.
         with_credentials: bool,
     },
-    /// The credentials are known but may not do this (403).
+    /// The credentials are valid but lack the permission (403).
     #[error(
         "{repository}: access denied (HTTP 403): {message}\n  help: give the token read and write access to the contents of this repository"
     )]
     Forbidden {
         /// The repository.
         repository: String,
-        /// The first words of the answer.
+        /// The beginning of the answer.
         message: String,
     },
-    /// The server showed a host key that it may not show.
+    /// The server presented a host key that is not permitted.
     #[error("{repository}: {problem}\n  help: {help}")]
     HostKey {
         /// The repository.
         repository: String,
-        /// What is wrong with the key.
+        /// The problem with the key.
         problem: String,
-        /// What to do about it.
+        /// The remedy.
         help: String,
     },
-    /// The SSH key was not accepted.
+    /// The SSH key was rejected.
     #[error(
         "{repository}: the server refused the SSH key {key} for `{user}`\n  help: add its public key to an account or as a deploy key that may read and write this repository"
     )]
     KeyRefused {
         /// The repository.
         repository: String,
-        /// Who was to be logged in.
+        /// The user of the login.
         user: String,
         /// The key's fingerprint.
         key: String,
     },
-    /// The program on an SSH server ended, or was not run, before it said anything.
+    /// The program on an SSH server ended, or was not started, before it sent anything.
     #[error(
         "{repository}: expected a git answer, came: {message}\n  help: check that the URL is the one that `git clone` takes, and what the key may see"
     )]
     ProgramEnded {
         /// The repository.
         repository: String,
-        /// The server's own words.
+        /// The server's message.
         message: String,
     },
-    /// There is no repository at this URL, or not for these credentials (404).
+    /// The repository does not exist at this URL, or is not visible with these credentials (404).
     #[error(
         "{repository}: expected a git repository, came HTTP 404\n  help: check the URL; many servers also answer 404 when the token may not see the repository"
     )]
@@ -116,24 +116,24 @@ pub enum GitError {
         /// The repository.
         repository: String,
     },
-    /// Something that is not the git protocol answered.
+    /// The answer does not follow the git protocol.
     #[error(
         "{repository}: expected a git answer, came: {problem}\n  help: check that the URL is the one that `git clone` takes"
     )]
     UnexpectedAnswer {
         /// The repository.
         repository: String,
-        /// What came.
+        /// The received answer.
         problem: String,
     },
-    /// The repository exists but is of a kind that is not supported.
+    /// The repository exists but its kind is not supported.
     #[error(
         "{repository}: expected a SHA-1 repository, came: {problem}\n  help: SHA-256 repositories are not supported yet"
     )]
     UnsupportedRepository {
         /// The repository.
         repository: String,
-        /// What it is.
+        /// Its kind.
         problem: String,
     },
     /// The branch does not exist, or the repository is empty.
@@ -141,50 +141,50 @@ pub enum GitError {
     BranchMissing {
         /// The repository.
         repository: String,
-        /// The branch that was looked for.
+        /// The requested branch.
         branch: String,
-        /// Whether the repository has no refs at all.
+        /// Whether the repository has no references at all.
         empty: bool,
     },
-    /// A commit that is not in the mirror.
+    /// A commit is not in the mirror.
     #[error(
         "{repository}: commit {commit} is not in the mirror of `{branch}`\n  help: fetch first; a commit that was force-pushed away is gone"
     )]
     UnknownCommit {
         /// The repository.
         repository: String,
-        /// The branch that is mirrored.
+        /// The mirrored branch.
         branch: String,
-        /// The commit that was asked for.
+        /// The requested commit.
         commit: CommitSha,
     },
-    /// A path that cannot be read, exported or changed.
+    /// A path cannot be read, exported or changed.
     #[error("{repository}: `{path}` {problem}\n  help: {help}")]
     UnusablePath {
         /// The repository.
         repository: String,
         /// The path inside the repository.
         path: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
-        /// What to do about it.
+        /// The remedy.
         help: String,
     },
-    /// More files, entries or bytes than a limit allows.
+    /// There are more files, entries or bytes than a limit allows.
     #[error(
         "{repository}: expected at most {limit} {unit}, came more ({what})\n  help: narrow the paths, or raise the limit in the server's settings"
     )]
     LimitExceeded {
         /// The repository.
         repository: String,
-        /// What was being read.
+        /// The content that was read.
         what: String,
         /// The limit.
         limit: u64,
-        /// What the limit counts.
+        /// The unit of the limit.
         unit: &'static str,
     },
-    /// More models in a repository than are looked at.
+    /// The repository has more models than the limit.
     #[error(
         "{repository}: expected at most {limit} files `slipway.yaml`, came {found} at {commit}\n  help: move some of the models to another repository; until then none of this repository is judged"
     )]
@@ -193,34 +193,34 @@ pub enum GitError {
         repository: String,
         /// The revision.
         commit: CommitSha,
-        /// How many there may be.
+        /// The limit.
         limit: usize,
-        /// How many there are.
+        /// The actual number.
         found: usize,
     },
-    /// A commit that cannot be written as it was proposed.
+    /// A commit cannot be written as proposed.
     #[error("{repository}: the commit cannot be written: {problem}\n  help: {help}")]
     InvalidCommit {
         /// The repository.
         repository: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: String,
-        /// What to do about it.
+        /// The remedy.
         help: String,
     },
-    /// The mirror's folder cannot be used, and remaking it did not help.
+    /// The mirror's folder is unusable, and recreating it did not help.
     #[error(
         "{repository}: its mirror at `{folder}` cannot be used: {problem}\n  help: check free space and permissions; the folder is a cache and may be deleted"
     )]
     Mirror {
         /// The repository.
         repository: String,
-        /// Where the mirror lives.
+        /// The folder of the mirror.
         folder: String,
-        /// What the file system or the object store said.
+        /// The error of the file system or the object database.
         problem: String,
     },
-    /// The folder that an export was to fill cannot be filled.
+    /// The target folder of an export cannot be written.
     #[error(
         "{repository}: cannot export to `{folder}`: {problem}\n  help: export to a folder that is new or empty, on a disk with free space"
     )]
@@ -229,10 +229,10 @@ pub enum GitError {
         repository: String,
         /// The folder.
         folder: String,
-        /// What the file system said.
+        /// The error of the file system.
         problem: String,
     },
-    /// The server refused the commit: a hook, or a protected branch. Nothing was written.
+    /// The server refused the commit, by a hook or a protected branch. Nothing was written.
     #[error(
         "{repository}: the server refused the commit on `{branch}`: {message}\n  help: satisfy the rule the server names, or let Slipway's account write to this branch"
     )]
@@ -241,7 +241,7 @@ pub enum GitError {
         repository: String,
         /// The branch.
         branch: String,
-        /// The server's own words.
+        /// The server's message.
         message: String,
     },
     /// The branch is protected, and Slipway's account may not write to it. Nothing was written.
@@ -253,10 +253,10 @@ pub enum GitError {
         repository: String,
         /// The branch.
         branch: String,
-        /// The server's own words.
+        /// The server's message.
         message: String,
     },
-    /// The writer that was about to push this together with others stopped before it could say how that ended.
+    /// The writer that pushed this together with others stopped before it returned a result.
     #[error(
         "{repository}: the writer of `{branch}` stopped half-way\n  help: it is tried again; what landed is recognised. The log says what stopped it"
     )]
@@ -266,7 +266,7 @@ pub enum GitError {
         /// The branch.
         branch: String,
     },
-    /// Others were faster, every time.
+    /// Other writers moved the branch before every attempt.
     #[error(
         "{repository}: `{branch}` moved before each of {attempts} pushes\n  help: it is tried again later; make other writers of this branch write less often"
     )]
@@ -275,10 +275,10 @@ pub enum GitError {
         repository: String,
         /// The branch.
         branch: String,
-        /// How many times it was tried.
+        /// Number of attempts.
         attempts: u32,
     },
-    /// Another server that shares the store writes the branch, or the store cannot be asked.
+    /// Another server that shares the store holds the branch lock, or the store is not reachable.
     #[error(
         "{repository}: it is not this server's turn to write `{branch}`: {problem}\n  help: it is tried again later"
     )]
@@ -287,10 +287,10 @@ pub enum GitError {
         repository: String,
         /// The branch.
         branch: String,
-        /// What the store says.
+        /// The error of the store.
         problem: String,
     },
-    /// A push ended without an answer, and the remote could not be asked whether it landed.
+    /// A push ended without an answer, and the remote could not be queried for its result.
     #[error(
         "{repository}: it is not known whether commit {commit} reached `{branch}`: {problem}\n  help: try again later; the commit is looked for before anything is repeated"
     )]
@@ -299,15 +299,15 @@ pub enum GitError {
         repository: String,
         /// The branch.
         branch: String,
-        /// The commit that was sent.
+        /// The sent commit.
         commit: CommitSha,
-        /// How the push ended.
+        /// The end of the push.
         problem: String,
     },
 }
 
 impl GitError {
-    /// Whether the same again can help.
+    /// Whether another attempt can help.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Throttled { pause, .. } => Retry::After(*pause),
@@ -341,7 +341,7 @@ impl GitError {
     }
 }
 
-/// A duration for people: tenths of a second are enough.
+/// Formats a duration with tenths of a second.
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }

@@ -1,4 +1,4 @@
-//! Writes the chosen files of a commit into a fresh folder, as plain files and nothing else, within limits.
+//! Writes selected files of a commit into a new folder, as regular files only, within limits.
 
 use std::fs;
 use std::io;
@@ -18,34 +18,34 @@ use super::fault::Fault;
 use super::tree;
 use super::tree::{Entry, Kind};
 
-/// How a Git LFS pointer begins: the file's real bytes live elsewhere.
+/// The beginning of a Git LFS pointer, whose actual content is stored elsewhere.
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 
-/// Largest size of an LFS pointer by its specification.
+/// Maximum size of an LFS pointer according to its specification.
 const MAX_LFS_POINTER_BYTES: u64 = 1024;
 
-/// How much an export may write.
+/// Limits of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExportLimits {
-    /// Most files.
+    /// Maximum number of files.
     pub files: u64,
-    /// Most bytes of all files together.
+    /// Maximum number of bytes of all files together.
     pub bytes: u64,
 }
 
 impl Default for ExportLimits {
-    /// What a model's sources with a small data set need, and a controller's disk can bear.
+    /// Sufficient for a model's sources with a small data set, and acceptable for a controller's disk.
     fn default() -> Self {
         Self { files: 10_000, bytes: 2 * 1024 * 1024 * 1024 }
     }
 }
 
-/// What an export wrote.
+/// The result of an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceTree {
-    /// SHA-256 over the sorted paths, modes and blob ids: equal digests are equal sources.
+    /// SHA-256 over the sorted paths, modes and blob ids: equal digests mean equal sources.
     pub digest: String,
-    /// The files, sorted by path, which is relative to the exported folder.
+    /// The files, sorted by path, relative to the exported folder.
     pub files: Vec<TreeFile>,
     /// Bytes of all files together.
     pub bytes: u64,
@@ -58,11 +58,11 @@ struct Chosen {
 }
 
 impl Mirror {
-    /// Writes the files of `folder` (empty: the whole repository) that the matcher takes into `into`.
+    /// Writes the files of `folder` (empty: the whole repository) that the matcher accepts into `into`.
     ///
-    /// The matcher sees paths relative to `folder`. A symbolic link or a submodule that it takes, or that it would
-    /// look inside, is refused: its content is not part of this commit. `into` must be new or empty; after an error
-    /// what was written is removed again.
+    /// The matcher receives paths relative to `folder`. A symbolic link or a submodule that the matcher accepts, or whose inside
+    /// it would accept, is refused, because its content is not part of this commit. `into` must be new or empty; after an error
+    /// the written files are removed.
     pub fn export(
         &self,
         commit: &CommitSha,
@@ -133,7 +133,7 @@ fn choose(
     Ok(chosen)
 }
 
-/// Whether the entry is to be written, and if so whether it is executable.
+/// Whether the entry must be written, and if so, whether it is executable.
 fn exportable(name: &str, entry: &Entry, matcher: &dyn Fn(&str) -> bool) -> Result<Option<bool>, GitError> {
     let refuse = |problem: &str, help: &str| Err(tree::unusable(name, &entry.path, problem, help));
     match entry.kind {

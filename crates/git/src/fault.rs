@@ -1,13 +1,13 @@
-//! What stops work inside the module, before it is known whether a fresh mirror heals it.
+//! Internal errors, before it is known whether recreating the mirror fixes them.
 
 use super::GitError;
 
-/// What stopped work on an open mirror: damage, which a fresh mirror heals, or an answer that stands.
+/// An error of work on an open mirror: damage, which recreating the mirror fixes, or a final error.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// libgit2 could not use the mirror.
     Damaged(git2::Error),
-    /// The error is the answer.
+    /// The error is final.
     Final(GitError),
 }
 

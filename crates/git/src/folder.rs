@@ -1,4 +1,4 @@
-//! Where mirrors live on disk: a cache folder a branch, holding one generation that is replaced as a whole.
+//! Folders of mirrors on disk: one cache folder per branch, with one generation that is replaced as a whole.
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,7 +14,7 @@ use super::Remote;
 use super::history::Memory;
 use super::holding::Holdings;
 
-/// The cache folders that are in use in this process: two mirrors of one branch share one.
+/// The cache folders in use by this process: two mirrors of one branch share one.
 static IN_USE: Mutex<Option<HashMap<PathBuf, Weak<CacheFolder>>>> = Mutex::new(None);
 
 /// The cache folder of one branch of one repository.
@@ -28,7 +28,7 @@ pub(super) struct CacheFolder {
 }
 
 impl CacheFolder {
-    /// The folder for this remote under a root, made when missing.
+    /// The folder for this remote under a root; created if it is missing.
     pub(super) fn open(root: &Path, remote: &Remote) -> io::Result<Arc<Self>> {
         let digest = hex::encode(Sha256::digest(format!("{}\n{}", remote.url(), remote.branch())));
         let path = root.join(&digest[..32]);
@@ -53,24 +53,24 @@ impl CacheFolder {
         Ok(folder)
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The generation in use; whoever holds it keeps its files.
+    /// The current generation; a reader that holds it keeps its files.
     pub(super) fn current(&self) -> Option<Arc<Generation>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A generation that is not in use yet; its folder is gone again unless it is put to use.
+    /// A new generation; its folder is removed unless `replace` makes it the current one.
     pub(super) fn next(&self) -> Generation {
         let generation = Generation::new(self.path.join(format!("{}.git", Uuid::now_v7().simple())));
         generation.retire();
         generation
     }
 
-    /// Puts a generation to use; the one before it goes when its last reader is done.
+    /// Makes a generation the current one; the previous one is removed after its last reader.
     pub(super) fn replace(&self, generation: Generation) -> Arc<Generation> {
         generation.keep();
         let generation = Arc::new(generation);
@@ -81,22 +81,22 @@ impl CacheFolder {
         generation
     }
 
-    /// One fetch at a time.
+    /// The lock of fetches.
     pub(super) fn fetching(&self) -> MutexGuard<'_, ()> {
         self.fetching.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is remembered of the branch's history.
+    /// The remembered trailers of the branch's history.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is remembered of the files of the branch.
+    /// The remembered search results for files of the branch.
     pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
         self.holdings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One writer of a branch at a time: writers of one process never race each other.
+    /// The lock of writers: writers of one process never compete for a branch.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -113,7 +113,7 @@ impl Generation {
         Self { path, retired: AtomicBool::new(false) }
     }
 
-    /// Where it is.
+    /// Its path.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -135,7 +135,7 @@ impl Drop for Generation {
     }
 }
 
-/// The newest generation on disk; older ones are what a crash left behind, and go.
+/// The newest generation on disk; older ones are remains of a crash and are removed.
 fn newest_generation(folder: &Path) -> io::Result<Option<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -149,7 +149,7 @@ fn newest_generation(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(newest)
 }
 
-/// Removes a folder or a file of the cache; what stays behind only takes space, so it is logged and no more.
+/// Removes a folder or a file of the cache; a failure is only logged, because it costs only disk space.
 fn remove(path: &Path) {
     let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {

@@ -1,16 +1,16 @@
-//! Trailers in commit messages: how a promotion is recognised in a branch's history, and how its trailer is written.
+//! Trailers in commit messages: recognition of a promotion in a branch's history, and writing of its trailer.
 
 use std::collections::HashMap;
 
 use git2::{Oid, Repository, Sort};
 
-/// How many commits back a promotion is looked for: more than land between a crash and the next start.
+/// Number of commits that are searched for a promotion: more than can land between a crash and the next start.
 pub(super) const SEARCHED_COMMITS: usize = 1_000;
 
-/// Most trailers remembered; beyond that, remembering begins anew.
+/// Maximum number of remembered trailers; beyond it, the memory is cleared.
 const MAX_REMEMBERED: usize = 20_000;
 
-/// The trailers of one key in the newest commits of a branch: each commit is read once, not once a promotion.
+/// The trailers with one key in the newest commits of a branch: each commit is read once, not once per promotion.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     key: String,
@@ -19,7 +19,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Reads what was added to the branch since the last time: all of the newest commits if its history was rewritten.
+    /// Reads the commits since the last call, or all of the newest commits if the history was rewritten.
     pub(super) fn catch_up(&mut self, repository: &Repository, tip: Oid, key: &str) -> Result<(), git2::Error> {
         if self.tip == Some(tip) && self.key == key {
             return Ok(());
@@ -27,7 +27,7 @@ impl Memory {
         let known = self.tip.take().filter(|_| self.key == key && self.commits.len() < MAX_REMEMBERED);
         let known = known.filter(|known| repository.graph_descendant_of(tip, *known).unwrap_or(false));
         let mut walk = repository.revwalk()?;
-        // By time, not by topology: the latter reads the whole history before it yields the first commit.
+        // Sorted by time: a topological order would read the whole history before the first commit.
         walk.set_sorting(Sort::TIME)?;
         walk.push(tip)?;
         match known {
@@ -55,7 +55,7 @@ impl Memory {
     }
 }
 
-/// The newest of the `limit` newest commits up to `tip` whose last paragraph has the line `key: value`.
+/// The newest of the `limit` newest commits up to `tip` whose last paragraph contains the line `key: value`.
 pub(super) fn find_trailer(
     repository: &Repository,
     tip: Oid,
@@ -64,7 +64,7 @@ pub(super) fn find_trailer(
     limit: usize,
 ) -> Result<Option<Oid>, git2::Error> {
     let mut walk = repository.revwalk()?;
-    // By time, not by topology: the latter reads the whole history before it yields the first commit.
+    // Sorted by time: a topological order would read the whole history before the first commit.
     walk.set_sorting(Sort::TIME)?;
     walk.push(tip)?;
     for id in walk.take(limit) {
@@ -77,7 +77,7 @@ pub(super) fn find_trailer(
     Ok(None)
 }
 
-/// Whether the last paragraph of a message (which is not its only one) has the line `key: value`.
+/// Whether the last paragraph of a message (which is not its only one) contains the line `key: value`.
 pub(super) fn has_trailer(message: &str, key: &str, value: &str) -> bool {
     values_of(message, key).any(|its| its == value)
 }
@@ -92,7 +92,7 @@ pub(super) fn trailers(message: &str) -> impl Iterator<Item = (&str, &str)> {
     last_paragraph(message).into_iter().flat_map(str::lines).filter_map(trailer)
 }
 
-/// The message with the trailer in its last paragraph: beside the trailers there, or in a paragraph of its own.
+/// The message with the trailer in its last paragraph: beside existing trailers, or in a new paragraph.
 pub(super) fn with_trailer(message: &str, key: &str, value: &str) -> String {
     let message = message.trim_end();
     let joins = last_paragraph(message).is_some_and(|paragraph| paragraph.lines().all(|line| trailer(line).is_some()));
@@ -100,7 +100,7 @@ pub(super) fn with_trailer(message: &str, key: &str, value: &str) -> String {
     format!("{message}{gap}{key}: {value}\n")
 }
 
-/// Whether any line of the message, wherever it stands, could be taken for a trailer of this key.
+/// Whether any line of the message could be taken for a trailer with this key.
 pub(super) fn mentions_key(message: &str, key: &str) -> bool {
     message.lines().filter_map(|line| line.split_once(':')).any(|(found, _)| found.trim().eq_ignore_ascii_case(key))
 }
@@ -111,7 +111,7 @@ fn last_paragraph(message: &str) -> Option<&str> {
     Some(message[start..].trim_start())
 }
 
-/// `Key: value`, the key made of letters, digits and dashes.
+/// `Key: value`; the key consists of letters, digits and dashes.
 fn trailer(line: &str) -> Option<(&str, &str)> {
     let (key, value) = line.split_once(':')?;
     let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');

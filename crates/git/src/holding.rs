@@ -1,4 +1,5 @@
-//! Which files of a tree hold a text: remembered a folder, so that a new tip costs what changed, not what there is.
+//! Search for files of a tree that contain a text. Results are cached per folder, so that the cost of a new tip depends on its
+//! changes, not on the size of the repository.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,42 +14,42 @@ use super::fault::Fault;
 use super::tree;
 use super::tree::Kind;
 
-/// Most folders remembered; beyond that, remembering begins anew.
+/// Maximum number of cached folders; beyond it, the cache is cleared.
 const MAX_REMEMBERED: usize = 1_000_000;
 
-/// Most folders within one another.
+/// Maximum depth of nested folders.
 const DEEPEST: usize = 128;
 
-/// Which files are meant: one of some texts within, and how large they are at most, by the ends of their names, in any case.
+/// The searched files: they contain one of some texts, and their size is limited by the ends of their names, ignoring case.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Held {
-    /// What a file must hold.
+    /// The texts of which a file must contain one.
     pub texts: Texts,
-    /// Ends of names, and how large such a file is at most to be looked into.
+    /// Ends of names, each with the maximum size of a searched file.
     pub endings: Vec<(String, u64)>,
-    /// How large every other file is at most.
+    /// The maximum size of every other searched file.
     pub others: u64,
 }
 
-/// Texts of which a file must hold one, in capital or small letters; whatever it is if there are none.
+/// Texts of which a file must contain one, ignoring case; without texts every file matches.
 #[derive(Clone, Default)]
 pub struct Texts {
     texts: Arc<[String]>,
-    /// Finds all of them at once; made once, because it is asked of every file.
+    /// The automaton for all texts; built once, because it searches every file.
     search: Option<AhoCorasick>,
 }
 
 impl Texts {
-    /// These texts.
+    /// Builds the automaton for these texts.
     pub fn of(texts: impl IntoIterator<Item = String>) -> Self {
         let texts: Arc<[String]> = texts.into_iter().collect();
         let kind = Some(AhoCorasickKind::DFA);
         let search = AhoCorasick::builder().ascii_case_insensitive(true).kind(kind).build(texts.iter()).ok();
-        // Without a search, which only texts too large for it would cause, every file is looked into.
+        // Without an automaton, which happens only if the texts are too large, every file matches.
         Self { search: search.filter(|_| !texts.is_empty()), texts }
     }
 
-    /// Whether one of them is in a file.
+    /// Whether a file contains one of them.
     pub fn are_in(&self, content: &[u8]) -> bool {
         self.search.as_ref().is_none_or(|search| search.is_match(content))
     }
@@ -69,7 +70,7 @@ impl fmt::Debug for Texts {
 }
 
 impl Held {
-    /// How large a file of this name is at most to be looked into.
+    /// The maximum size of a searched file with this name.
     pub fn most_bytes(&self, name: &str) -> u64 {
         let ends_with = |ending: &str| {
             let from = name.len().checked_sub(ending.len());
@@ -79,21 +80,21 @@ impl Held {
     }
 }
 
-/// What is known of the folders that were looked through, by the ids of their trees: equal ids are equal folders.
+/// The results for searched folders by the ids of their trees: equal ids mean equal folders.
 #[derive(Default)]
 pub(super) struct Holdings {
     of: Held,
     folders: HashMap<Oid, Option<Arc<Folder>>>,
 }
 
-/// A folder with files that are meant, or with folders that have some.
+/// A folder that contains matching files, directly or in subfolders.
 struct Folder {
     files: Vec<TreeFile>,
     folders: Vec<(String, Arc<Folder>)>,
 }
 
 impl Holdings {
-    /// The files that are meant, sorted by path. What is not UTF-8 in a path is a replacement character there.
+    /// The matching files, sorted by path. Bytes of a path that are not UTF-8 become the replacement character.
     pub(super) fn find(
         &mut self,
         repository: &Repository,
@@ -148,7 +149,7 @@ impl Holdings {
         Ok(folder)
     }
 
-    /// The file, named by its last part, if it is meant.
+    /// The file, with its base name, if it matches.
     fn meant(&self, repository: &Repository, name: &str, id: Oid) -> Result<Option<TreeFile>, git2::Error> {
         let most = self.of.most_bytes(name);
         if most == 0 {

@@ -1,5 +1,5 @@
-//! The way to one repository: a pooled HTTP agent, its credentials, and what its answers mean, or a stream over SSH; knows
-//! nothing of libgit2.
+//! The connection to one repository: a pooled HTTP agent with credentials and the interpretation of its answers, or a stream over
+//! SSH. It does not depend on libgit2.
 
 use std::io;
 use std::io::Read;
@@ -18,27 +18,27 @@ use super::message::single_line;
 use super::packet::PacketError;
 use super::ssh;
 
-/// Largest answer taken: the biggest pack that a controller mirrors for configuration and model sources.
-/// A server that sends more is broken or hostile, and would fill the disk.
+/// Maximum size of an answer: the largest pack that a controller mirrors for configuration and model sources. A server that sends
+/// more is broken or hostile, and would fill the disk.
 pub(super) const MAX_ANSWER_BYTES: u64 = 1024 * 1024 * 1024;
 
-/// Most bytes read to reach the end of an answer, so that its connection can be used again.
+/// Maximum number of bytes that are read to reach the end of an answer, so that its connection can be reused.
 const MAX_DRAIN: u64 = 64 * 1024;
 
-/// How much of an error page is read before it is cut down to a few words.
+/// Maximum number of bytes of an error page that are read before it is shortened.
 const MAX_ERROR_PAGE_BYTES: u64 = 16 * 1024;
 
-/// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
-/// connection that is kept for the next request keeps the memory for both, and there is one a repository.
+/// Size of the write buffer, half the size of the read buffer, and maximum size of the response headers, which must fit into the
+/// read buffer. An idle connection keeps both buffers, and there is one per repository.
 const BUFFER: usize = 16 * 1024;
 
-/// Pause when a server says "too many requests" without saying how long.
+/// Pause after a 429 answer without `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_mins(1);
 
-/// Longest pause taken from a server's word: longer ones would stall a promotion for good.
+/// Maximum pause that a server can request: a longer one would block a promotion for too long.
 const MAX_PAUSE: Duration = Duration::from_hours(1);
 
-/// What can be asked of a git server.
+/// The service of a git server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Program {
     /// Reads.
@@ -56,10 +56,10 @@ impl Program {
     }
 }
 
-/// The header by which a newer version of the protocol is asked for (gitprotocol-http(5)), and the version.
+/// The header and its value that request version 2 of the protocol (gitprotocol-http(5)).
 const VERSION_2: (&str, &str) = ("git-protocol", "version=2");
 
-/// A pool of connections to one repository, with that repository's credentials and no other's.
+/// A connection pool of one repository, with only the credentials of that repository.
 pub(super) struct Connection {
     agent: Agent,
     remote: Remote,
@@ -69,7 +69,7 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Nothing is sent before the first request.
+    /// Sends nothing before the first request.
     pub(super) fn new(remote: Remote) -> Self {
         let deadlines = remote.deadlines();
         let mut tls = TlsConfig::builder();
@@ -96,23 +96,24 @@ impl Connection {
         Self { agent: config.into(), authorization, remote, lists_by_name: OnceLock::new() }
     }
 
-    /// A run of a program, where SSH is spoken: what it offers can be read, then the request be written.
+    /// A started program over SSH: first its advertisement is read, then the request is written. `None` for HTTP.
     pub(super) fn stream(&self, program: Program) -> Option<Result<ssh::Stream, GitError>> {
         let (login, address) = self.remote.ssh()?;
         Some(ssh::Stream::open(&self.remote, login, address, program.name()))
     }
 
-    /// Whether SSH is spoken.
+    /// Whether the remote uses SSH.
     pub(super) fn is_ssh(&self) -> bool {
         self.remote.ssh().is_some()
     }
 
-    /// The refs a program offers.
+    /// The reference advertisement of a program.
     pub(super) fn advertisement(&self, program: Program) -> Result<Answer, GitError> {
         self.advertised(program, self.get(program))
     }
 
-    /// What a server can do that speaks version 2 of the protocol (gitprotocol-v2(5)). One that does not offers its refs.
+    /// The capabilities of a server with version 2 of the protocol (gitprotocol-v2(5)). An older server answers with its
+    /// references.
     pub(super) fn capabilities(&self) -> Result<Answer, GitError> {
         let program = Program::UploadPack;
         self.advertised(program, self.get(program).header(VERSION_2.0, VERSION_2.1))
@@ -161,12 +162,12 @@ impl Connection {
         self.accepted(answer, &format!("application/x-{}-result", program.name()))
     }
 
-    /// The repository, as messages name it.
+    /// The repository, as shown in messages.
     pub(super) fn url(&self) -> &str {
         self.remote.url()
     }
 
-    /// What packets that could not be read mean.
+    /// Converts an error of packets.
     pub(super) fn unread(&self, error: PacketError) -> GitError {
         match error {
             PacketError::Broken(error) => self.read_failed(error),
@@ -180,7 +181,7 @@ impl Connection {
         }
     }
 
-    /// What a failed read of an answer means.
+    /// Converts a read error of an answer.
     pub(super) fn read_failed(&self, error: io::Error) -> GitError {
         let error = match error.downcast::<GitError>() {
             Ok(advertised) => return advertised,
@@ -251,10 +252,10 @@ impl Connection {
     }
 }
 
-/// The body of a good answer, limited in size.
+/// The body of a successful answer, limited in size.
 pub(super) type Answer = Box<dyn Read + Send>;
 
-/// Reads what is left of an answer, so that its connection can be used again.
+/// Reads the rest of an answer, so that its connection can be reused.
 pub(super) fn drain(answer: impl Read) {
     if let Err(error) = io::copy(&mut answer.take(MAX_DRAIN), &mut io::sink()) {
         tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
@@ -265,7 +266,7 @@ fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
     answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }
 
-/// The first words of an error page; a page that cannot be read adds nothing to the status.
+/// The beginning of an error page; an unreadable page adds nothing to the status.
 fn error_page(answer: &mut Response<Body>) -> String {
     let mut page = Vec::new();
     let read = answer.body_mut().as_reader().take(MAX_ERROR_PAGE_BYTES).read_to_end(&mut page);

@@ -1,6 +1,6 @@
-//! Git without a checkout: bare mirrors, reading a branch at a commit, and the one guarded way to write.
+//! Git without a checkout: bare mirrors, reads of a branch at a commit, and guarded writes.
 //!
-//! Every call blocks; async callers use `spawn_blocking`. Spoken are http, https and ssh, each with deadlines.
+//! Every call blocks; async callers use `spawn_blocking`. The transports are http, https and ssh, each with deadlines.
 
 mod authorities;
 mod batch;

@@ -1,4 +1,4 @@
-//! A branch's own history, along first parents: what it was at a time, and which commits touched a file.
+//! A branch's own history along first parents: its state at a time, and the commits that changed a file.
 
 use std::ops::ControlFlow;
 
@@ -15,33 +15,33 @@ use super::mirror::name_of;
 use super::tree;
 use super::tree::Kind;
 
-/// Most commits looked at for one time: more than any branch has that people promote to.
+/// Maximum number of commits that are searched for a time: more than any branch of an environment has.
 const MAX_COMMITS: usize = 200_000;
 
-/// Which files are traced, and how far.
+/// The traced files, and the extent of the trace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traced<'a> {
     /// Their paths.
     pub paths: &'a [&'a str],
-    /// How many commits are looked at.
+    /// Maximum number of commits that are read.
     pub commits: usize,
-    /// Files above this size count as if they were not there.
+    /// Files above this size count as absent.
     pub max_bytes: u64,
 }
 
-/// A commit of a branch that left a traced file other than it was before.
+/// A commit of a branch that changed a traced file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Touch {
-    /// The commit: of a merge, the merge itself.
+    /// The commit; for a merge, the merge commit itself.
     pub info: CommitInfo,
-    /// The bytes it left at each path; `None` where no regular file of the allowed size is.
+    /// The content at each path after the commit; `None` if there is no regular file of the allowed size.
     pub files: Vec<Option<Vec<u8>>>,
 }
 
 impl Mirror {
-    /// What the branch was at a time: the newest commit up to `tip`, along first parents, that was not committed later.
+    /// The state of the branch at a time: the newest commit up to `tip`, along first parents, that was not committed later.
     ///
-    /// Commits carry the time of whoever made them. `None`: the branch is younger.
+    /// Commit times are set by the committer. `None`: the branch is younger than the time.
     pub fn commit_at(&self, tip: &CommitSha, time: Timestamp) -> Result<Option<CommitSha>, GitError> {
         self.reading(|repository| {
             let mut commit = self.commit(repository, tip)?;
@@ -61,10 +61,11 @@ impl Mirror {
         })
     }
 
-    /// Shows every commit from `from` back, along first parents, that left one of the files other than its first parent
-    /// had it; newest first, until `visit` breaks off.
+    /// Calls `visit` for every commit from `from` back, along first parents, that changed one of the files compared with its
+    /// first parent. The order is newest first; `visit` can stop the trace.
     ///
-    /// Commits that touch none of the files cost a look at their trees. Answers where to go on if the limit ended it.
+    /// A commit that changes none of the files costs a comparison of its trees. Returns where to continue if the limit ended the
+    /// trace.
     pub fn trace(
         &self,
         from: &CommitSha,
@@ -74,7 +75,7 @@ impl Mirror {
         for path in traced.paths {
             tree::check_path(self.remote().url(), path)?;
         }
-        // A mirror that is healed half-way is read on from there: no commit is shown twice.
+        // After the mirror is recreated in the middle of a trace, the trace continues there, so that no commit is visited twice.
         let mut next = from.clone();
         let mut left = traced.commits;
         self.reading(|repository| {
@@ -107,7 +108,7 @@ impl Mirror {
     }
 }
 
-/// The blobs of a commit's files; anything but a regular file is none.
+/// The blobs of a commit's files; anything but a regular file counts as absent.
 fn found(
     repository: &Repository,
     routes: &mut [Route<'_>],
@@ -125,7 +126,7 @@ fn content(repository: &Repository, blob: Option<Oid>, max_bytes: u64) -> Result
     }
 }
 
-/// The way to one file, and where it led in the last tree: a folder with the same id is not opened again.
+/// The path to one file, with the folders of the last tree: a folder with the same id is not opened again.
 struct Route<'a> {
     parts: Vec<&'a str>,
     folders: Vec<Oid>,

@@ -1,9 +1,9 @@
-//! Text that another machine wrote, made fit to be shown: no control characters, no colours, no other direction, no flood.
+//! Sanitises texts of other machines for display: no control characters, no colours, no direction changes, limited length.
 
-/// Most characters kept of a text from the other side: enough for a hook's explanation, too few to flood a log.
+/// Maximum number of characters of a remote text: enough for a hook's explanation, too few to flood a log.
 const MAX_CHARACTERS: usize = 500;
 
-/// The text on one line, cut to a few hundred characters.
+/// The text on one line, cut off after [`MAX_CHARACTERS`] characters.
 pub(super) fn single_line(text: &str) -> String {
     let plain = without_colours(text);
     let mut short = String::new();
@@ -24,7 +24,7 @@ pub(super) fn single_line(text: &str) -> String {
     if short.is_empty() { "(no words)".to_owned() } else { short }
 }
 
-/// Whether a character shows nothing and changes how others are shown: in which direction, or whether they are apart.
+/// Whether a character is invisible and changes the display of others, such as their direction or separation.
 fn is_format_character(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }

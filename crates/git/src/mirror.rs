@@ -1,4 +1,4 @@
-//! A bare mirror of one branch, kept as a cache: anything wrong with it is healed by making it anew.
+//! A bare mirror of one branch, used as a cache: recreating it fixes any damage.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,10 +21,11 @@ use super::http::Connection;
 use super::message::single_line;
 use super::repack::repack;
 
-/// More packs than this make every lookup slow (measured: 0.7 ms a tree edit with 1 pack, 7 ms with 500): repack.
+/// Maximum number of packs before a repack, because many packs make every lookup slow (measured: 0.7 ms per tree edit with 1
+/// pack, 7 ms with 500).
 const MAX_PACKS: usize = 50;
 
-/// More loose objects than this take inodes for nothing: repack. Every promotion leaves a handful.
+/// Maximum number of loose objects before a repack, because each uses an inode. Every promotion leaves a few.
 const MAX_LOOSE: usize = 20_000;
 
 /// A bare mirror of one branch of one repository. Cheap to clone; safe to use from many threads at once.
@@ -36,9 +37,9 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Finds or prepares the mirror's folder under `root`; nothing is fetched yet.
+    /// Opens or prepares the mirror's folder under `root`, without a fetch.
     ///
-    /// The root belongs to one process at a time; within it, mirrors of the same branch share one folder.
+    /// Only one process may use the root at a time; within it, mirrors of the same branch share one folder.
     pub fn open(root: &Path, remote: Remote) -> Result<Self, GitError> {
         let folder = CacheFolder::open(root, &remote).map_err(|error| GitError::Mirror {
             repository: remote.url().to_owned(),
@@ -48,17 +49,17 @@ impl Mirror {
         Ok(Self { connection: Arc::new(Connection::new(remote.clone())), remote, folder })
     }
 
-    /// The branch that is mirrored.
+    /// The mirrored branch.
     pub fn remote(&self) -> &Remote {
         &self.remote
     }
 
-    /// Brings the mirror up to date and names the tip of the branch.
+    /// Brings the mirror up to date and returns the tip of the branch.
     pub fn fetch(&self) -> Result<CommitSha, GitError> {
         self.update(&BTreeSet::new()).map(|fetched| name_of(fetched.tip))
     }
 
-    /// Brings the mirror up to date, with what these references beside the branch point to.
+    /// Brings the mirror up to date, including the targets of the references in `beside`.
     pub(super) fn update(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
         let _guard = self.folder.fetching();
         let Some(generation) = self.folder.current() else {
@@ -78,18 +79,18 @@ impl Mirror {
         }
     }
 
-    /// What a reference of the server points to. Nothing of it is fetched.
+    /// The target of a reference of the server, without a fetch.
     pub(super) fn target_of(&self, reference: &str) -> Result<Option<Oid>, GitError> {
         fetch::target_of(&self.remote, &self.connection, reference).map_err(|fault| self.beyond_repair(fault))
     }
 
-    /// The branch's tip as the server names it. Nothing is fetched.
+    /// The branch's tip as the server reports it, without a fetch.
     pub(super) fn named_tip(&self) -> Result<Oid, GitError> {
         fetch::probe(&self.remote, &self.connection).map_err(|fault| self.beyond_repair(fault))
     }
 
-    /// As [`Self::fetch`], where the server has just named the tip: with one request less. If that cannot be had in this
-    /// way, for example because the branch has moved on, everything is asked anew.
+    /// Like [`Self::fetch`], if the server has just reported the tip: with one request less. If this fails, for example because
+    /// the branch has moved on, it falls back to a full fetch.
     pub(super) fn catch_up(&self, tip: Oid) -> Result<CommitSha, GitError> {
         let guard = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
@@ -98,7 +99,7 @@ impl Mirror {
                     self.tidy(&generation, &BTreeSet::new());
                     return Ok(name_of(tip));
                 }
-                // A damaged mirror is noticed again, and healed, by what follows.
+                // The following fetch detects and recreates a damaged mirror.
                 Ok(None) | Err(Fault::Damaged(_)) => {}
                 Err(Fault::Final(error)) => return Err(error),
             }
@@ -107,13 +108,13 @@ impl Mirror {
         self.fetch()
     }
 
-    /// The tip of the last fetch or push, without asking the server.
+    /// The tip of the last fetch or push, without a request to the server.
     pub fn known_tip(&self) -> Option<CommitSha> {
         let generation = self.folder.current()?;
         fetch::known_tip(generation.path(), &self.remote).map(name_of)
     }
 
-    /// Does read-only work on the mirror; a damaged mirror is made anew once, and the work is done again.
+    /// Runs read-only work on the mirror. A damaged mirror is recreated once, and the work is repeated.
     pub(super) fn reading<T>(&self, mut work: impl FnMut(&Repository) -> Result<T, Fault>) -> Result<T, GitError> {
         self.ensure()?;
         match self.attempt(&mut work) {
@@ -137,8 +138,8 @@ impl Mirror {
         Ok(())
     }
 
-    /// Makes the mirror anew after damage. What this machine's disk refuses is no damage: a new mirror would need even more
-    /// room, and the one that is there serves again once there is some.
+    /// Recreates the mirror after damage. An error of this machine's disk is not damage: a new mirror would need even more space,
+    /// and the existing one works again once there is space.
     pub(super) fn heal(&self, damage: &git2::Error) -> Result<(), GitError> {
         if is_local(damage) {
             return Err(self.unusable(damage));
@@ -148,7 +149,7 @@ impl Mirror {
         self.remake(&BTreeSet::new()).map(|_| ())
     }
 
-    /// Does work on the mirror as it is; whoever works keeps the files of the generation it began with.
+    /// Runs work on the current mirror; during the work the files of its generation are kept.
     pub(super) fn attempt<T>(&self, work: impl FnOnce(&Repository) -> Result<T, Fault>) -> Result<T, Fault> {
         let Some(generation) = self.folder.current() else {
             return Err(git2::Error::from_str("there is no mirror yet").into());
@@ -157,7 +158,7 @@ impl Mirror {
         work(&repository)
     }
 
-    /// The error for damage that a fresh mirror did not heal.
+    /// The error for damage that recreating the mirror did not fix.
     pub(super) fn beyond_repair(&self, fault: Fault) -> GitError {
         match fault {
             Fault::Final(error) => error,
@@ -173,27 +174,27 @@ impl Mirror {
         }
     }
 
-    /// The way to the server.
+    /// The connection to the server.
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
 
-    /// The right to write this branch: one writer at a time in this process.
+    /// The lock for writing this branch: one writer at a time in this process.
     pub(super) fn writing(&self) -> MutexGuard<'_, ()> {
         self.folder.writing()
     }
 
-    /// What is remembered of the branch's history.
+    /// The remembered trailers of the branch's history.
     pub(super) fn memory(&self) -> MutexGuard<'_, Memory> {
         self.folder.memory()
     }
 
-    /// What is remembered of the files of the branch.
+    /// The remembered search results for files of the branch.
     pub(super) fn holdings(&self) -> MutexGuard<'_, Holdings> {
         self.folder.holdings()
     }
 
-    /// Fetches everything into a new folder and puts it to use. The caller has the turn to fetch.
+    /// Fetches everything into a new folder and makes it current. The caller holds the lock of fetches.
     fn remake(&self, beside: &BTreeSet<String>) -> Result<Fetched, GitError> {
         let generation = self.folder.next();
         let fetched = fetch::create(generation.path(), &self.remote)
@@ -204,7 +205,7 @@ impl Mirror {
         Ok(fetched)
     }
 
-    /// After a push, which needs no fetch: sees to it that the mirror does not fill up.
+    /// Repacks if necessary after a push, because a push is not followed by a fetch.
     pub(super) fn tidy_after_push(&self) {
         let _guard = self.folder.fetching();
         if let Some(generation) = self.folder.current() {
@@ -212,8 +213,8 @@ impl Mirror {
         }
     }
 
-    /// Repacks a mirror that fills up, or makes it anew if it cannot be repacked, with what was just fetched beside the
-    /// branch. A full mirror still works: when that cannot be done now, it is tried after the next fetch.
+    /// Repacks a full mirror, or recreates it with the references in `beside` if it cannot be repacked. A full mirror still
+    /// works: after a failure this is tried again after the next fetch.
     fn tidy(&self, generation: &Generation, beside: &BTreeSet<String>) {
         if packs(generation) <= MAX_PACKS && loose_objects(generation) <= MAX_LOOSE {
             return;
@@ -221,7 +222,7 @@ impl Mirror {
         let smaller = self.folder.next();
         match repack(generation.path(), smaller.path(), &self.remote) {
             Ok(()) => drop(self.folder.replace(smaller)),
-            // Something in it cannot be read: the server has it.
+            // An object is unreadable; the server still has it.
             Err(error) => {
                 tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be repacked");
                 self.remake_for_speed(beside);
@@ -248,15 +249,15 @@ impl fmt::Debug for Mirror {
     }
 }
 
-/// Whether an error is this machine's and not the mirror's: a disk that is full or may not be written, or too many open
-/// files. libgit2 hands on the system's words for them.
+/// Whether an error comes from this machine and not from the mirror: a full or read-only disk, or too many open files. libgit2
+/// returns the system's messages for them.
 fn is_local(error: &git2::Error) -> bool {
     let message =
         ["No space left", "Disk quota exceeded", "Read-only file system", "Permission denied", "Too many open"];
     message.iter().any(|word| error.message().contains(word))
 }
 
-/// How many packs a generation holds; a folder that cannot be counted is left to the next fetch to judge.
+/// Number of packs in a generation; a folder that cannot be read counts as zero and is handled by the next fetch.
 fn packs(generation: &Generation) -> usize {
     fs::read_dir(generation.path().join("objects/pack")).map_or(0, |entries| {
         entries
@@ -266,17 +267,17 @@ fn packs(generation: &Generation) -> usize {
     })
 }
 
-/// About how many loose objects a generation holds: one of their 256 folders is counted, as git itself does.
+/// Estimated number of loose objects in a generation: like git, it counts one of their 256 folders.
 fn loose_objects(generation: &Generation) -> usize {
     fs::read_dir(generation.path().join("objects/17")).map_or(0, |entries| entries.count() * 256)
 }
 
-/// A commit's id in the product's words.
+/// Converts a commit id of libgit2.
 pub(super) fn name_of(id: Oid) -> CommitSha {
     id.to_string().parse().expect("libgit2 prints forty lower-case hexadecimal digits")
 }
 
-/// A commit's id in libgit2's words.
+/// Converts a commit id to libgit2.
 pub(super) fn id_of(commit: &CommitSha) -> Oid {
     Oid::from_str(commit.as_str()).expect("a commit's name is forty hexadecimal digits")
 }

@@ -1,17 +1,17 @@
-//! Which URLs are taken as remotes, and which names as branches.
+//! Validation of URLs of remotes and of branch names.
 
 use ureq::http::Uri;
 
 use super::GitError;
 use super::ssh::Address;
 
-/// Longest URL taken: longer ones are mistakes, and would flood messages.
+/// Maximum length of a URL: a longer one is a mistake, and would flood messages.
 const MAX_URL_LENGTH: usize = 2048;
 
-/// How the names of Slipway's own branches begin.
+/// Prefix of Slipway's own branches.
 const OWN_BRANCHES: &str = "slipway/";
 
-/// An `http` or `https` URL without credentials in it, and without a `/` at its end.
+/// Validates an `http` or `https` URL without credentials, and removes a `/` at its end.
 pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
     let refuse = |problem: &str, help: &str| {
         Err(GitError::InvalidRemote {
@@ -64,7 +64,7 @@ pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// An address of SSH, in either form.
+/// Validates an SSH address, in either form.
 pub(super) fn checked_ssh_url(url: &str) -> Result<Address, GitError> {
     let invalid = |problem: &str| GitError::InvalidRemote {
         given: without_credentials(url),
@@ -80,7 +80,7 @@ pub(super) fn checked_ssh_url(url: &str) -> Result<Address, GitError> {
     Address::parse(url).map_err(invalid)
 }
 
-/// Whether an address is one of SSH, in the long form or the short one (`git@host:path`).
+/// Whether an address is an SSH address, in the long form or the short one (`git@host:path`).
 pub fn is_ssh(url: &str) -> bool {
     match url.split_once("://") {
         Some((scheme, _)) => scheme.eq_ignore_ascii_case("ssh"),
@@ -88,7 +88,7 @@ pub fn is_ssh(url: &str) -> bool {
     }
 }
 
-/// The text up to its path with anything before an `@` cut away: safe to print.
+/// The address without anything before an `@`, and without query and fragment: safe to print.
 fn without_credentials(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
     let after = rest.rsplit_once('@').map_or(rest, |(_, after)| after);
@@ -97,7 +97,8 @@ fn without_credentials(url: &str) -> String {
     if scheme.is_empty() { shown } else { format!("{scheme}://{shown}") }
 }
 
-/// A branch that Slipway may make, replace and remove: all of its own begin with `slipway/`, so that it never is a person's.
+/// Validates a branch that Slipway may create, replace and remove: its name must begin with `slipway/`, so that it never belongs
+/// to a person.
 pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
     check_branch(branch)?;
     if branch.strip_prefix(OWN_BRANCHES).is_some_and(|rest| !rest.is_empty()) {
@@ -110,7 +111,7 @@ pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
     })
 }
 
-/// A branch by its short name.
+/// Validates a short branch name.
 pub fn check_branch(branch: &str) -> Result<(), GitError> {
     let problem = if branch.starts_with("refs/") {
         "expected a short name like `main`"

@@ -1,5 +1,5 @@
-//! Notes on commits (git-notes(1)), under a reference of our own beside the branches. Whoever notes while another push is
-//! under way shares the next one; what others have noted there stays.
+//! Notes on commits (git-notes(1)), under a reference of Slipway beside the branches. Notes that arrive during a push share the
+//! next push; notes of other authors stay.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc;
@@ -25,19 +25,19 @@ use super::tree;
 use super::tree::Kind;
 use slipway_domain::CommitSha;
 
-/// Where the notes are: `git notes --ref slipway show COMMIT`.
+/// The reference of the notes: `git notes --ref slipway show COMMIT`.
 const NOTES: &str = "refs/notes/slipway";
 
-/// What the commits of notes say.
+/// The message of the commits of notes.
 const MESSAGE: &str = "Notes added by Slipway\n";
 
-/// Most bytes of a note that lines are added to: a larger one is somebody else's, and is left as it is.
+/// Maximum size of a note to which lines are added: a larger note belongs to another tool and stays unchanged.
 const MAX_NOTE_BYTES: u64 = 256 * 1024;
 
-/// Notes in one folder from which on new ones go into folders by the first two digits of their commit, as git's own do.
+/// Number of notes in one folder from which on new notes go into subfolders by the first two digits of their commit, as in git.
 const MAX_IN_A_FOLDER: usize = 256;
 
-/// Lines of a note, by the name that each begins with: a later line of the same name takes its place.
+/// Lines of a note, by the name at their beginning: a later line with the same name replaces it.
 pub type NoteLines = BTreeMap<String, String>;
 
 /// Writes the notes of one repository.
@@ -57,23 +57,22 @@ struct Waiting {
 }
 
 impl Notes {
-    /// The notes of the repository that is mirrored; their commits name this author.
+    /// Creates a writer of notes for the mirrored repository, with this author.
     pub fn new(mirror: Mirror, author: Identity) -> Self {
         Self { mirror, author, waiting: Mutex::default(), write_lock: Mutex::new(()) }
     }
 
-    /// Puts lines into the note of a commit. They are on the server when this returns; nothing is pushed if they were
-    /// there already.
+    /// Writes lines into the note of a commit. They are on the server when this returns; nothing is pushed if they already exist.
     pub fn put(&self, commit: &CommitSha, lines: NoteLines) -> Result<(), GitError> {
         let (answer, answered) = mpsc::channel();
         lock(&self.waiting).push(Waiting { commit: commit.clone(), lines, answer });
         let write_lock = lock(&self.write_lock);
-        // What came while another thread had the turn is done already.
+        // Another thread with the lock may already have written this note.
         let waiting = std::mem::take(&mut *lock(&self.waiting));
         if !waiting.is_empty() {
             let ended = Placing::new(&self.mirror, &self.author, &waiting).place();
             for Waiting { answer, .. } in &waiting {
-                // Whoever asked waits for its turn to look; a thread that died in between needs no answer.
+                // The receiver reads its answer after it gets the lock; an answer to a panicked thread is dropped.
                 let _ = answer.send(ended.clone());
             }
         }
@@ -87,7 +86,7 @@ impl Notes {
     }
 }
 
-/// One push's state across its rounds.
+/// The state of one push across its rounds.
 struct Placing<'a> {
     mirror: &'a Mirror,
     author: &'a Identity,
@@ -95,7 +94,7 @@ struct Placing<'a> {
     attempts: u32,
     healed: bool,
     doubts: u32,
-    /// What the notes were (zeros: nothing) when the server last refused to move them.
+    /// The target of the notes (zeros: none) when the server last refused to move them.
     lost: Option<Oid>,
 }
 
@@ -116,8 +115,8 @@ impl<'a> Placing<'a> {
         Err(GitError::LostRace { repository, branch, attempts: self.attempts })
     }
 
-    /// Reads the notes, adds to them what is missing, and pushes that; `false`: once more. A push that ended without an
-    /// answer is looked up in this way as well: where it landed, nothing is missing any more.
+    /// Reads the notes, adds the missing lines, and pushes them; `false`: another round is necessary. This also resolves a push
+    /// that ended without an answer: if it landed, nothing is missing any more.
     fn round(&mut self) -> Result<bool, GitError> {
         let server = Advertisement::read(self.mirror.connection(), &[NOTES])?;
         let held = server.tip_of(NOTES);
@@ -137,7 +136,7 @@ impl<'a> Placing<'a> {
         }
     }
 
-    /// Whether the mirror has the notes that the server has; they are fetched if not.
+    /// Whether the mirror has the notes of the server; otherwise they are fetched.
     fn has(&self, held: Oid) -> Result<bool, GitError> {
         if self.mirror.contains(&name_of(held))? {
             return Ok(true);
@@ -149,7 +148,7 @@ impl<'a> Placing<'a> {
         }
     }
 
-    /// `None`: everything is noted.
+    /// `None`: nothing is missing.
     fn step(
         &self,
         repository: &Repository,
@@ -174,10 +173,10 @@ impl<'a> Placing<'a> {
         push::send(repository, self.mirror, server, &update).map(Some)
     }
 
-    /// The tree of the notes with what is to be noted.
+    /// The tree of the notes with the new lines.
     fn noted(&self, repository: &Repository, before: &Tree<'_>) -> Result<Oid, Fault> {
         let mut update = TreeUpdateBuilder::new();
-        // Two may note the same commit together: what the first noted is not in the tree yet.
+        // Two callers can write to the same commit together: the lines of the first are not in the tree yet.
         let mut together: BTreeMap<&CommitSha, NoteLines> = BTreeMap::new();
         for Waiting { commit, lines, .. } in self.notes {
             together.entry(commit).or_default().extend(lines.clone());
@@ -202,7 +201,8 @@ impl<'a> Placing<'a> {
     fn judge(&mut self, held: Option<Oid>, end: PushEnd) -> Result<bool, GitError> {
         match end {
             PushEnd::Landed { .. } => return Ok(true),
-            // Whether the notes moved is told by where they are: servers have many words for that, and the same for other things.
+            // The position of the notes shows whether they moved: servers have many messages for that, and use the same messages
+            // for other causes.
             PushEnd::Rejected { message } | PushEnd::BaseMoved { message } => {
                 let held = held.unwrap_or(Oid::ZERO_SHA1);
                 if message.contains("hook declined") || self.lost == Some(held) {
@@ -218,7 +218,7 @@ impl<'a> Placing<'a> {
     }
 }
 
-/// Where the note of a commit is, or is to be: below folders of two digits each, as many as there are.
+/// The existing or new path of a commit's note: below existing folders of two digits each.
 fn place_of(
     repository: &Repository,
     root: &Tree<'_>,
@@ -244,7 +244,7 @@ fn place_of(
     }
 }
 
-/// A note with these lines, each in the place of those of its name; every other line stays as it is.
+/// A note with these lines, each replacing lines with the same name; all other lines stay unchanged.
 fn with_lines(there: &[u8], lines: &NoteLines) -> Vec<u8> {
     let begins =
         |line: &[u8], name: &str| line.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b": "));
@@ -268,7 +268,8 @@ fn with_lines(there: &[u8], lines: &NoteLines) -> Vec<u8> {
     note
 }
 
-/// A thread that died with a lock leaves nothing half-done behind it: what it took along is answered as stopped.
+/// Ignores poisoning: a panicked thread leaves no inconsistent state, and its pending callers receive
+/// [`GitError::WriterStopped`].
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

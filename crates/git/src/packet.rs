@@ -3,7 +3,7 @@
 use std::io;
 use std::io::Read;
 
-/// The longest packet that the protocol allows, its length included.
+/// The maximum packet length of the protocol, including the length field.
 const MAX_PACKET_BYTES: usize = 65_520;
 
 /// The packet that ends a section.
@@ -12,27 +12,26 @@ pub(super) const FLUSH: &[u8] = b"0000";
 /// The packet between a command of version 2 and its arguments (gitprotocol-v2(5), "delim-pkt").
 pub(super) const DELIMITER: &[u8] = b"0001";
 
-/// What is read next.
+/// A packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Packet<'a> {
     /// The end of a section.
     Flush,
-    /// Bytes.
     Data(&'a [u8]),
 }
 
-/// Why packets could not be read on.
+/// Why the next packet could not be read.
 #[derive(Debug)]
 pub(super) enum PacketError {
     /// The connection failed, or ended within a packet.
     Broken(io::Error),
-    /// What came are no packets.
+    /// The bytes are not a packet.
     Malformed(&'static str),
-    /// More came than was to be read.
+    /// The data exceeds the limit.
     TooMuch(u64),
 }
 
-/// Appends a packet; `payload` has room in it.
+/// Appends a packet; the payload must fit into one packet.
 pub(super) fn write(into: &mut Vec<u8>, payload: &[u8]) {
     let length = payload.len() + 4;
     assert!(length <= MAX_PACKET_BYTES, "a packet of {length} bytes");
@@ -40,7 +39,7 @@ pub(super) fn write(into: &mut Vec<u8>, payload: &[u8]) {
     into.extend_from_slice(payload);
 }
 
-/// Reads packets, and no more bytes than a limit.
+/// Reads packets up to a limit of bytes.
 pub(super) struct Packets<R> {
     reader: R,
     buffer: Vec<u8>,
@@ -49,12 +48,12 @@ pub(super) struct Packets<R> {
 }
 
 impl<R: Read> Packets<R> {
-    /// Nothing is read yet.
+    /// Creates a reader without reading anything.
     pub(super) fn new(reader: R, limit: u64) -> Self {
         Self { reader, buffer: Vec::new(), limit, left: limit }
     }
 
-    /// The next packet; `None` at the end of what is read.
+    /// The next packet; `None` at the end of the input.
     pub(super) fn next(&mut self) -> Result<Option<Packet<'_>>, PacketError> {
         let mut length = [0; 4];
         let mut filled = 0;

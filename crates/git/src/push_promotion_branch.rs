@@ -1,4 +1,4 @@
-//! A promotion that is offered on a branch of its own, for people to look at before it lands.
+//! Pushes a promotion to its own promotion branch, for a review before it lands.
 
 use std::thread;
 
@@ -20,35 +20,35 @@ use super::request::{Trailer, WriteRequest};
 use super::round;
 use super::round::{Built, Decision, Job};
 
-/// How an offer ended well.
+/// A successful result of a push to a promotion branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PromotionBranchOutcome {
-    /// The branch holds this commit.
+    /// The branch has this commit.
     Pushed {
         /// The commit.
         commit: CommitSha,
-        /// The tip it is built on.
+        /// The tip on which it is built.
         base: CommitSha,
-        /// What the server said beside its "ok", on one line.
+        /// The server's messages beside its "ok", on one line.
         server_messages: String,
     },
-    /// The branch held the same already: the same promotion, the same files, on the same tip.
+    /// The branch already had the same content: the same promotion, the same files, on the same tip.
     Unchanged {
-        /// The commit it holds.
+        /// The existing commit.
         commit: CommitSha,
-        /// The tip it is built on.
+        /// The tip on which it is built.
         base: CommitSha,
     },
-    /// The promotion has landed on the writer's branch: nothing is offered.
+    /// The promotion has landed on the target branch: nothing is pushed.
     AlreadyThere {
-        /// The commit that carries the trailer.
+        /// The commit with the trailer.
         commit: CommitSha,
     },
-    /// The writer's branch needs no commit: nothing is offered.
+    /// The target branch needs no commit: nothing is pushed.
     NothingToDo,
 }
 
-/// Offers one promotion on a branch of its own.
+/// Pushes one promotion to its own branch.
 pub(super) fn place<E: From<GitError>>(
     mirror: &Mirror,
     branch: &str,
@@ -68,28 +68,28 @@ pub(super) fn place<E: From<GitError>>(
     }
 }
 
-/// One call's state across its rounds.
+/// The state of one call across its rounds.
 struct Placing<'a> {
     mirror: &'a Mirror,
     branch: &'a str,
     reference: String,
     attempts: u32,
     healed: bool,
-    /// What was sent without an answer, and how that ended.
+    /// A commit that was sent without an answer, and the error of its push.
     sent: Option<(New, GitError)>,
     doubts: u32,
-    /// What the branch held (zeros: nothing) when the server last refused to move it.
+    /// The target of the branch (zeros: none) when the server last refused to move it.
     lost: Option<Oid>,
 }
 
-/// What a round came to before the server's answer is judged.
+/// The result of a round before the server's answer is evaluated.
 enum Step<E> {
     Decided(Result<PromotionBranchOutcome, E>),
     Sent { new: New, end: PushEnd },
 }
 
 impl Placing<'_> {
-    /// Reads both branches, builds the commit on the newest tip, and pushes it; `None`: once more.
+    /// Reads both branches, builds the commit on the newest tip, and pushes it; `None`: another round is necessary.
     fn round<E: From<GitError>>(&mut self, job: &mut Job<'_, E>) -> Result<Option<PromotionBranchOutcome>, E> {
         if self.attempts == MAX_ATTEMPTS {
             return Err(self.beaten().into());
@@ -120,12 +120,12 @@ impl Placing<'_> {
         }
     }
 
-    /// The newest tip of the writer's branch: fetched only if the server names another than is known.
+    /// The newest tip of the target branch: fetched only if the server reports another tip than the known one.
     fn newest(&self, named: Option<Oid>) -> Result<CommitSha, GitError> {
         named.map_or_else(|| self.mirror.fetch(), |tip| self.mirror.catch_up(tip))
     }
 
-    /// Whether the mirror has what the branch holds, so that it can be compared; it is fetched if not.
+    /// Whether the mirror has the branch's current commit for the comparison; otherwise it is fetched.
     fn has(&self, held: Oid) -> Result<bool, GitError> {
         if self.mirror.contains(&name_of(held))? {
             return Ok(true);
@@ -172,7 +172,8 @@ impl Placing<'_> {
     fn judge(&mut self, new: New, held: Option<Oid>, end: PushEnd) -> Result<Option<PromotionBranchOutcome>, GitError> {
         match end {
             PushEnd::Landed { server_messages } => return Ok(Some(pushed(new, server_messages))),
-            // Whether the branch moved is told by the branch: servers have many words for that, and the same for other things.
+            // The position of the branch shows whether it moved: servers have many messages for that, and use the same messages
+            // for other causes.
             PushEnd::Rejected { message } | PushEnd::BaseMoved { message } => {
                 let held = held.unwrap_or(Oid::ZERO_SHA1);
                 if message.contains("hook declined") || self.lost == Some(held) {
@@ -189,7 +190,7 @@ impl Placing<'_> {
         Ok(None)
     }
 
-    /// Makes a damaged mirror anew, once a call.
+    /// Recreates a damaged mirror, once per call.
     fn heal(&mut self, fault: Fault) -> Result<Option<PromotionBranchOutcome>, GitError> {
         match fault {
             Fault::Damaged(damage) if !self.healed => {
@@ -200,7 +201,7 @@ impl Placing<'_> {
         }
     }
 
-    /// The server cannot be asked: after a push without an answer, that leaves open whether it landed.
+    /// The server cannot be queried: after a push without an answer its result stays unknown.
     fn unseen(&self, error: GitError) -> GitError {
         match &self.sent {
             None => error,
@@ -222,7 +223,7 @@ impl Placing<'_> {
     }
 }
 
-/// Whether two commits offer the same: the same promotion, the same files, on the same tip.
+/// Whether two commits have the same content: the same promotion, the same files, on the same tip.
 fn is_same(repository: &Repository, held: Oid, built: Oid, request: &WriteRequest) -> Result<bool, git2::Error> {
     let (held, built) = (repository.find_commit(held)?, repository.find_commit(built)?);
     let message = String::from_utf8_lossy(held.message_raw_bytes());

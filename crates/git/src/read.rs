@@ -16,17 +16,17 @@ use super::message::single_line;
 use super::mirror::{id_of, name_of};
 use super::tree;
 
-/// The fewest digits that libgit2 looks an object up by (`GIT_OID_MINPREFIXLEN`).
+/// The minimum number of digits for a lookup in libgit2 (`GIT_OID_MINPREFIXLEN`).
 const MIN_PREFIX_LENGTH: usize = 4;
-/// Commits among which one is looked for by its first digits. Linux has about 1.4 million.
+/// Maximum number of commits that are searched by first digits. Linux has about 1.4 million.
 const MAX_WALKED: usize = 3_000_000;
 
 /// A file of a commit's tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeFile {
-    /// The path from the top of the repository; bytes that are not UTF-8 are shown as `U+FFFD`.
+    /// The path from the root of the repository; bytes that are not UTF-8 are shown as `U+FFFD`.
     pub path: String,
-    /// The blob's id: equal ids are equal bytes.
+    /// The blob's id: equal ids mean equal bytes.
     pub blob: String,
     /// Size in bytes.
     pub size: u64,
@@ -44,12 +44,12 @@ impl Mirror {
         })
     }
 
-    /// The commits in the history of `tip` whose names begin with these lower-case digits, `most` at most. A history is looked
-    /// through so far that no repository of people is longer.
+    /// The commits in the history of `tip` that begin with these lower-case digits, at most `most`. The search covers the
+    /// complete history of any realistic repository.
     pub fn commits_beginning(&self, tip: &CommitSha, digits: &str, most: usize) -> Result<Vec<CommitSha>, GitError> {
         self.reading(|repository| {
             let tip = self.commit(repository, tip)?.id();
-            // Most names begin those of one object alone, or of none: no history needs to be walked for that.
+            // Most prefixes match exactly one object or none, which needs no walk through the history.
             if digits.len() >= MIN_PREFIX_LENGTH {
                 match repository.find_commit_by_prefix(digits) {
                     Ok(only) => {
@@ -82,8 +82,8 @@ impl Mirror {
         self.reading(|repository| Ok(self.commit(repository, commit)?.parent_ids().next().map(name_of)))
     }
 
-    /// The commits up to `head` that are not in the history of `base` (of the whole history, if `base` is absent or gone),
-    /// each with its author's address; newest first. `None` if they are more than `most`.
+    /// The commits up to `head` that are not in the history of `base` (of the whole history, if `base` is absent or gone), each
+    /// with its author's address; newest first. `None` if there are more than `most`.
     pub fn written_since(
         &self,
         base: Option<&CommitSha>,
@@ -110,7 +110,7 @@ impl Mirror {
         })
     }
 
-    /// A regular file's bytes at a commit: `None` when nothing is there, an error above `max_bytes`.
+    /// A regular file's bytes at a commit: `None` if there is no file, an error above `max_bytes`.
     pub fn read_file(&self, commit: &CommitSha, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
@@ -118,13 +118,13 @@ impl Mirror {
         })
     }
 
-    /// The bytes of a file that was found in one of the branch's trees, whatever its path.
+    /// The bytes of a file that was found in a tree of the branch, independent of its path.
     pub fn read_found(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
         self.reading(|repository| tree::read_blob(repository, file))
     }
 
-    /// How messages call what stands at a path of a commit, such as `a symbolic link`, and whether it is a regular file; `None`
-    /// where nothing is.
+    /// The kind of entry at a path of a commit as a phrase for messages, such as `a symbolic link`, and whether it is a regular
+    /// file; `None` if there is no entry.
     pub fn entry(&self, commit: &CommitSha, path: &str) -> Result<Option<(&'static str, bool)>, GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
@@ -133,7 +133,7 @@ impl Mirror {
         })
     }
 
-    /// The regular files whose path the predicate takes, sorted by path.
+    /// The regular files whose path the predicate accepts, sorted by path.
     pub fn find_files(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
@@ -141,7 +141,8 @@ impl Mirror {
         })
     }
 
-    /// The regular files that hold a text, sorted by path. What is the same as at an earlier commit is not read again.
+    /// The regular files that contain a text, sorted by path. Folders that are unchanged since an earlier commit are not read
+    /// again.
     pub fn files_holding(&self, commit: &CommitSha, held: &Held) -> Result<Vec<TreeFile>, GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
@@ -149,7 +150,7 @@ impl Mirror {
         })
     }
 
-    /// Whether a file could be written as its bytes are: refused if an attribute of it names a filter, as that of Git LFS does.
+    /// Whether a file can be written without a filter: refused if an attribute sets a filter, such as that of Git LFS.
     pub fn check_unfiltered(&self, commit: &CommitSha, path: &str) -> Result<(), GitError> {
         self.reading(|repository| {
             let tree = tree::of_commit(repository, commit, || self.missing(repository, commit))?;
@@ -157,7 +158,7 @@ impl Mirror {
         })
     }
 
-    /// The paths that differ between two commits, sorted; of a rename both names. Without a base: every path of `head`.
+    /// The paths that differ between two commits, sorted; for a rename both names. Without a base: every path of `head`.
     pub fn changed_paths(&self, base: Option<&CommitSha>, head: &CommitSha) -> Result<Vec<String>, GitError> {
         self.reading(|repository| {
             let before =
@@ -178,12 +179,12 @@ impl Mirror {
         })
     }
 
-    /// Who wrote a commit, when, and with which words.
+    /// Author, time and message of a commit.
     pub fn commit_info(&self, commit: &CommitSha) -> Result<CommitInfo, GitError> {
         self.reading(|repository| Ok(CommitInfo::of(&self.commit(repository, commit)?)))
     }
 
-    /// The newest of the `limit` newest commits up to `tip` that carries the trailer `key: value`.
+    /// The newest of the `limit` newest commits up to `tip` with the trailer `key: value`.
     pub fn find_trailer(
         &self,
         tip: &CommitSha,
@@ -205,7 +206,7 @@ impl Mirror {
         }
     }
 
-    /// A commit that is not there: unknown to a whole mirror, lost by a damaged one.
+    /// The error for a missing commit: unknown if the mirror is intact, otherwise damage.
     pub(super) fn missing(&self, repository: &Repository, commit: &CommitSha) -> Fault {
         match fetch::check(repository) {
             Err(damage) => Fault::Damaged(damage),
@@ -218,7 +219,7 @@ impl Mirror {
     }
 }
 
-/// The regular files of a tree whose path the predicate takes, sorted by path.
+/// The regular files of a tree whose path the predicate accepts, sorted by path.
 pub(super) fn find_files(
     repository: &Repository,
     name: &str,

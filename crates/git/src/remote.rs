@@ -1,4 +1,4 @@
-//! A branch of a repository on a git server, checked once when the settings are read; not a connection to it.
+//! A branch of a repository on a git server, validated once when the settings are read; not a connection.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use super::ssh::{Address, SshLogin};
 /// Username and password (or token) for one repository.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The account; forges that only look at the token take any name.
+    /// The account; forges that check only the token accept any name.
     pub username: String,
-    /// The password or token: never printed.
+    /// The password or token; never printed.
     pub password: String,
 }
 
@@ -37,14 +37,14 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// How long a request may take before it is given up.
+/// Timeouts of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// Until a connection stands, TLS included.
+    /// For connecting, including TLS.
     pub connect: Duration,
-    /// Between two pieces of an answer: git servers send a keep-alive every five seconds, hooks included.
+    /// Between two parts of an answer: git servers send a keep-alive every five seconds, also during hooks.
     pub read: Duration,
-    /// For one whole request: a first mirror of a large repository must fit.
+    /// For one whole request: the first mirror of a large repository must fit.
     pub overall: Duration,
 }
 
@@ -68,7 +68,7 @@ pub struct Remote {
 }
 
 impl Remote {
-    /// Checks an `http` or `https` URL without credentials in it, and a branch by its short name (`main`).
+    /// Validates an `http` or `https` URL without credentials, and a short branch name (`main`).
     pub fn new(url: &str, branch: &str, credentials: Option<Credentials>) -> Result<Self, GitError> {
         check_branch(branch)?;
         Ok(Self {
@@ -83,7 +83,7 @@ impl Remote {
         })
     }
 
-    /// Checks an SSH address (`ssh://git@host/path` or `git@host:path`), and a branch by its short name.
+    /// Validates an SSH address (`ssh://git@host/path` or `git@host:path`), and a short branch name.
     pub fn over_ssh(url: &str, branch: &str, login: SshLogin) -> Result<Self, GitError> {
         check_branch(branch)?;
         let address = checked_ssh_url(url)?;
@@ -99,55 +99,55 @@ impl Remote {
         })
     }
 
-    /// How SSH reaches it; `None` where HTTP is spoken.
+    /// The SSH login and address; `None` for HTTP.
     pub(super) fn ssh(&self) -> Option<&(SshLogin, Address)> {
         self.ssh.as_ref()
     }
 
-    /// The same remote with other deadlines.
+    /// Returns the remote with other deadlines.
     #[must_use]
     pub fn with_deadlines(mut self, deadlines: Deadlines) -> Self {
         self.deadlines = deadlines;
         self
     }
 
-    /// The same remote, whose server must show a certificate of these authorities and no others.
+    /// Returns the remote with these authorities as the only accepted ones for its server.
     #[must_use]
     pub fn with_authorities(mut self, authorities: Authorities) -> Self {
         self.authorities = Some(authorities);
         self
     }
 
-    /// The same remote, where every commit is signed with this key.
+    /// Returns the remote with a key that signs every commit.
     #[must_use]
     pub fn with_signing_key(mut self, key: SigningKey) -> Self {
         self.signing_key = Some(key);
         self
     }
 
-    /// The same remote, whose commits all name this author, whoever commits them.
+    /// Returns the remote with this author for all commits, independent of the committer.
     #[must_use]
     pub fn with_author(mut self, author: Identity) -> Self {
         self.author = Some(author);
         self
     }
 
-    /// Who is named as author there, if that is not left to each commit.
+    /// The fixed author, if there is one.
     pub fn author(&self) -> Option<&Identity> {
         self.author.as_ref()
     }
 
-    /// Who may vouch for the server; `None` for the usual authorities.
+    /// The accepted authorities; `None` for the default authorities.
     pub(super) fn authorities(&self) -> Option<&Authorities> {
         self.authorities.as_ref()
     }
 
-    /// The key that commits are signed with.
+    /// The key that signs commits.
     pub(super) fn signing_key(&self) -> Option<&SigningKey> {
         self.signing_key.as_ref()
     }
 
-    /// The URL, which holds no credentials.
+    /// The URL, which contains no credentials.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -157,12 +157,12 @@ impl Remote {
         &self.branch
     }
 
-    /// The credentials, if the settings have some.
+    /// The credentials, if the settings contain some.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
     }
 
-    /// How long its requests may take.
+    /// The timeouts of its requests.
     pub(super) fn deadlines(&self) -> Deadlines {
         self.deadlines
     }

@@ -1,4 +1,4 @@
-//! Removes a branch of Slipway's own: what was offered there has landed, or is not wanted any more.
+//! Removes a promotion branch whose promotion has landed or is no longer wanted.
 
 use slipway_domain::CommitSha;
 
@@ -11,16 +11,16 @@ use super::naming;
 use super::push;
 use super::push::{Advertisement, PushEnd, Update};
 
-/// What became of a branch that was to go.
+/// The result of a removal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
-    /// It is gone now.
+    /// The branch was removed.
     Removed,
-    /// There was none.
+    /// The branch did not exist.
     Missing,
-    /// It stays, because it holds something else than was expected.
+    /// The branch stays, because it has another commit than expected.
     Moved {
-        /// What it holds.
+        /// Its commit.
         at: CommitSha,
     },
 }

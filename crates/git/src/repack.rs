@@ -1,6 +1,5 @@
-//! Makes a mirror small again from what it holds: many packs and loose objects become one pack, and nobody is asked for
-//! anything. A pack that is larger than all others together is kept as it is, so that what a large repository costs does
-//! not depend on its age.
+//! Repacks a mirror from its own objects: many packs and loose objects become one pack, without a request to the server. A pack
+//! that is larger than all others together is kept, so that the cost of a large repository does not grow with its age.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,10 +10,10 @@ use git2::{Odb, Oid, PackBuilder, Repository};
 use super::Remote;
 use super::fetch;
 
-/// Where a repository keeps its packs.
+/// The folder of packs in a repository.
 const PACKS: &str = "objects/pack";
 
-/// Writes a new mirror beside the old one: the same references, and every object they lead to.
+/// Writes a new mirror beside the old one, with the same references and all objects reachable from them.
 pub(super) fn repack(from: &Path, to: &Path, remote: &Remote) -> Result<(), git2::Error> {
     fetch::create(to, remote)?;
     let kept = keep_largest_pack(from, to)?;
@@ -37,7 +36,7 @@ pub(super) fn repack(from: &Path, to: &Path, remote: &Remote) -> Result<(), git2
     Ok(())
 }
 
-/// Puts the largest pack into the new mirror, if it is larger than all others together.
+/// Links the largest pack into the new mirror, if it is larger than all others together.
 fn keep_largest_pack(from: &Path, to: &Path) -> Result<bool, git2::Error> {
     let mut packs: Vec<(u64, PathBuf)> = Vec::new();
     for entry in fs::read_dir(from.join(PACKS)).map_err(|error| failed(&error))? {
@@ -52,11 +51,11 @@ fn keep_largest_pack(from: &Path, to: &Path) -> Result<bool, git2::Error> {
         return Ok(false);
     }
     fs::create_dir_all(to.join(PACKS)).map_err(|error| failed(&error))?;
-    // The index comes first: a pack without one is not seen.
+    // The index comes first: a pack without an index is not used.
     for file in [largest.with_extension("idx"), largest] {
         let Some(name) = file.file_name() else { continue };
         let target = to.join(PACKS).join(name);
-        // File systems without hard links get a copy.
+        // Copies the file on file systems without hard links.
         if fs::hard_link(&file, &target).is_err() {
             fs::copy(&file, &target).map_err(|error| failed(&error))?;
         }

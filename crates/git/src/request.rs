@@ -1,10 +1,10 @@
-//! The words of a write: what is to be committed, by whom, and how it ended.
+//! Types of a write: the content of a commit, its author, and the result.
 
 use jiff::Timestamp;
 
 use slipway_domain::CommitSha;
 
-/// A person or an account, as commits name it.
+/// A person or an account in a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The name.
@@ -13,57 +13,57 @@ pub struct Identity {
     pub email: String,
 }
 
-/// The line of a commit message by which a promotion is recognised: `Slipway-Promotion: 0192…`.
+/// The line of a commit message that identifies a promotion: `Slipway-Promotion: 0192…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trailer {
-    /// The word before the colon.
+    /// The key before the colon.
     pub key: String,
     /// The promotion's identifier.
     pub value: String,
 }
 
-/// What is fixed about a commit before its content is known.
+/// The properties of a commit that are known before its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteRequest {
-    /// Who is named as author, unless the remote names another.
+    /// The author, unless the remote sets another one.
     pub author: Identity,
-    /// Who is named as committer.
+    /// The committer.
     pub committer: Identity,
     /// The time of the commit.
     pub at: Timestamp,
-    /// What makes it recognisable, so that it never lands twice; it is added to the message.
+    /// The trailer that identifies the commit, so that it never lands twice; it is appended to the message.
     pub trailer: Trailer,
 }
 
-/// What is to be committed on a tip.
+/// The proposed change of a tip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proposal {
-    /// Replace these files' bytes.
+    /// Replace the content of these files.
     Change {
-        /// Paths of existing regular files, with their new bytes.
+        /// Paths of existing regular files, with their new content.
         changes: Vec<(String, Vec<u8>)>,
         /// The commit message, without the promotion's own trailer.
         message: String,
     },
-    /// The tip is as it should be.
+    /// No change is necessary.
     Nothing,
 }
 
-/// How a promotion ended well.
+/// A successful result of a promotion.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// The server accepted this commit.
     Pushed {
         /// The commit.
         commit: CommitSha,
-        /// Rounds it took.
+        /// Number of rounds.
         attempts: u32,
-        /// What the server said beside its "ok", on one line.
+        /// The server's messages beside its "ok", on one line.
         server_messages: String,
     },
     /// An earlier call had landed it.
     AlreadyThere {
-        /// The commit that carries the trailer.
+        /// The commit with the trailer.
         commit: CommitSha,
     },
     /// The branch needs no commit.

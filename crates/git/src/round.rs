@@ -1,5 +1,5 @@
-//! One try at some promotions on one tip: read, propose, build a commit each, push once; whether to try again is decided by
-//! the batch.
+//! One attempt at several promotions on one tip: read, propose, build one commit each, push once. The batch decides whether to
+//! try again.
 
 use git2::{Commit, Oid, Repository};
 
@@ -16,20 +16,20 @@ use super::push;
 use super::push::{Advertisement, PushEnd};
 use super::request::{Proposal, Trailer, WriteRequest};
 
-/// One promotion as a round sees it.
+/// One promotion in a round.
 pub(super) struct Job<'a, E> {
     pub(super) request: &'a WriteRequest,
     pub(super) propose: &'a mut dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E>,
     pub(super) built: &'a mut dyn FnMut(&CommitSha) -> Result<(), E>,
 }
 
-/// How one round ended, by the numbers of its jobs.
+/// The result of one round, by the numbers of its jobs.
 pub(super) struct Round<E> {
-    /// The commits, each built on the one before it.
+    /// The commits, each built on the previous one.
     pub(super) chain: Vec<(usize, Oid)>,
-    /// Jobs without a commit; this holds only if the chain lands or, without a chain, if the tip is the newest.
+    /// Jobs without a commit; valid only if the chain lands or, without a chain, if the tip is the newest.
     pub(super) decisions: Vec<(usize, Decision<E>)>,
-    /// How the push ended; `None` if there was nothing to push.
+    /// The end of the push; `None` if there was nothing to push.
     pub(super) end: Option<PushEnd>,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Decision<E> {
     Stopped(E),
 }
 
-/// Reads the tip, has changes proposed one upon the other, builds them and pushes them.
+/// Reads the tip, calls `propose` of each job on the previous commit, builds the commits and pushes them.
 pub(super) fn run<E: From<GitError>>(
     mirror: &Mirror,
     tip: &CommitSha,
@@ -77,7 +77,7 @@ pub(super) fn run<E: From<GitError>>(
     })
 }
 
-/// The commit of the branch that carries a promotion's trailer.
+/// The commit of the branch with a promotion's trailer.
 pub(super) fn landed(
     repository: &Repository,
     mirror: &Mirror,
@@ -90,13 +90,13 @@ pub(super) fn landed(
     Ok(memory.commit_with(value))
 }
 
-/// What became of a proposal on a tip.
+/// The result of a proposal on a tip.
 pub(super) enum Built<E> {
     Commit(Oid),
     None(Decision<E>),
 }
 
-/// Has a change proposed and builds it, unless the tree would not change.
+/// Calls `propose` and builds its change, unless the tree would not change.
 pub(super) fn commit_on<E: From<GitError>>(
     repository: &Repository,
     mirror: &Mirror,
@@ -124,7 +124,7 @@ pub(super) fn commit_on<E: From<GitError>>(
     }
 }
 
-/// The commit, or `None` when the tree would not change.
+/// The commit, or `None` if the tree would not change.
 fn build(
     repository: &Repository,
     mirror: &Mirror,

@@ -1,18 +1,18 @@
-//! Signs commits with an SSH key, in the form that `git verify-commit` knows (PROTOCOL.sshsig of OpenSSH, namespace `git`).
+//! Signs commits with an SSH key, in the format of `git verify-commit` (PROTOCOL.sshsig of OpenSSH, namespace `git`).
 
 use std::fmt;
 use std::sync::Arc;
 
 use ssh_key::{Algorithm, Fingerprint, HashAlg, LineEnding, PrivateKey};
 
-/// The namespace of git's signatures: one made for anything else never counts for a commit.
+/// The namespace of git's signatures: a signature for another purpose is never valid for a commit.
 const NAMESPACE: &str = "git";
 
-/// A private key that signs commits: never printed.
+/// A private key that signs commits; never printed.
 #[derive(Clone)]
 pub struct SigningKey(Arc<PrivateKey>);
 
-/// A text that is no key to sign with.
+/// Error: the text is not a valid signing key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
@@ -22,7 +22,7 @@ pub struct NotASigningKey(String);
 impl SigningKey {
     /// Reads a key as `ssh-keygen -t ed25519` writes it.
     pub fn from_openssh(text: &str) -> Result<Self, NotASigningKey> {
-        // ssh-key's errors name kinds of mistakes, never what was read.
+        // Errors of ssh-key contain kinds of mistakes, never the input.
         let key = PrivateKey::from_openssh(format!("{}\n", text.trim()))
             .map_err(|error| NotASigningKey(error.to_string()))?;
         if key.is_encrypted() {
@@ -34,7 +34,7 @@ impl SigningKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// What verifiers know the key by: `SHA256:…`.
+    /// The fingerprint for verifiers: `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.print().to_string()
     }
@@ -43,7 +43,7 @@ impl SigningKey {
         self.0.public_key().fingerprint(HashAlg::Sha256)
     }
 
-    /// The signature of a commit's bytes, armoured, without a line end at its end.
+    /// The armoured signature of a commit's bytes, without a newline at its end.
     pub(super) fn sign(&self, commit: &[u8]) -> Result<String, String> {
         let signature = self.0.sign(NAMESPACE, HashAlg::Sha512, commit).map_err(|error| error.to_string())?;
         let armoured = signature.to_pem(LineEnding::LF).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! What a promotion sees of the branch it is about to change: one tip, read-only.
+//! Read-only view of a branch's tip for a promotion that will change it.
 
 use std::cell::Cell;
 
@@ -15,7 +15,7 @@ use super::mirror::name_of;
 use super::read;
 use super::tree;
 
-/// The branch at the tip that a commit would be built on.
+/// The branch at the tip on which a commit would be built.
 pub struct Snapshot<'a> {
     mirror: &'a Mirror,
     repository: &'a Repository,
@@ -33,7 +33,7 @@ impl<'a> Snapshot<'a> {
         name_of(self.commit.id())
     }
 
-    /// A regular file's bytes: `None` when nothing is there, an error above `max_bytes`.
+    /// A regular file's bytes: `None` if there is no file, an error above `max_bytes`.
     pub fn read_file(&self, path: &str, max_bytes: u64) -> Result<Option<Vec<u8>>, GitError> {
         let read = || {
             let tree = self.commit.tree()?;
@@ -42,25 +42,25 @@ impl<'a> Snapshot<'a> {
         read().map_err(|fault| self.noted(fault))
     }
 
-    /// The bytes of a file that was found in the tree, whatever its path.
+    /// The bytes of a file that was found in the tree, independent of its path.
     pub fn read_found(&self, file: &TreeFile) -> Result<Vec<u8>, GitError> {
         tree::read_blob(self.repository, file).map_err(|fault| self.noted(fault))
     }
 
-    /// The regular files whose path the predicate takes, sorted by path.
+    /// The regular files whose path the predicate accepts, sorted by path.
     pub fn find_files(&self, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<TreeFile>, GitError> {
         let find = || read::find_files(self.repository, self.mirror.remote().url(), &self.commit.tree()?, predicate);
         find().map_err(|fault| self.noted(fault))
     }
 
-    /// The regular files that hold a text, sorted by path. What is the same as at an earlier tip is not read again.
+    /// The regular files that contain a text, sorted by path. Folders that are unchanged since an earlier tip are not read again.
     pub fn files_holding(&self, held: &Held) -> Result<Vec<TreeFile>, GitError> {
         let name = self.mirror.remote().url();
         let find = || self.mirror.holdings().find(self.repository, name, self.commit.tree_id(), held);
         find().map_err(|fault| self.noted(fault))
     }
 
-    /// Whether reading met damage of the mirror: then whatever was concluded from it does not count.
+    /// Whether a read failed because of damage of the mirror: results based on the reads are then invalid.
     pub(super) fn is_damaged(&self) -> bool {
         self.damaged.get()
     }

@@ -1,8 +1,9 @@
-//! Carries libgit2's smart protocol over our own HTTP connections and SSH streams; the only place that talks to libgit2's C registry.
+//! Carries libgit2's smart protocol over this crate's HTTP connections and SSH streams. Only this module uses libgit2's C
+//! registry of transports.
 //!
-//! Every operation opens a [`Channel`]: libgit2 sees only the channel's address (`slipway://channel/7`), never the
-//! repository's URL or its credentials, so two remotes cannot mix. What HTTP answered stays with the channel,
-//! because libgit2 flattens errors into one text.
+//! Every operation opens a [`Channel`]. libgit2 receives only the channel's address (`slipway://channel/7`), never the
+//! repository's URL or its credentials, so two remotes cannot be confused. HTTP errors are stored in the channel, because libgit2
+//! reduces errors to one text.
 
 use std::collections::HashMap;
 use std::io;
@@ -18,13 +19,13 @@ use super::http::{Answer, Connection, Program, drain};
 use super::packet::{FLUSH, PacketError};
 use super::ssh;
 
-/// The scheme under which libgit2 finds our transport.
+/// The scheme under which libgit2 finds this transport.
 const SCHEME: &str = "slipway";
 
-/// The channels that are open now, by number.
+/// The open channels by number.
 static OPEN: Mutex<Option<HashMap<u64, Arc<State>>>> = Mutex::new(None);
 
-/// What one operation shares with libgit2's streams.
+/// The state that one operation shares with libgit2's streams.
 struct State {
     connection: Arc<Connection>,
     failure: Mutex<Option<GitError>>,
@@ -32,21 +33,21 @@ struct State {
 }
 
 impl State {
-    /// Keeps the failure where the operation finds it, and tells libgit2 to stop.
+    /// Stores the failure for the operation, and returns an error that stops libgit2.
     fn fail(&self, failure: GitError) -> io::Error {
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         channel_failed()
     }
 }
 
-/// One operation's way to the server; closed when dropped.
+/// One operation's connection to the server; closed when dropped.
 pub(super) struct Channel {
     number: u64,
     state: Arc<State>,
 }
 
 impl Channel {
-    /// Opens a way for one fetch or one push.
+    /// Opens a channel for one fetch or one push.
     pub(super) fn open(connection: &Arc<Connection>) -> Result<Self, git2::Error> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         static REGISTERED: OnceLock<Result<(), String>> = OnceLock::new();
@@ -64,17 +65,17 @@ impl Channel {
         Ok(Self { number, state })
     }
 
-    /// The URL that leads libgit2 to this channel.
+    /// The URL of this channel for libgit2.
     pub(super) fn address(&self) -> String {
         format!("{SCHEME}://channel/{}", self.number)
     }
 
-    /// What HTTP answered, if it failed; `None` means the failure lies elsewhere.
+    /// The error of the connection, if it failed; `None` means another cause.
     pub(super) fn failure(&self) -> Option<GitError> {
         self.state.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether a pack was handed to the network, so that it may have landed whatever the answer says.
+    /// Whether a pack was sent, so that it can have landed independent of the answer.
     pub(super) fn pack_sent(&self) -> bool {
         self.state.pack_sent.load(Ordering::SeqCst)
     }
@@ -93,8 +94,8 @@ fn with_open<T>(work: impl FnOnce(&mut HashMap<u64, Arc<State>>) -> T) -> T {
 
 #[expect(unsafe_code, reason = "libgit2's table of transports is a global of C; git2 offers no safe way into it")]
 fn register() -> Result<(), git2::Error> {
-    // SAFETY: `register` must not run beside other uses of the transport table. It runs once, inside a `OnceLock`,
-    // before the first channel exists; nothing else in the product registers a transport or uses one without a channel.
+    // SAFETY: `register` must not run concurrently with other uses of the transport table. It runs once, inside a `OnceLock`,
+    // before the first channel exists; no other code of the product registers a transport or uses one without a channel.
     unsafe {
         git2::transport::register(SCHEME, |remote| {
             let state = remote
@@ -109,7 +110,7 @@ fn register() -> Result<(), git2::Error> {
     }
 }
 
-/// What libgit2 holds of a channel.
+/// libgit2's handle of a channel.
 struct Wire {
     state: Arc<State>,
 }
@@ -138,7 +139,7 @@ impl SmartSubtransport for Wire {
     }
 }
 
-/// A program's run over SSH: libgit2 keeps it from the refs to the end.
+/// A program's run over SSH; libgit2 holds it from the reference advertisement to the end.
 struct Run {
     state: Arc<State>,
     program: Program,
@@ -181,7 +182,7 @@ impl Write for Run {
     }
 }
 
-/// One request and its answer: written first, sent at the first read.
+/// One request and its answer: the request is buffered, and sent at the first read.
 struct Exchange {
     state: Arc<State>,
     program: Program,
@@ -190,11 +191,11 @@ struct Exchange {
 }
 
 enum Phase {
-    /// Being written by libgit2.
+    /// libgit2 writes the request.
     Request(Vec<u8>),
-    /// Being read by libgit2.
+    /// libgit2 reads the answer.
     Answer(Answer),
-    /// Failed, so that nothing is sent twice and nothing more is waited for.
+    /// The exchange failed: nothing is sent twice, and no further answer is awaited.
     Failed,
 }
 
@@ -210,7 +211,7 @@ impl Exchange {
     }
 }
 
-/// libgit2 sees only that it failed; the channel knows why.
+/// libgit2 receives only a general error; the channel has the cause.
 fn channel_failed() -> io::Error {
     io::Error::other("the git server could not be read")
 }
@@ -243,7 +244,7 @@ impl Write for Exchange {
 }
 
 impl Drop for Exchange {
-    /// libgit2 stops at the last packet, before the end of the answer; reading on lets the connection be used again.
+    /// libgit2 stops at the last packet, before the end of the answer; reading the rest allows reuse of the connection.
     fn drop(&mut self) {
         if let Phase::Answer(answer) = &mut self.phase {
             drain(answer);

@@ -1,4 +1,4 @@
-//! Walks and reads trees of an open repository within bounds; every path it yields is one that is safe to join.
+//! Walks and reads trees of an open repository within limits. A walk stops at entries with unsafe names.
 
 use git2::{ErrorCode, ObjectType, Oid, Repository, Tree};
 
@@ -8,27 +8,27 @@ use super::GitError;
 use super::fault::Fault;
 use super::mirror::id_of;
 
-/// Most entries walked in one tree. A few kilobytes of nested trees can describe billions of files: stop instead.
+/// Maximum number of entries in a walk. A few kilobytes of nested trees can describe billions of files.
 const MAX_ENTRIES: u64 = 1_000_000;
 
-/// Deepest folder walked, for the same reason.
+/// Maximum depth of folders in a walk, for the same reason.
 const DEEPEST: usize = 128;
 
-/// The kind of a tree entry, by its mode.
+/// The kind of a tree entry, according to its mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A regular file, or an executable one.
-    File { executable: bool },
-    /// A symbolic link.
+    File {
+        executable: bool,
+    },
     Symlink,
-    /// Another repository's commit.
+    /// A commit of another repository.
     Submodule,
-    /// A folder.
     Folder,
 }
 
 impl Kind {
-    /// What a mode means; modes git does not write are read as regular files, as git does.
+    /// The kind for a mode; unusual modes count as regular files, as in git.
     pub(super) fn of(mode: i32) -> Self {
         match mode {
             0o040_000 => Self::Folder,
@@ -41,17 +41,17 @@ impl Kind {
 
 /// An entry that is not a folder.
 pub(super) struct Entry {
-    /// The path, from the folder the walk began in.
+    /// The path from the start folder of the walk.
     pub(super) path: String,
-    /// What it is.
+    /// Its kind.
     pub(super) kind: Kind,
-    /// Its blob (or a submodule's commit).
+    /// Its blob, or a submodule's commit.
     pub(super) id: Oid,
-    /// Whether the path is valid UTF-8 as it stands.
+    /// Whether the path is valid UTF-8 in the tree.
     pub(super) exact: bool,
 }
 
-/// The tree of a commit, or an error that names both.
+/// The tree of a commit, or the error of `missing`.
 pub(super) fn of_commit<'r>(
     repository: &'r Repository,
     commit: &CommitSha,
@@ -118,7 +118,7 @@ pub(super) fn entry_at(tree: &Tree<'_>, path: &str) -> Result<Option<(Kind, Oid)
     }
 }
 
-/// A regular file's bytes, `None` when there is nothing at the path, an error for anything else.
+/// A regular file's bytes; `None` if there is no entry at the path, an error for any other kind.
 pub(super) fn read_file(
     repository: &Repository,
     name: &str,
@@ -159,7 +159,7 @@ pub(super) fn read_blob(repository: &Repository, file: &super::TreeFile) -> Resu
     Ok(repository.find_blob(Oid::from_str(&file.blob)?)?.content().to_vec())
 }
 
-/// A path from the caller: relative, without `.`, `..`, `.git`, empty parts or control characters.
+/// Validates a path of the caller: relative, without `.`, `..`, `.git`, empty parts or control characters.
 pub(super) fn check_path(name: &str, path: &str) -> Result<(), GitError> {
     let bad_part = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
     if path.split('/').any(bad_part) || path.chars().any(char::is_control) {
@@ -173,7 +173,7 @@ pub(super) fn check_path(name: &str, path: &str) -> Result<(), GitError> {
     Ok(())
 }
 
-/// How messages call a kind.
+/// The kind as a phrase for messages.
 pub(super) fn article(kind: Kind) -> &'static str {
     match kind {
         Kind::File { .. } => "a file",
@@ -183,7 +183,7 @@ pub(super) fn article(kind: Kind) -> &'static str {
     }
 }
 
-/// The error for a path that cannot be used; the path is shown without control characters.
+/// The error for an unusable path; the path is shown without control characters.
 pub(super) fn unusable(repository: &str, path: &str, problem: &str, help: &str) -> GitError {
     GitError::UnusablePath {
         repository: repository.to_owned(),

@@ -1,45 +1,45 @@
-//! A repository's folder on this machine: where it begins, and what git keeps out of it.
+//! A repository's working tree on this machine: its root, and the paths that git ignores.
 
 use std::path::{Path, PathBuf};
 
 use git2::{Repository, Status};
 
-/// How a file of the working folder stands to what is committed.
+/// The state of a working file compared with the last commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Committed {
-    /// As it is here.
+    /// Committed with the same content.
     AsHere,
-    /// Not at all: it was never added, or was taken out.
+    /// Not committed: it was never added, or was removed from the index.
     Nowhere,
-    /// It was added, and there is no commit of it yet.
+    /// Added, but not committed yet.
     OnlyAdded,
-    /// With another content.
+    /// Committed with other content.
     Otherwise,
 }
 
-/// The most bytes that a committed file may have to be read.
+/// The maximum size in bytes of a committed file that is read.
 const MAX_COMMITTED: usize = 1024;
 
-/// The working folder of a repository.
+/// The working tree of a repository.
 pub struct WorkTree {
     repository: Repository,
     root: PathBuf,
 }
 
 impl WorkTree {
-    /// The working folder that a folder is in; `None` where there is none, or git cannot read it.
+    /// The working tree that contains a folder; `None` if there is none, or git cannot read it.
     pub fn around(folder: &Path) -> Option<Self> {
         let repository = Repository::discover(folder).ok()?;
         let root = repository.workdir()?.canonicalize().ok()?;
         Some(Self { repository, root })
     }
 
-    /// Its topmost folder.
+    /// Its root folder.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Whether git leaves a path out of commits: it is ignored, and was not added nevertheless. A folder ends with `/`.
+    /// Whether git excludes a path from commits: it is ignored and was not added explicitly. A folder ends with `/`.
     pub fn ignores(&self, path: &str) -> bool {
         let added = self.repository.index().is_ok_and(|index| {
             if path.ends_with('/') {
@@ -51,11 +51,11 @@ impl WorkTree {
         !added && self.repository.status_should_ignore(Path::new(path)).unwrap_or(false)
     }
 
-    /// How a file stands to what the checked out branch has of it; `None` if git cannot say. Where content is filtered on the way
-    /// into git, that is no difference.
+    /// The state of a file compared with the checked-out branch; `None` if git cannot determine it. A content filter of git does
+    /// not count as a difference.
     pub fn held(&self, path: &str) -> Option<Committed> {
         let status = self.repository.status_file(Path::new(path)).ok()?;
-        // A file that was taken out of the index and still lies here is both new and deleted.
+        // A file that was removed from the index but still exists is both new and deleted.
         if status.contains(Status::WT_NEW) {
             return Some(Committed::Nowhere);
         }
@@ -67,7 +67,7 @@ impl WorkTree {
         Some(if status.intersects(changed) { Committed::Otherwise } else { Committed::AsHere })
     }
 
-    /// The committed content of a file that has at most a kilobyte, such as a pointer in the place of another file.
+    /// The committed content of a file with at most 1024 bytes, such as a pointer in place of another file.
     pub fn committed_small(&self, path: &str) -> Option<Vec<u8>> {
         let tree = self.repository.head().ok()?.peel_to_tree().ok()?;
         let id = tree.get_path(Path::new(path)).ok()?.id();

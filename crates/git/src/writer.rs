@@ -1,4 +1,4 @@
-//! The single place that writes to a branch: one promotion, or everything that waits for its turn in one push.
+//! The only writer of a branch: it pushes one promotion, or all waiting promotions in one push.
 
 use std::fmt;
 use std::sync::mpsc;
@@ -15,33 +15,34 @@ use super::push_promotion_branch::PromotionBranchOutcome;
 use super::request::{Outcome, Proposal, WriteRequest};
 use super::round::Job;
 
-/// A promotion that waits for its turn.
+/// A promotion that waits to be written.
 pub struct PendingPromotion<E> {
-    /// What is fixed about its commit.
+    /// The fixed properties of its commit.
     pub request: WriteRequest,
-    /// What it changes; asked again for every tip it is built on.
+    /// Proposes its change; called again for every tip on which it is built.
     pub propose: Propose<E>,
-    /// Told of every commit that was built, before it is pushed; nothing is pushed if that fails.
+    /// Called with every built commit before it is pushed; nothing is pushed if it fails.
     pub built: Built<E>,
 }
 
 impl<E> PendingPromotion<E> {
-    /// An order whose commits nobody is told of.
+    /// A promotion without a callback for built commits.
     pub fn new(request: WriteRequest, propose: Propose<E>) -> Self {
         Self { request, propose, built: Box::new(|_| Ok(())) }
     }
 }
 
-/// Hears of a commit before it is pushed.
+/// A callback that receives a commit before it is pushed.
 pub type Built<E> = Box<dyn FnMut(&CommitSha) -> Result<(), E> + Send>;
 
-/// Reads a tip and says what is to be committed on it.
+/// Reads a tip and proposes the change on it.
 pub type Propose<E> = Box<dyn FnMut(&Snapshot<'_>) -> Result<Proposal, E> + Send>;
 
-/// The writer of one branch: whoever has the turn takes along all that wait, a commit each, in one push.
+/// The writer of one branch. The thread with the lock writes all waiting promotions, one commit each, in one push.
 ///
-/// A promotion whose trailer is in the history is not pushed again, and a push that ends without an answer is looked up
-/// on the server before anything is repeated. Calls block until their promotion is decided; one turn serves all that came before it ended. Order is kept.
+/// A promotion whose trailer is in the history is not pushed again, and after a push without an answer the server is queried
+/// before anything is repeated. Calls block until their promotion is decided. One thread with the lock lands all promotions that
+/// wait when it starts. The order is kept.
 pub struct Writer<E> {
     mirror: Mirror,
     waiting: Mutex<Vec<Waiting<E>>>,
@@ -49,8 +50,8 @@ pub struct Writer<E> {
     among_servers: Option<AcquireLock>,
 }
 
-/// Waits for the turn among servers that write the same branch; the turn ends when the answer is dropped. An error is told
-/// in words.
+/// Waits for the lock among servers that write the same branch; dropping the result releases the lock. The error is a text for
+/// users.
 pub type AcquireLock = Box<dyn Fn() -> Result<Box<dyn Send>, String> + Send + Sync>;
 
 struct Waiting<E> {
@@ -59,46 +60,46 @@ struct Waiting<E> {
 }
 
 impl<E: From<GitError>> Writer<E> {
-    /// A writer of the branch that is mirrored; all promotions of a process to that branch belong to one.
+    /// A writer of the mirrored branch. A process must use one writer for all promotions to that branch.
     pub fn new(mirror: Mirror) -> Self {
         Self { mirror, waiting: Mutex::default(), write_lock: Mutex::new(()), among_servers: None }
     }
 
-    /// The same writer, which takes turns with those of other servers, so that they do not race each other.
+    /// Returns the writer with a lock among servers, so that they do not compete.
     #[must_use]
     pub fn with_lock(mut self, take: AcquireLock) -> Self {
         self.among_servers = Some(take);
         self
     }
 
-    /// The branch.
+    /// The mirror of the branch.
     pub fn mirror(&self) -> &Mirror {
         &self.mirror
     }
 
-    /// Lands one promotion, together with those that other threads hand in meanwhile.
+    /// Lands one promotion, together with those that other threads queue in the meantime.
     pub fn write(&self, pending_promotion: PendingPromotion<E>) -> Result<Outcome, E> {
         self.write_all(vec![pending_promotion]).pop().expect("one order has one result")
     }
 
-    /// Lands several promotions; answers in their order.
+    /// Lands several promotions; returns results in their order.
     pub fn write_all(&self, pending_promotions: Vec<PendingPromotion<E>>) -> Vec<Result<Outcome, E>> {
         let answers: Vec<mpsc::Receiver<Result<Outcome, E>>> =
             pending_promotions.into_iter().map(|pending_promotion| self.queue(pending_promotion)).collect();
         let write_lock = lock(&self.write_lock);
-        // What came while another thread had the turn is done already.
+        // Another thread with the lock may already have written these promotions.
         if !lock(&self.waiting).is_empty() {
             self.write_waiting();
         }
         drop(write_lock);
-        // An answer that does not come was lost with the thread that had the turn.
+        // A missing result was lost with the thread that held the lock.
         answers.iter().map(|answer| answer.try_recv().unwrap_or_else(|_| Err(self.stopped().into()))).collect()
     }
 
-    /// Builds the commit of a promotion on the newest tip, and puts it on a branch of its own beside the writer's:
-    /// `slipway/…`, made if it is missing, replaced if it is still what it was when it was read.
+    /// Builds the commit of a promotion on the newest tip, and pushes it to its own branch beside the target branch. The branch
+    /// `slipway/…` is created if it is missing, and replaced if it has not changed since it was read.
     ///
-    /// The writer's branch stays as it is. A push that ends without an answer is looked up before anything is repeated.
+    /// The target branch stays unchanged. After a push without an answer the server is queried before anything is repeated.
     pub fn push_promotion_branch(
         &self,
         branch: &str,
@@ -112,7 +113,7 @@ impl<E: From<GitError>> Writer<E> {
         )
     }
 
-    /// Takes along all that wait when it is this server's turn.
+    /// Takes the lock among servers, then writes all waiting promotions.
     fn write_waiting(&self) {
         let write_lock = self.among_servers.as_ref().map(|take| take()).transpose();
         let waiting = std::mem::take(&mut *lock(&self.waiting));
@@ -145,7 +146,7 @@ impl<E: From<GitError>> Writer<E> {
         });
         let results = batch::land(&self.mirror, jobs.collect());
         for (Waiting { answer, .. }, result) in waiting.into_iter().zip(results) {
-            // Whoever asked waits for its turn to look; a thread that died in between needs no answer.
+            // The receiver reads its result after it gets the lock; a result for a panicked thread is dropped.
             let _ = answer.send(result);
         }
     }
@@ -163,7 +164,8 @@ impl<E> fmt::Debug for Writer<E> {
     }
 }
 
-/// A thread that died with a lock leaves nothing half-done behind it: what it took along is answered as stopped.
+/// Ignores poisoning: a panicked thread leaves no inconsistent state, and its pending callers receive
+/// [`GitError::WriterStopped`].
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! Where and how a new entry is written: as the last one of its mapping, in that mapping's style.
+//! Adds a new entry as the last one of its mapping, in the style of that mapping.
 
 use std::ops::Range;
 
@@ -11,12 +11,12 @@ use super::second_parser;
 use super::splice::{Splice, SpliceEffect};
 use super::target::{Candidate, Sharing};
 
-/// Ends of documents that are tried as places: a file without values has one.
+/// The most document ends that are tried as places for an entry. A file without values has one.
 const MAX_ENDS: usize = 8;
-/// How much deeper a mapping stands than the one that holds it, where it is new.
+/// The additional indentation of a new mapping.
 const INDENTATION: &str = "  ";
 
-/// Adds `value` under `keys`, of which all but the last are new mappings, to the mapping that a path led to.
+/// Adds `value` under `keys` to the mapping that a path leads to. All keys except the last are new mappings.
 pub(super) fn addition(
     file: &str,
     tree: &Tree,
@@ -73,7 +73,7 @@ fn is_double_quoted(node: &Node) -> bool {
     matches!(node.kind, Kind::Scalar { style: Style::DoubleQuoted, .. })
 }
 
-/// `, key: value` behind the last entry of a mapping with braces. Where its keys are in quotes, as in JSON, so is the new one.
+/// Adds `, key: value` after the last entry of a mapping with braces. If its keys are quoted, as in JSON, the new key is too.
 fn in_braces(
     tree: &Tree,
     node: &Node,
@@ -97,7 +97,7 @@ fn in_braces(
     }
 }
 
-/// Lines behind the last line of a mapping without braces.
+/// Adds lines after the last line of a mapping without braces.
 fn in_lines(tree: &Tree, node: &Node, keys: &[String], value: &str) -> Result<(usize, String), &'static str> {
     let indentation = indentation(tree, node).ok_or("the indentation of its neighbours cannot be told")?;
     let end = end_of(tree, node)?;
@@ -111,7 +111,7 @@ fn in_lines(tree: &Tree, node: &Node, keys: &[String], value: &str) -> Result<(u
     })
 }
 
-/// A line for each key, one within the other, and the value behind the last.
+/// One line for each key, nested, with the value after the last key.
 fn lines_of(indentation: &str, keys: &[String], value: &str, line_end: &str) -> String {
     let mut lines = Vec::new();
     for (depth, key) in keys.iter().enumerate() {
@@ -121,8 +121,8 @@ fn lines_of(indentation: &str, keys: &[String], value: &str, line_end: &str) -> 
     lines.join(line_end)
 }
 
-/// The text of a file without values, with its first one: a text under these keys, behind the comments that are there and before
-/// the end of the document (`...`). With the place of the new lines.
+/// The text of a file without values, with its first entry: a text under these keys, after the existing comments and before the
+/// end of the document (`...`). Also returns the position of the new lines.
 pub(super) fn first_entry(
     file: &str,
     tree: &Tree,
@@ -148,7 +148,7 @@ pub(super) fn first_entry(
     Err(Refusal::not_creatable(file, at, path, "what stands in the file leaves no place for it"))
 }
 
-/// Whether a text is one document with a text at a path, and with the comments of a tree.
+/// Whether a text is one document with `value` at a path, and with the comments of a tree.
 fn is_first_entry(file: &str, tree: &Tree, new: &str, path: &Path, value: &str) -> bool {
     let comments = |tree: &Tree| tree.comments().iter().map(|comment| comment.text.clone()).collect::<Vec<_>>();
     Tree::parse(file, new).is_ok_and(|read| {
@@ -158,7 +158,7 @@ fn is_first_entry(file: &str, tree: &Tree, new: &str, path: &Path, value: &str) 
     })
 }
 
-/// Where lines begin that end a document.
+/// The offsets of lines that end a document.
 fn ends_of_documents(text: &str) -> impl Iterator<Item = usize> {
     let lines = text.split_inclusive('\n').scan(0, |offset, line| {
         let start = *offset;
@@ -170,7 +170,7 @@ fn ends_of_documents(text: &str) -> impl Iterator<Item = usize> {
     ends.map(|(start, _)| start).take(MAX_ENDS)
 }
 
-/// Whether keys and a value may be written.
+/// Checks that keys and a value contain only allowed characters.
 fn visible(file: &str, at: Position, keys: &[String], value: &str) -> Result<(), Refusal> {
     for (what, text) in keys.iter().map(|key| ("key", key.as_str())).chain([("value", value)]) {
         if let Some(character) = invisible_in(text) {
@@ -187,7 +187,7 @@ fn line_break_after(text: &str, offset: usize) -> Option<Range<usize>> {
     Some(start..start + length)
 }
 
-/// What stands before each key of a mapping without braces.
+/// The indentation of the keys of a mapping without braces.
 fn indentation(tree: &Tree, node: &Node) -> Option<String> {
     let Kind::Mapping { entries, .. } = &node.kind else {
         return None;
@@ -195,13 +195,13 @@ fn indentation(tree: &Tree, node: &Node) -> Option<String> {
     let before = |key: &Node| tree.line_before(key.span.start).trim_start_matches('\u{feff}').to_owned();
     let on_own_line = entries.iter().map(|entry| before(&entry.key)).find(|text| text.chars().all(|c| c == ' '));
     on_own_line.or_else(|| {
-        // `- key: value`: the next key stands below the first.
+        // `- key: value`: the next key is aligned with the first.
         let first = before(&entries.first()?.key);
         first.chars().all(|c| matches!(c, ' ' | '-')).then(|| " ".repeat(first.len()))
     })
 }
 
-/// An offset within the last line that belongs to a value.
+/// An offset within the last line of a value.
 fn end_of(tree: &Tree, node: &Node) -> Result<usize, &'static str> {
     match &node.kind {
         Kind::Mapping { entries, flow: false } => match entries.last() {

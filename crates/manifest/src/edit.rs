@@ -1,4 +1,4 @@
-//! The edit of marked places: read, find, render, splice, guard.
+//! Edits marked values: reads the file, finds the marks, renders, splices and checks the result.
 
 use std::borrow::Cow;
 
@@ -19,28 +19,28 @@ use super::target::{Sharing, Target};
 /// A file after an edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edited<'content> {
-    /// The file's new bytes; the old ones, borrowed, if nothing changed.
+    /// The file's new bytes, or the old ones, borrowed, if nothing changed.
     pub content: Cow<'content, [u8]>,
-    /// What changed, in the order of the file.
+    /// The changes, in the order of the file.
     pub changes: Vec<Change>,
-    /// How many places were meant, changed or already right.
+    /// The number of places of the edit, changed or already right.
     pub places: usize,
 }
 
 /// One changed or added value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Where it stood in the old file, or where it was added.
+    /// Its position in the old file, or the position where it was added.
     pub position: Position,
-    /// By what it was found.
+    /// The place of the edit that found it.
     pub place: Place,
-    /// The old text, quotes and escapes resolved; `None` for a value that was added.
+    /// The old text, with quotes and escapes resolved; `None` for a value that was added.
     pub old: Option<String>,
     /// The new text.
     pub new: String,
 }
 
-/// A scalar with what it is to become.
+/// A scalar with its new text.
 pub(super) struct Wanted<'tree> {
     pub(super) place: Place,
     pub(super) target: Target<'tree>,
@@ -48,7 +48,7 @@ pub(super) struct Wanted<'tree> {
 }
 
 impl Wanted<'_> {
-    /// The change that gives the scalar its new value; `None` if it has it already.
+    /// The change that sets the new value; `None` if the scalar has it already.
     fn splice(&self, file: &str, tree: &Tree) -> Result<Option<Splice>, Refusal> {
         let Self { place, target, new } = self;
         if is_already(target, new) {
@@ -60,8 +60,8 @@ impl Wanted<'_> {
 
 /// Writes the values of one model into all of its places in a file.
 ///
-/// Other models' values stay, even if their places could not be edited; a marker that cannot be read, whoever's it may be,
-/// refuses the file.
+/// The values of other models stay, even if their places could not be edited. A marker of any model that cannot be parsed refuses
+/// the file.
 pub fn set<'content>(
     file: &str,
     content: &'content [u8],
@@ -80,8 +80,8 @@ pub fn set<'content>(
     replace(file, content, &tree, wanted)
 }
 
-/// Why marks of a file could not take such values: every reason of every mark that can be followed. What cannot be followed at
-/// all is told by [`inspect`](super::inspect).
+/// Why marks of a file cannot take these values: every reason of every mark that can be followed. Marks that cannot be followed
+/// are reported by [`inspect`](super::inspect).
 pub fn unfit(file: &str, content: &[u8], values: &Values) -> Vec<Refusal> {
     let Ok(tree) = read(file, content) else { return Vec::new() };
     let (mut refused, mut wanted) = (Vec::new(), Vec::new());
@@ -98,7 +98,7 @@ pub fn unfit(file: &str, content: &[u8], values: &Values) -> Vec<Refusal> {
     refused
 }
 
-/// Gives scalars their new values; what is right already stays as it is written.
+/// Sets the new values of scalars. A scalar that has its value already stays as it is written.
 pub(super) fn replace<'content>(
     file: &str,
     content: &'content [u8],
@@ -123,7 +123,7 @@ pub(super) fn replace<'content>(
     Ok(Edited { content: Cow::Owned(text.into_bytes()), changes, places })
 }
 
-/// Reads a file that is to be edited.
+/// Parses a file to edit.
 pub(super) fn read(file: &str, content: &[u8]) -> Result<Tree, Refusal> {
     if content.len() > MAX_BYTES {
         return Err(Refusal::too_large(file));
@@ -160,7 +160,7 @@ fn position_in(valid: &[u8]) -> Position {
     Position { line: text.split('\n').count(), column: last.chars().count() + 1 }
 }
 
-/// The first line that opens a template where YAML has a value or a key.
+/// The first line that opens a template where YAML expects a value or a key.
 fn template_line(text: &str) -> Option<usize> {
     let opens = |line: &str| {
         let line = line.trim_start();
@@ -169,7 +169,7 @@ fn template_line(text: &str) -> Option<usize> {
     text.lines().position(opens).map(|index| index + 1)
 }
 
-/// A key that is no scalar: what `{{ … }}` is to a YAML parser.
+/// A key that is not a scalar. YAML parsers read `{{ … }}` as such a key.
 fn complex_key(node: &Node) -> Option<&Node> {
     match &node.kind {
         Kind::Mapping { entries, .. } => entries.iter().find_map(|entry| match entry.key.kind {
@@ -181,7 +181,7 @@ fn complex_key(node: &Node) -> Option<&Node> {
     }
 }
 
-/// Whether a value is there; a null without quotes is no value, even if the new one is the text `null`.
+/// Whether a scalar already has its new value. An unquoted null is no value, even if the new value is the text `null`.
 fn is_already(target: &Target<'_>, new: &str) -> bool {
     let is_null = target.style == Style::Plain && reading_of(target.value) == Reading::Null;
     target.value == new && !is_null

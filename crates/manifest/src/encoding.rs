@@ -1,16 +1,17 @@
-//! Texts that are no UTF-8, as editors on Windows write them.
+//! Detects and decodes UTF-16, which editors on Windows write.
 
-/// How UTF-16 begins with its byte-order mark, little end or big end first.
+/// The byte order marks of UTF-16, little-endian and big-endian.
 const MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
-/// What is looked at to tell UTF-16 without a mark.
+/// The number of bytes that are examined to detect UTF-16 without a byte order mark.
 const PROBED_BYTES: usize = 64;
 
-/// Whether a text is UTF-16: it says so, or every other byte of its beginning is zero, as in plain letters.
+/// Whether a text is UTF-16: it begins with a byte order mark, or every other byte of its beginning is zero, as for ASCII
+/// letters.
 pub(super) fn is_utf16(content: &[u8]) -> bool {
     content.get(..2).is_some_and(|begin| MARKS.iter().any(|mark| mark == begin)) || zeros(content).is_some()
 }
 
-/// A text in UTF-16, read as far as it can be.
+/// Decodes UTF-16. Invalid units become replacement characters.
 pub(super) fn from_utf16(content: &[u8]) -> String {
     let little = match content.get(..2) {
         Some(begin) if begin == MARKS[0] => true,
@@ -22,7 +23,7 @@ pub(super) fn from_utf16(content: &[u8]) -> String {
     char::decode_utf16(units).map(|found| found.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Which byte of each pair is zero in all of a text's beginning: the first or the second.
+/// The byte of each pair, first or second, that is zero in the whole beginning of a text.
 fn zeros(content: &[u8]) -> Option<usize> {
     let pairs = content.get(..PROBED_BYTES.min(content.len())).unwrap_or_default().as_chunks::<2>().0;
     let is_letter = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();

@@ -1,4 +1,4 @@
-//! Edits that name their place: a path in one document, or a mark; several of them are all made, or none is.
+//! Edits with an explicit place: a path in one document, or a mark. Of several edits all are made, or none.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,43 +17,43 @@ use super::selector::Selector;
 use super::splice::apply;
 use super::target::{Candidate, Sharing, Target, obstacle};
 
-/// Where an edit writes.
+/// The place that an edit writes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// The scalar at a path of the one document that the selector chooses.
+    /// The scalar at a path of the one document that the selector matches.
     Path(Path),
-    /// Every scalar that bears this mark, in the documents that the selector matches.
+    /// Every scalar with this mark, in the documents that the selector matches.
     Mark(Mark),
 }
 
-/// One wanted value.
+/// One edit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// Which document is meant.
+    /// The document.
     pub selector: Selector,
-    /// Which place in it.
+    /// The place in it.
     pub place: Place,
     /// The new text.
     pub value: String,
-    /// Whether a path may lead to keys that do not exist yet; they are then added, and the value is text.
+    /// Whether keys of a path that do not exist are added. The value is then text.
     pub create: bool,
-    /// Whether a value may change that is used elsewhere through aliases: it changes there as well.
+    /// Whether a value may be changed that is used elsewhere through aliases. It changes there too.
     pub anchored: bool,
 }
 
-/// A file with the edits that are to be made in it, one after another.
+/// A file with its edits, which are made one after the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEdits {
-    /// Its name, as messages call it.
+    /// Its name in messages.
     pub file: String,
     /// Its bytes.
     pub content: Vec<u8>,
-    /// The edits; a later one sees what an earlier one wrote.
+    /// The edits. A later edit sees the result of an earlier one.
     pub edits: Vec<Edit>,
 }
 
-/// Makes every edit of every file, or none: the first refusal is the answer. What comes back are the changed files with
-/// their new bytes, in the order given: one tree for one commit.
+/// Makes all edits of all files, or none: the first refusal is returned. Returns the changed files with their new bytes in the
+/// given order: one tree for one commit.
 pub fn edit_all(files: &[FileEdits]) -> Result<Vec<(String, Vec<u8>)>, Refusal> {
     let mut changed = Vec::new();
     for FileEdits { file, content, edits } in files {
@@ -68,7 +68,7 @@ pub fn edit_all(files: &[FileEdits]) -> Result<Vec<(String, Vec<u8>)>, Refusal> 
     Ok(changed)
 }
 
-/// Makes one edit in one file; every byte outside of the changed scalars and added entries stays.
+/// Makes one edit in one file. All bytes outside the changed scalars and added entries stay.
 pub fn edit<'content>(file: &str, content: &'content [u8], edit: &Edit) -> Result<Edited<'content>, Refusal> {
     let tree = read(file, content)?;
     match &edit.place {
@@ -159,7 +159,7 @@ fn scalar<'tree>(
     candidate.editable(file, tree, sharing)
 }
 
-/// Whether a document may be edited at all.
+/// Checks whether a document may be edited at all.
 fn allowed(file: &str, tree: &Tree, document: usize) -> Result<(), Refusal> {
     obstacle(file, tree, document).map_or(Ok(()), Err)
 }
@@ -171,7 +171,7 @@ impl Edit {
 }
 
 impl Place {
-    /// What messages call the value that is written.
+    /// The name of the written value in messages.
     pub(super) fn what(&self) -> &'static str {
         match self {
             Self::Path(_) => "value",

@@ -1,4 +1,4 @@
-//! What should be a mark and cannot be followed: whom it concerns, and the mark that would be.
+//! Faults of marks: texts that look like marks and cannot be followed, the models that they concern, and the corrected mark.
 
 use std::collections::BTreeSet;
 
@@ -10,56 +10,56 @@ use super::names::is_slip_of;
 use super::near::{Manner, Mention};
 use super::within::Around;
 
-/// A place that should be followed, and cannot be; or a file in which no place can.
+/// A mark that cannot be followed, or a file in which no mark can be followed.
 #[derive(Debug, Clone)]
 pub struct MarkFault {
-    /// What is wrong. Of a line the mended mark is not in it: that depends on the models there are.
+    /// The diagnostic. For [`About::Line`] it does not contain the corrected mark, which depends on the known models.
     pub(super) diagnostic: Diagnostic,
     pub(super) about: About,
 }
 
-/// What is wrong with marks.
+/// The subject of a fault.
 #[derive(Debug, Clone)]
 pub(super) enum About {
-    /// A mark that can be read, in a place where it cannot be followed.
+    /// A mark that can be parsed, at a place where it cannot be followed.
     Mark(Mark),
-    /// A line that cannot be read as a mark.
+    /// A line that cannot be parsed as a mark.
     Line(Box<Line>),
-    /// A file that cannot be read, with the words of the lines that seem to be marks.
+    /// A file that cannot be parsed, with the words of the lines that look like marks.
     File(BTreeSet<String>),
-    /// More than is listed.
+    /// More faults than are listed.
     Everybody,
 }
 
-/// A line that seems to be a mark.
+/// A line that looks like a mark.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) mention: Mention,
-    /// Whether it looks like a mark, whichever models there are.
+    /// Whether it looks like a mark for any set of models.
     pub(super) is_sure: bool,
-    /// Whether it does where one of its words names a model.
+    /// Whether it looks like a mark if one of its words is the name of a model.
     pub(super) is_sure_of_a_model: bool,
-    /// What it says stands around the value.
+    /// The prefix and the suffix in it.
     pub(super) around: Around,
-    /// The key that the line's value belongs to.
+    /// The key of the line's value.
     pub(super) key: Option<String>,
     pub(super) fault: Fault,
 }
 
-/// What is wrong with a line that seems to be a mark.
+/// The fault of a line that looks like a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It is written as marks are, and wrong within.
+    /// It has the form of a mark, with a mistake in its content.
     Within,
-    /// It is right, and stands where nothing is a comment.
+    /// It is correct, but stands within a text and is not a comment.
     InText,
-    /// It is written otherwise.
+    /// It has another form.
     Form,
 }
 
 impl MarkFault {
-    /// What is told to a model that the fault could concern; `None` if it cannot. `is_known` says which other names are models of
-    /// their own: what names one of them is no misspelt name of this model.
+    /// The diagnostic for a model that the fault may concern; `None` if it cannot concern it. `is_known` returns whether another
+    /// name is a model. Such a name is not taken for a misspelt name of this model.
     pub fn concerning(&self, model: &str, is_known: &dyn Fn(&str) -> bool) -> Option<Diagnostic> {
         match &self.about {
             About::Mark(mark) => {
@@ -72,7 +72,7 @@ impl MarkFault {
         }
     }
 
-    /// What is told where these models are known; `None` if it is nothing but prose then.
+    /// The diagnostic for these known models; `None` if the line is prose for them.
     pub fn among(&self, known: &BTreeSet<String>) -> Option<Diagnostic> {
         let About::Line(line) = &self.about else { return Some(self.diagnostic.clone()) };
         let by_form = line.mention.model.as_deref();
@@ -91,7 +91,7 @@ impl MarkFault {
         }
     }
 
-    /// Whether nothing tells which model it is about, so that it could be any.
+    /// Whether it names no model, so that it may concern any.
     pub fn names_nobody(&self) -> bool {
         match &self.about {
             About::Line(line) => line.is_sure && line.mention.model.is_none(),
@@ -100,7 +100,7 @@ impl MarkFault {
         }
     }
 
-    /// Whether it could hide which artifact is named: a digest that is not read, or all of a file.
+    /// Whether it may hide the artifact that is named: a digest that cannot be read, or a whole file.
     pub fn hides_a_digest(&self) -> bool {
         match &self.about {
             About::Mark(mark) => mark.field == Field::Digest,
@@ -109,7 +109,7 @@ impl MarkFault {
         }
     }
 
-    /// Whether it may be the mark of a model's digest, whichever model it is of.
+    /// Whether it may be about the model: it names the model, it is in a file that names it, or it may concern all models.
     pub fn mentions(&self, model: &str) -> bool {
         match &self.about {
             About::Mark(mark) => mark.model == model,
@@ -150,13 +150,13 @@ impl Line {
         }
     }
 
-    /// Whether it is prose with a sign of marks behind a value, and one of its words is nearly a model's name.
+    /// Whether it is prose with a sign of marks after a value, and one of its words is similar to the model's name.
     fn is_misspelt_prose(&self, model: &str) -> bool {
         let is_prose = !self.is_sure && self.is_sure_of_a_model && self.mention.manner == Manner::Prose;
         is_prose && self.mention.has_signs && self.mention.misspells(model)
     }
 
-    /// The field that it names, or else the one that the key of its value is called by.
+    /// The field that it names, otherwise the field that the key of its value ends with.
     fn field(&self) -> Option<Field> {
         let key = self.key.as_deref().unwrap_or_default();
         let called = || Field::ALL.into_iter().find(|field| key.ends_with(field.as_str()));
@@ -164,7 +164,7 @@ impl Line {
     }
 }
 
-/// The mark that would be followed, as a message says it; with a word on what has to be filled in.
+/// The corrected mark for a message, with an explanation of its placeholders.
 pub(super) fn mended(model: Option<&str>, field: Option<Field>, around: &Around) -> String {
     let mark = written(model, field, around);
     let fields = Field::ALL.map(Field::as_str);

@@ -1,30 +1,30 @@
-//! What a marked place can hold of a model: where it is, what it is, which version, from which run.
+//! The fields of a model that a marked place can contain: address, digest, version, run.
 
 use std::fmt;
 
 /// A property of an artifact that a manifest may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Field {
-    /// Where the artifact can be fetched.
+    /// The address of the artifact.
     Uri,
     /// The digest of the artifact.
     Digest,
     /// The version of the model.
     Version,
-    /// The run that made the artifact.
+    /// The run that created the artifact.
     Run,
 }
 
-/// The values that all markers of one model get.
+/// The values of one model, by field.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Values {
-    /// For [`Field::Uri`].
+    /// The value of [`Field::Uri`].
     pub uri: String,
-    /// For [`Field::Digest`].
+    /// The value of [`Field::Digest`].
     pub digest: String,
-    /// For [`Field::Version`].
+    /// The value of [`Field::Version`].
     pub version: String,
-    /// For [`Field::Run`].
+    /// The value of [`Field::Run`].
     pub run: String,
 }
 
@@ -32,7 +32,7 @@ impl Field {
     /// Every field, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Uri, Self::Digest, Self::Version, Self::Run];
 
-    /// The word for it in a marker.
+    /// The field's name in a marker.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Uri => "uri",
@@ -42,7 +42,7 @@ impl Field {
         }
     }
 
-    /// The field with this word.
+    /// The field with this name.
     pub(super) fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.as_str() == word)
     }
@@ -55,7 +55,7 @@ impl fmt::Display for Field {
 }
 
 impl Values {
-    /// The value for a field.
+    /// The value of a field.
     pub fn of(&self, field: Field) -> &str {
         match field {
             Field::Uri => &self.uri,

@@ -1,4 +1,4 @@
-//! Checks an edited file before anybody sees it: two independent parsers must find just the wanted change.
+//! Checks an edited file before it is returned: two independent parsers must see exactly the intended change.
 
 use std::collections::HashMap;
 
@@ -9,10 +9,10 @@ use super::refusal::Refusal;
 use super::second_parser;
 use super::splice::{Splice, SpliceEffect};
 
-/// Refuses an edited text that differs from the old one in more than the wanted values.
+/// Rejects an edited text that differs from the old one in more than the intended values.
 ///
-/// The bytes outside of the spans are the same by construction. Here the new text is parsed again: its tree and its comments
-/// must equal the old ones except for the targets, and so must the values of a second parser.
+/// The bytes outside the spans are the same by construction. Here the new text is parsed again. Its tree and its comments must
+/// equal the old ones except for the targets, and so must the values of a second parser.
 pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
     let at = splices.first().map_or(Position { line: 1, column: 1 }, |splice| old.position(splice.span.start));
     let new = Tree::parse(file, edited).map_err(|error| Refusal::guard(file, at, &error.message))?;
@@ -33,10 +33,10 @@ fn same_tree(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'static 
     Ok(())
 }
 
-/// The changes of a text by where what they change begins.
+/// The splices by the offset of the value that each changes.
 type Wanted<'splices> = HashMap<usize, &'splices Splice>;
 
-/// Whether two values are the same in everything but their place, and in the targets what they should be.
+/// Whether two values are equal in everything except their position, and the targets have their new values.
 fn is_same(old: &Node, new: &Node, wanted: &Wanted<'_>) -> bool {
     let here = wanted.get(&old.span.start);
     let same_kind = match (&old.kind, &new.kind) {
@@ -69,7 +69,7 @@ fn is_same_entry(old: &Entry, new: &Entry, wanted: &Wanted<'_>) -> bool {
     is_same(&old.key, &new.key, wanted) && is_same(&old.value, &new.value, wanted)
 }
 
-/// Whether an entry is the added one: its keys, one within the other, and its text.
+/// Whether an entry is the added one: its keys, nested, and its text.
 fn is_added(entry: &Entry, effect: &SpliceEffect) -> bool {
     let SpliceEffect::Added { keys, value, style, flow, .. } = effect else {
         return false;
@@ -95,7 +95,7 @@ fn is_added(entry: &Entry, effect: &SpliceEffect) -> bool {
     false
 }
 
-/// Comments keep their text and their order, and move by no more than the values before them grew.
+/// Checks that comments keep their text and order, and move by exactly the growth of the values before them.
 fn same_comments(old: &Tree, new: &Tree, splices: &[Splice]) -> Result<(), &'static str> {
     const CHANGED: &str = "a comment would change";
     if old.comments().len() != new.comments().len() {

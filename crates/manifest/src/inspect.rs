@@ -1,4 +1,4 @@
-//! All that a file says of marks: those that can be followed, and each line that should be one and cannot be.
+//! Lists the marks of a file: those that can be followed, and every line that looks like a mark and cannot be followed.
 
 use slipway_domain::Diagnostic;
 use slipway_yaml::Tree;
@@ -13,19 +13,19 @@ use super::refusal::Refusal;
 use super::target::Sharing;
 use super::within::Around;
 
-/// Faults that are listed of one file.
+/// The most faults that are listed for one file.
 const MAX_FAULTS: usize = 1_000;
 
-/// What a file says of marks.
+/// The marks of a file.
 #[derive(Debug, Clone, Default)]
 pub struct Inspection {
     /// The marks that can be followed, in the order of the file.
     pub markers: Vec<Marker>,
-    /// What seems to be a mark and cannot be followed, and whatever keeps the file from being read.
+    /// The texts that look like marks and cannot be followed, and the faults that prevent reading the file.
     pub faults: Vec<MarkFault>,
 }
 
-/// Looks for marks in a file, and for all that should be marks.
+/// Finds the marks of a file, and every line that looks like one.
 pub fn inspect(file: &str, content: &[u8]) -> Inspection {
     let tree = match read(file, content) {
         Ok(tree) => tree,
@@ -49,7 +49,7 @@ pub fn inspect(file: &str, content: &[u8]) -> Inspection {
     Inspection { markers, faults }
 }
 
-/// Every marker of a file, in its order. A file with one marker that cannot be followed is refused as a whole.
+/// Every marker of a file, in its order. One marker that cannot be followed refuses the whole file.
 pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
     if !may_hold_markers(content) {
         return Ok(Vec::new());
@@ -60,12 +60,12 @@ pub fn markers(file: &str, content: &[u8]) -> Result<Vec<Marker>, Refusal> {
 }
 
 fn marker(tree: &Tree, Marked { mark: Mark { model, field }, around, target }: Marked<'_>) -> Marker {
-    // A value that holds more than its mark says is refused by whoever writes there, and keeps nobody else from reading.
+    // A value that contains more than its mark names is rejected when it is written. It does not prevent reading.
     let value = around.within(target.value).unwrap_or(target.value).to_owned();
     Marker { model, field, value, position: tree.position(target.node.span.start), around }
 }
 
-/// What keeps a file from being read, if some line of it seems to be a mark.
+/// The fault that prevents reading the file, if a line of it looks like a mark.
 fn unread(content: &[u8], refusal: &Refusal) -> Option<MarkFault> {
     let text = if is_utf16(content) { from_utf16(content) } else { String::from_utf8_lossy(content).into_owned() };
     let words = words_of_unparsed(&text);
@@ -112,7 +112,7 @@ fn fault_near(file: &str, tree: &Tree, near: Near) -> MarkFault {
     }
 }
 
-/// The key of the line of a comment.
+/// The key on the line of a comment.
 fn key_before(tree: &Tree, offset: usize) -> Option<String> {
     let (key, _) = tree.line_before(offset).split_once(':')?;
     Some(key.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase())

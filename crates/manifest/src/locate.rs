@@ -1,4 +1,4 @@
-//! Follows a path through one document to a value, or to the mapping that would hold it; says why where it cannot.
+//! Follows a path through one document to a value, or to the mapping that a new key belongs to. Explains why if it cannot.
 
 use slipway_domain::Position;
 use slipway_yaml::{Entry, Kind, Node, Path, Place, Segment, Tree};
@@ -6,11 +6,11 @@ use slipway_yaml::{Entry, Kind, Node, Path, Place, Segment, Tree};
 use super::refusal::Refusal;
 use super::target::Candidate;
 
-/// Where a path leads, and where to point for it.
+/// The target of a path, and the position to show for it.
 pub(super) enum Found<'tree> {
-    /// To a value.
+    /// A value.
     Value { value: Candidate<'tree>, at: Position },
-    /// To a mapping that lacks the first of these keys.
+    /// A mapping without the first of these keys.
     Missing { parent: Candidate<'tree>, at: Position, keys: Vec<String> },
 }
 
@@ -43,7 +43,7 @@ pub(super) fn locate<'tree>(
     Ok(Found::Value { value: way.here, at: way.at })
 }
 
-/// The key that a step names.
+/// The key of a step.
 pub(super) fn key_of(segment: &Segment) -> Option<String> {
     match segment {
         Segment::Key(key) => Some(key.clone()),
@@ -64,14 +64,14 @@ pub(super) fn keys_of(node: &Node) -> Vec<String> {
 struct Way<'a, 'tree> {
     file: &'a str,
     tree: &'tree Tree,
-    /// As far as it was followed.
+    /// The part of the path that was followed.
     path: Path,
     here: Candidate<'tree>,
     at: Position,
 }
 
 impl Way<'_, '_> {
-    /// Goes one step down; `false` if a mapping lacks the key.
+    /// Follows one step; `false` if a mapping does not have the key.
     fn step(&mut self, segment: &Segment) -> Result<bool, Refusal> {
         let (index, place) = match (&self.here.node.kind, segment) {
             (Kind::Mapping { entries, .. }, Segment::Key(key)) => match self.entry(entries, key)? {
@@ -103,7 +103,7 @@ impl Way<'_, '_> {
         Ok(true)
     }
 
-    /// The number of the one entry with this key.
+    /// The index of the only entry with this key.
     fn entry(&self, entries: &[Entry], key: &str) -> Result<Option<usize>, Refusal> {
         let mut found =
             entries.iter().enumerate().filter(|(_, entry)| entry.key.scalar() == Some(key)).map(|(index, _)| index);
@@ -124,7 +124,7 @@ impl Way<'_, '_> {
         }
     }
 
-    /// Whether an entry is a merge (`<<: *base`) that brings a key; one whose source is not found counts as bringing it.
+    /// Whether an entry is a merge (`<<: *base`) that adds a key. A merge with an unknown source counts as adding it.
     fn merges(&self, entry: &Entry, key: &str) -> bool {
         entry.key.scalar() == Some("<<") && !entry.key.is_quoted() && self.brings(&entry.value, key, 0)
     }
@@ -147,7 +147,7 @@ impl Way<'_, '_> {
         }
     }
 
-    /// The number of the one item in which a key has a value.
+    /// The index of the only item in which a key has a value.
     fn item(&self, items: &[Node], key: &str, value: &str) -> Result<usize, Refusal> {
         let mut found =
             items.iter().enumerate().filter(|(_, item)| item.says(key) == Some(value)).map(|(index, _)| index);

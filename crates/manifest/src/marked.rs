@@ -1,4 +1,4 @@
-//! The marks of a file with the scalars that they stand next to.
+//! The marks of a file with their scalars.
 
 use slipway_yaml::{Comment, Tree};
 
@@ -9,10 +9,10 @@ use super::refusal::Refusal;
 use super::target::{Sharing, Target, Targets};
 use super::within::Around;
 
-/// A marker with the scalar it stands next to.
+/// A marker with its scalar.
 pub(super) struct Marked<'tree> {
     pub(super) mark: Mark,
-    /// What stands around the value in the scalar.
+    /// The prefix and suffix of the value in the scalar.
     pub(super) around: Around,
     pub(super) target: Target<'tree>,
 }
@@ -20,14 +20,14 @@ pub(super) struct Marked<'tree> {
 /// A marker that cannot be followed.
 pub(super) struct Unfollowed<'tree> {
     pub(super) comment: &'tree Comment,
-    /// What it asks for, if that can be read.
+    /// The mark, if it can be parsed.
     pub(super) mark: Option<Mark>,
     pub(super) refusal: Refusal,
 }
 
 impl<'tree> Marked<'tree> {
-    /// What its scalar is to become. One that holds more than its marker says is refused: the rest would be lost. One that holds
-    /// the new value already loses nothing.
+    /// The new text of its scalar. A scalar that contains more than the marker names is rejected, because the rest would be lost.
+    /// If it contains the new value already, nothing is lost.
     pub(super) fn wanted(self, file: &str, tree: &Tree, new: &str) -> Result<Wanted<'tree>, Refusal> {
         let Self { mark, around, target } = self;
         let at = tree.position(target.node.span.start);
@@ -43,7 +43,7 @@ impl<'tree> Marked<'tree> {
     }
 }
 
-/// The wanted markers with the scalars they stand next to, if all of them can be followed.
+/// The wanted markers with their scalars, if all of them can be followed.
 pub(super) fn marked<'tree>(
     file: &'tree str,
     tree: &'tree Tree,
@@ -53,7 +53,7 @@ pub(super) fn marked<'tree>(
     each_marked(file, tree, sharing, is_wanted).into_iter().collect::<Result<_, _>>().map_err(|one| one.refusal)
 }
 
-/// Each wanted marker, and each that cannot be read, in the order of the file.
+/// Every wanted marker, and every marker that cannot be parsed, in the order of the file.
 pub(super) fn each_marked<'tree>(
     file: &'tree str,
     tree: &'tree Tree,

@@ -1,4 +1,4 @@
-//! Finds markers among the comments of a file.
+//! Finds and parses markers in the comments of a file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,10 +11,10 @@ use slipway_yaml::Comment;
 use super::field::Field;
 use super::within::Around;
 
-/// What every file with a marker holds.
+/// A text that every file with a marker contains.
 pub(super) const MARK_TOKEN: &str = "\"slipway\"";
 
-/// The longest name of a model, as of a Kubernetes label.
+/// The longest name of a model, as for a Kubernetes label.
 const MAX_NAME: usize = 63;
 
 /// A marked place.
@@ -22,29 +22,29 @@ const MAX_NAME: usize = 63;
 pub struct Marker {
     /// The model whose value belongs here.
     pub model: String,
-    /// Which of its values.
+    /// The field.
     pub field: Field,
-    /// What stands here now, quotes and escapes resolved, without what the marker says stands around it.
+    /// The present value, with quotes and escapes resolved, without the marker's prefix and suffix.
     pub value: String,
-    /// Where the value begins.
+    /// The position of the value.
     pub position: Position,
-    /// What the marker says stands around the value.
+    /// The prefix and suffix in the marker.
     pub(super) around: Around,
 }
 
-/// What a marker asks for: `MODEL:FIELD`.
+/// The content of a marker: `MODEL:FIELD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mark {
     /// The model.
     pub model: String,
-    /// Which of its values.
+    /// The field.
     pub field: Field,
 }
 
-/// Why a text that should be a mark is none.
+/// Why a text is not a mark.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAMark {
-    /// It is not of the expected form.
+    /// It does not have the expected form.
     #[error("{0}")]
     Malformed(String),
     /// It names a field that does not exist.
@@ -52,7 +52,7 @@ pub enum NotAMark {
     UnknownField(String),
 }
 
-/// The comment's JSON; keys of other tools are ignored.
+/// The comment's JSON. Keys of other tools are ignored.
 #[derive(Deserialize)]
 struct Payload {
     slipway: Option<serde_json::Value>,
@@ -60,7 +60,7 @@ struct Payload {
     suffix: Option<serde_json::Value>,
 }
 
-/// What a comment asks for: the mark, and what stands around the value in its scalar.
+/// The content of a marker: the mark, and the prefix and suffix of the value in its scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MarkRequest {
     pub(super) mark: Mark,
@@ -74,7 +74,7 @@ impl Marker {
     }
 }
 
-/// A mark as it is written, with placeholders for what is not known.
+/// A mark in its written form, with placeholders for unknown parts.
 pub(super) fn written(model: Option<&str>, field: Option<Field>, around: &Around) -> String {
     let model = model.unwrap_or("MODEL");
     let field = field.map_or("FIELD", Field::as_str);
@@ -86,15 +86,15 @@ pub(super) fn written(model: Option<&str>, field: Option<Field>, around: &Around
     format!("# {{\"slipway\": \"{model}:{field}\"{prefix}{suffix}}}")
 }
 
-/// Whether a file may hold markers.
+/// Whether a file may contain markers.
 pub(super) fn may_hold_markers(content: &[u8]) -> bool {
     content.windows(MARK_TOKEN.len()).any(|window| window == MARK_TOKEN.as_bytes())
 }
 
-/// What a comment asks for; `None` if it is prose or another tool's.
+/// The content of a comment; `None` if the comment is prose or belongs to another tool.
 ///
-/// Only a comment that begins with `{` can be a marker, so neither prose about markers nor a line that is commented out
-/// together with its marker counts.
+/// Only a comment that begins with `{` can be a marker. Prose about markers, and a line that is commented out together with its
+/// marker, therefore do not count.
 pub(super) fn mark_of(comment: &Comment) -> Option<Result<MarkRequest, NotAMark>> {
     let text = comment.text.trim();
     if !text.starts_with('{') || !text.contains(MARK_TOKEN) {
@@ -103,7 +103,7 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<MarkRequest, NotAMark>
     let payload: Payload = match serde_json::from_str(text) {
         Ok(payload) => payload,
         Err(error) => {
-            // The place within the comment would read as one in the file.
+            // The position within the comment could be mistaken for one in the file.
             let error = error.to_string();
             let problem = error.split(" at line ").next().unwrap_or_default();
             return Some(Err(NotAMark::Malformed(format!("it is not JSON: {problem}"))));
@@ -118,7 +118,7 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<MarkRequest, NotAMark>
     }))
 }
 
-/// What a mark that cannot be read says stands around its value, as far as it says it.
+/// The prefix and suffix of a mark that cannot be parsed, as far as they can be.
 pub(super) fn around_of(comment: &str) -> Around {
     let payload: Option<Payload> = serde_json::from_str(comment.trim()).ok();
     let text = |part: Option<serde_json::Value>| part.and_then(|part| part.as_str().map(str::to_owned));

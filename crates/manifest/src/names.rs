@@ -1,15 +1,15 @@
-//! Which names of models are slips of one another: `chrun` of `churn`, and not `churn-us` of `churn-eu`.
+//! Decides which names of models are misspellings of each other: `chrun` of `churn`, but not `churn-us` of `churn-eu`.
 
-/// The longest name that is compared, in bytes: names of models have 63 characters at most.
+/// The longest name that is compared, in bytes. Names of models have at most 63 characters.
 const MAX_LENGTH: usize = 160;
-/// Letters that only one of two names holds: two slips in each of two long parts change eight.
+/// The most letters that only one of two names contains. Two edits in each of two long parts change eight.
 const MAX_OTHER_LETTERS: u32 = 8;
 
-/// Letters that look like others in many fonts, each with what it is taken for.
+/// Letters that look like others in many fonts, each with its lookalike.
 const ALIKE: [(&str, &str); 4] = [("rn", "m"), ("vv", "w"), ("0", "o"), ("1", "l")];
 
-/// Whether a name is likely to be `known` with a slip in it. Names of a family, which differ in numbers or in short parts, are
-/// names of their own: `churn-1` and `churn-2`, `churn-eu` and `churn-us`. A name is no slip of itself.
+/// Whether a name is probably `known` with a spelling mistake. Names of a family that differ in numbers or in short parts are
+/// different names: `churn-1` and `churn-2`, `churn-eu` and `churn-us`. A name is not a misspelling of itself.
 pub fn is_slip_of(name: &str, known: &str) -> bool {
     if name == known || name.len() > MAX_LENGTH || known.len() > MAX_LENGTH || are_far(name, known) {
         return false;
@@ -28,8 +28,7 @@ pub fn is_slip_of(name: &str, known: &str) -> bool {
     parts.iter().zip(&known_parts).all(|(part, known)| part == known || is_close(part, known))
 }
 
-/// Whether two names hold so many other letters that no slip makes one of the other. Most names are told apart by that, at
-/// little cost.
+/// Whether two names differ in so many letters that one cannot be a misspelling of the other. This cheap test decides most pairs.
 fn are_far(name: &str, known: &str) -> bool {
     let letters = |text: &str| {
         let letters = text.bytes().filter(u8::is_ascii_alphabetic).map(|byte| byte.to_ascii_lowercase() - b'a');
@@ -38,7 +37,7 @@ fn are_far(name: &str, known: &str) -> bool {
     (letters(name) ^ letters(known)).count_ones() > MAX_OTHER_LETTERS
 }
 
-/// Lower case, with one sign between parts.
+/// Lower case, with one separator between parts.
 fn spelt(name: &str) -> String {
     name.to_lowercase().replace(['_', '.', ' '], "-")
 }
@@ -55,7 +54,7 @@ fn digits(name: &str) -> String {
     name.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// Whether a word is another with one slip, or with two if it is long. Short words are too near to one another to tell.
+/// Whether two words differ by one edit, or by two if they are long. Short words are too similar to decide.
 fn is_close(word: &str, known: &str) -> bool {
     let allowed = match word.chars().count().min(known.chars().count()) {
         0..=3 => 0,

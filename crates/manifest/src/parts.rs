@@ -1,25 +1,25 @@
-//! Where the value of a field stands in a text, by the form that such values have.
+//! Finds the value of a field in a text by the form of such values.
 
-/// The first byte of a part of a text and the one behind its last.
+/// The indexes of the first byte of a part and of the byte after its last one.
 pub(super) type Part = (usize, usize);
 
-/// The letters of a SHA-256 as digests write it.
+/// The number of hexadecimal digits of a SHA-256.
 const DIGEST_LETTERS: usize = 64;
-/// How digests begin.
+/// The prefix of digests.
 const DIGEST: &str = "sha256:";
-/// The letters of a version that Slipway gives: a day, a dash and digits of a digest, as in `20261124-3f9a1c2b7d10`.
+/// The lengths of the parts of Slipway's versions: a day, a hyphen and digits of a digest, as in `20261124-3f9a1c2b7d10`.
 const DAY: usize = 8;
 const SHORT_DIGEST: usize = 12;
-/// The groups of letters of a run's identifier (RFC 9562, section 4).
+/// The lengths of the groups of a run's identifier (RFC 9562, section 4).
 const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
-/// Parts of a version that say how ready it is (semver.org, item 9, and its usual words).
+/// Pre-release parts of a version (semver.org, item 9, and common words).
 const STAGES: [&str; 12] = ["alpha", "beta", "rc", "pre", "preview", "dev", "snapshot", "post", "a", "b", "m", "final"];
 /// Tags that stand for a version.
 const MOVING: [&str; 8] = ["latest", "stable", "main", "master", "edge", "nightly", "current", "head"];
-/// The shortest abbreviation of a commit, which is part of a version.
+/// The shortest abbreviation of a commit that counts as part of a version.
 const MIN_HASH_LENGTH: usize = 7;
 
-/// Where a digest stands: behind its algorithm, or its letters alone.
+/// The place of a digest: with its algorithm, or its digits alone.
 pub(super) fn digest_in(text: &str) -> Option<Part> {
     if let Some(from) = text.find(DIGEST) {
         let letters = hex_letters(&text[from + DIGEST.len()..]).min(DIGEST_LETTERS);
@@ -28,8 +28,9 @@ pub(super) fn digest_in(text: &str) -> Option<Part> {
     words(text, |c| c.is_ascii_hexdigit()).find(|(from, to)| to - from == DIGEST_LETTERS)
 }
 
-/// Where an address with a scheme stands: up to a space, a quote or a comma. A text that begins with one holds whatever an
-/// address may hold (RFC 3986, section 2), up to the next address; and one of a file is a path, which may hold anything.
+/// The place of an address with a scheme. It ends at a space, a quote or a comma. If the text begins with it, the address may
+/// contain every character of an address (RFC 3986, section 2), up to the next address. A `file` address is a path, which may
+/// contain any character.
 pub(super) fn uri_in(text: &str) -> Option<Part> {
     let colon = text.find("://")?;
     let from = colon - scheme_before(text, colon);
@@ -40,7 +41,7 @@ pub(super) fn uri_in(text: &str) -> Option<Part> {
         c => c.is_whitespace(),
     };
     let to = text[colon..].find(ends).map_or(text.len(), |length| colon + length);
-    // Several addresses in one text.
+    // The text contains several addresses.
     let next = text[colon + 1..to].match_indices("://").find_map(|(at, _)| {
         let colon = colon + 1 + at;
         let begin = colon - scheme_before(text, colon);
@@ -49,13 +50,13 @@ pub(super) fn uri_in(text: &str) -> Option<Part> {
     Some((from, next.unwrap_or(to)))
 }
 
-/// How many letters of a scheme stand before its colon.
+/// The number of characters of a scheme before its colon.
 fn scheme_before(text: &str, colon: usize) -> usize {
     let is_of_scheme = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
     text.as_bytes()[..colon].iter().rev().take_while(is_of_scheme).count()
 }
 
-/// Where a version stands: one that Slipway gave, or a number, a number in dots or `latest` among words of other meaning.
+/// The place of a version: one of Slipway's, or a number, a dotted number or a word such as `latest` among other words.
 pub(super) fn version_in(text: &str) -> Option<Part> {
     own_version_in(text).or_else(|| numbered_in(text))
 }
@@ -68,7 +69,7 @@ fn own_version_in(text: &str) -> Option<Part> {
     })
 }
 
-/// The one number of the last part of a text, if what stands around it is no part of a version.
+/// The only number in the last part of a text, unless the text around it is part of the version.
 fn numbered_in(text: &str) -> Option<Part> {
     let begin = text.rfind([':', '@', '/']).map_or(0, |at| at + 1);
     let tag = &text[begin..];
@@ -79,7 +80,7 @@ fn numbered_in(text: &str) -> Option<Part> {
         number.split('.').all(is_number) || MOVING.contains(&word)
     });
     let (from, to) = numbers.next().filter(|_| numbers.next().is_none())?;
-    // What goes on behind a plus or a stage is the version's (semver.org, items 9 and 10).
+    // A suffix after a plus sign or with a pre-release part belongs to the version (semver.org, items 9 and 10).
     let is_more = tag[to..].starts_with('+')
         || words(&tag[to..], char::is_alphanumeric).any(|(from, next)| {
             let word = tag[to + from..to + next].to_ascii_lowercase();
@@ -90,7 +91,7 @@ fn numbered_in(text: &str) -> Option<Part> {
     (!is_more).then_some((begin + from, begin + to))
 }
 
-/// Where the identifier of a run stands.
+/// The place of a run's identifier.
 pub(super) fn run_in(text: &str) -> Option<Part> {
     let length = GROUPS.iter().sum::<usize>() + GROUPS.len() - 1;
     let is_run = |part: &str| {
@@ -107,7 +108,7 @@ fn hex_letters(text: &str) -> usize {
     text.bytes().take_while(u8::is_ascii_hexdigit).count()
 }
 
-/// The longest parts of a text that hold nothing but some characters.
+/// The longest parts of a text that contain only characters of a set.
 fn words(text: &str, is_within: impl Fn(char) -> bool) -> impl Iterator<Item = Part> {
     let mut rest = 0;
     std::iter::from_fn(move || {

@@ -1,33 +1,33 @@
-//! Writes a value in the style of the one it replaces, quoted where it must be.
+//! Renders a new value in the style of the old one, with quotes where necessary.
 
 use slipway_yaml::{Reading, Style, is_plain_text, reading_of};
 
-/// The most digits of a number that every reader keeps exactly.
+/// The largest number of digits that every reader keeps exactly.
 const EXACT_DIGITS: usize = 15;
 
-/// A new value as it is written.
+/// A rendered value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rendered {
-    /// The bytes.
+    /// Its text.
     pub(super) text: String,
-    /// Their style.
+    /// Its style.
     pub(super) style: Style,
-    /// Whether they are a number or a truth value rather than text.
+    /// Whether it is a number or a truth value and not text.
     pub(super) is_typed: bool,
 }
 
-/// Why a value cannot take the place of another.
+/// Why a value cannot replace another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// This character may not stand in a manifest.
+    /// This character is not allowed in a manifest.
     Character(char),
-    /// The old value is of this kind, the new one is not.
+    /// The old value has this type, the new value does not.
     Kind(&'static str),
-    /// The old value is a truth value to some readers and a text to others; the new one is not that.
+    /// The old value is a truth value in some readers and text in others. The new value is not.
     HalfTruth,
 }
 
-/// Writes `new` in place of the scalar `old`, written in `style`.
+/// Renders `new` as the replacement of the scalar `old` in `style`.
 pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unfit> {
     if let Some(character) = invisible_in(new) {
         return Err(Unfit::Character(character));
@@ -39,7 +39,7 @@ pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unf
     }
 }
 
-/// A value without quotes keeps its type; text that would not read as text gets quotes.
+/// An unquoted value keeps its type. Text that would not be read as text is quoted.
 fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     match reading_of(old) {
         Reading::Number if is_exact_number(new) => Ok(typed(new)),
@@ -57,20 +57,20 @@ fn typed(new: &str) -> Rendered {
     Rendered { text: new.to_owned(), style: Style::Plain, is_typed: true }
 }
 
-/// Who takes a text without quotes for a truth value. A reader that takes the old one for one takes a new one of the same kind for
-/// one, and whoever takes it for a text does so as well.
+/// The readers that read an unquoted text as a truth value. If the old and the new text are of the same kind, each reader reads
+/// both as a truth value or both as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Truth {
     /// Every reader: `true`, `False`.
     All,
-    /// Readers of YAML 1.1: `yes`, `Off`. To those of 1.2 it is a text.
+    /// Readers of YAML 1.1: `yes`, `Off`. Readers of YAML 1.2 read it as text.
     Word,
     /// Some readers of YAML 1.1: `y`, `N`.
     Letter,
 }
 
 impl Truth {
-    /// The kind of a text, in small or capital letters or with a capital first one, as YAML has them.
+    /// The kind of a text in lower case, in upper case or capitalised, as YAML spells truth values.
     fn of(text: &str) -> Option<Self> {
         let lower = text.to_ascii_lowercase();
         let rest = text.get(1..)?;
@@ -95,12 +95,12 @@ pub(super) fn double_quoted(new: &str) -> String {
     format!("\"{escaped}\"")
 }
 
-/// The first character that may not stand in a manifest.
+/// The first character that is not allowed in a manifest.
 pub(super) fn invisible_in(text: &str) -> Option<char> {
     text.chars().find(|c| is_invisible(*c))
 }
 
-/// A number that means the same to every reader: no leading zero, no exponent, few digits.
+/// Whether every reader reads a number as the same value: no leading zero, no exponent, few digits.
 fn is_exact_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match unsigned.split_once('.') {
@@ -114,7 +114,7 @@ fn is_exact_number(text: &str) -> bool {
         && whole.len() + fraction.map_or(0, str::len) <= EXACT_DIGITS
 }
 
-/// Whether a character is a control, a line break to some reader, or changes how its neighbours are shown.
+/// Whether a character is a control character, a line break in some reader, or changes how its neighbours are shown.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c,

@@ -1,4 +1,4 @@
-//! What an independent parser makes of a text before and after an edit: the guard's second opinion.
+//! The second, independent parser of the guard: compares a text before and after an edit.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use slipway_yaml::{Kind, Node, Tree};
 use super::refusal::Refusal;
 use super::splice::{Splice, SpliceEffect};
 
-/// Compares what the second parser makes of both texts, document by document.
+/// Compares the values that the second parser reads in both texts, document by document.
 pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
     let count = old.documents().len();
     let before = values(old.text(), count);
@@ -56,34 +56,34 @@ pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) ->
     Ok(())
 }
 
-/// What the second parser says, without the place.
+/// The message of the second parser, without its position.
 fn problem_of(error: &serde_yaml::Error) -> String {
     error.to_string().split(" at line ").next().unwrap_or_default().to_owned()
 }
 
-/// Whether the second parser stumbles over bytes behind every change, which are those of the old text: such as a line of tabs,
-/// which it takes for part of a plain scalar and not behind a quoted one.
+/// Whether the second parser fails after the last change, in bytes of the old text. An example is a line of tabs, which it
+/// accepts as part of a plain scalar but not after a quoted one.
 fn is_behind(error: &serde_yaml::Error, old: &Tree, splices: &[Splice], edited: &str) -> bool {
     let unchanged = splices.iter().map(|splice| old.text().len() - splice.span.end).min().unwrap_or_default();
     let marked = edited.len() - edited.trim_start_matches('\u{feff}').len();
     error.location().is_some_and(|location| location.index() + marked >= edited.len() - unchanged)
 }
 
-/// Every document as the second parser reads it, or one more than the expected number if there are more.
+/// Every document as the second parser reads it. If there are more than `expected`, one more is returned.
 fn values(text: &str, expected: usize) -> Vec<Result<Value, serde_yaml::Error>> {
-    // The second parser would count a byte-order mark as indentation of the first line.
+    // The second parser would count a byte order mark as indentation of the first line.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = serde_yaml::Deserializer::from_str(text).map(Value::deserialize);
-    // After a syntax error this iterator yields that error for ever: it must be bounded, and an error is no document.
+    // After a syntax error this iterator returns that error without end. It must be bounded, and an error is not a document.
     let mut values: Vec<_> = documents.by_ref().take(expected).collect();
     values.extend(documents.next().filter(Result::is_ok));
     values
 }
 
-/// Most places that are one value through aliases of aliases.
+/// The most places of one value through nested aliases.
 const MAX_PLACES: usize = 10_000;
 
-/// Where a value stands: at its steps, and wherever an alias stands for it, or for something that holds it.
+/// The places of a value: its own, and every alias of it or of a value that contains it.
 fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
     let mut references = References::default();
     references.collect(root, &mut Vec::new());
@@ -104,7 +104,7 @@ fn places(root: &Node, steps: &[usize]) -> Vec<Vec<usize>> {
     all
 }
 
-/// The ways to what has an anchor, and to aliases.
+/// The paths of anchors and of aliases.
 #[derive(Default)]
 struct References {
     anchors: HashMap<usize, Vec<usize>>,
@@ -133,7 +133,7 @@ impl References {
     }
 }
 
-/// What the second parser makes of a text that should hold one text below these keys, and nothing else.
+/// Whether the second parser reads in a text exactly one text below these keys.
 pub(super) fn holds_only(text: &str, keys: &[String], value: &str) -> bool {
     matches!(&values(text, 1)[..], [Ok(found)] if *found == nested(keys, value))
 }
@@ -145,7 +145,7 @@ fn nested(keys: &[String], value: &str) -> Value {
     })
 }
 
-/// Puts a wanted value where it belongs; `false` if the second parser has no such place.
+/// Applies a splice to the values of the second parser; `false` if they have no such place.
 fn put(document: &mut Value, steps: &[usize], effect: &SpliceEffect) -> bool {
     let place = steps.iter().try_fold(document, |value, index| step(value, *index));
     match (effect, place) {
@@ -163,8 +163,7 @@ fn put(document: &mut Value, steps: &[usize], effect: &SpliceEffect) -> bool {
     }
 }
 
-/// Whether both parsers see the same shape, the same keys and the same quoted texts. They differ, for example, in which
-/// characters end a line.
+/// Whether both parsers see the same structure, keys and quoted texts. They differ, for example, in which characters end a line.
 fn agrees(node: &Node, value: &Value) -> bool {
     match (&node.kind, value) {
         (_, Value::Tagged(tagged)) => agrees(node, &tagged.value),

@@ -1,4 +1,4 @@
-//! Which document of a file an edit means: `kind=Deployment,name=api`.
+//! Selects a document of a file: `kind=Deployment,name=api`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use slipway_yaml::{Kind, Node, Path, Tree};
 
 use super::refusal::Refusal;
 
-/// Properties that a document must have; without any, the file must hold one document.
+/// The properties that a document must have. Without any, the file must contain one document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selector(Vec<(Property, String)>);
 
-/// What a document is chosen by.
+/// A property of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Property {
     ApiVersion,
@@ -40,7 +40,7 @@ impl Property {
         }
     }
 
-    /// What a document says of itself.
+    /// The value of the property in a document.
     fn of(self, tree: &Tree, document: usize) -> Option<&str> {
         let path = match self {
             Self::ApiVersion => "apiVersion",
@@ -53,7 +53,7 @@ impl Property {
 }
 
 impl Selector {
-    /// The one document with these properties.
+    /// The only document with these properties.
     pub(super) fn choose(&self, file: &str, tree: &Tree) -> Result<usize, Refusal> {
         let documents = tree.documents().iter().enumerate().filter(|(_, node)| !is_empty(node));
         let mut matching = documents.clone().map(|(index, _)| index).filter(|index| self.matches(tree, *index));
@@ -70,7 +70,7 @@ impl Selector {
         }
     }
 
-    /// Whether a document has every property.
+    /// Whether a document has all properties.
     pub(super) fn matches(&self, tree: &Tree, document: usize) -> bool {
         self.0.iter().all(|(property, wanted)| property.of(tree, document) == Some(wanted))
     }
@@ -80,7 +80,7 @@ fn is_empty(node: &Node) -> bool {
     node.is_left_out() && matches!(node.kind, Kind::Scalar { .. })
 }
 
-/// `Deployment/api on line 3`, as far as the document says.
+/// `Deployment/api on line 3`, with `?` for missing properties.
 fn described(tree: &Tree, document: usize, node: &Node) -> String {
     let line = tree.position(node.span.start).line;
     let word = |property: Property| property.of(tree, document).unwrap_or("?");

@@ -1,53 +1,53 @@
-//! One change of a text: which bytes go, which come, and what that is meant to mean.
+//! One change of a text: the old bytes, the new bytes and the intended effect.
 
 use std::ops::Range;
 
 use slipway_yaml::Style;
 
-/// Bytes that take the place of others.
+/// A replacement of bytes.
 #[derive(Debug, Clone)]
 pub(super) struct Splice {
-    /// The number of the document.
+    /// The index of the document.
     pub(super) document: usize,
-    /// The number of an entry or an item at each level, down to the scalar or to the mapping that gets an entry.
+    /// The index of an entry or an item at each level, down to the scalar or to the mapping that receives an entry.
     pub(super) steps: Vec<usize>,
-    /// The old bytes; empty where something is added.
+    /// The old bytes. Empty for an addition.
     pub(super) span: Range<usize>,
     /// The new bytes.
     pub(super) text: String,
-    /// What a reader is to find.
+    /// The intended effect.
     pub(super) effect: SpliceEffect,
 }
 
-/// What a change means to a reader.
+/// The effect of a change.
 #[derive(Debug, Clone)]
 pub(super) enum SpliceEffect {
-    /// A scalar has another value.
+    /// A scalar has a new value.
     Replaced {
         /// Its new text.
         value: String,
-        /// How it is written.
+        /// Its style.
         style: Style,
-        /// Whether it is a number or a truth value rather than text.
+        /// Whether it is a number or a truth value and not text.
         is_typed: bool,
     },
-    /// A mapping has one more entry, the last: a text under one key, or under several, each in a mapping of its own.
+    /// A mapping has one more entry, the last: a text under one key, or under several nested keys.
     Added {
-        /// The offset at which the mapping begins.
+        /// The byte offset of the mapping.
         mapping: usize,
-        /// The keys, outer ones first.
+        /// The keys, outermost first.
         keys: Vec<String>,
         /// The text.
         value: String,
-        /// How it is written.
+        /// Its style.
         style: Style,
-        /// Whether the mapping, and those within, are written with braces.
+        /// Whether the mapping and the nested ones are written with braces.
         flow: bool,
     },
 }
 
 impl Splice {
-    /// Where the scalar that is replaced, or the mapping that gets an entry, begins.
+    /// The offset of the scalar that is replaced, or of the mapping that receives an entry.
     pub(super) fn place(&self) -> usize {
         match self.effect {
             SpliceEffect::Replaced { .. } => self.span.start,
@@ -56,7 +56,7 @@ impl Splice {
     }
 }
 
-/// The text with every span replaced; all other bytes are copied. Spans are in the order of the text.
+/// The text with every span replaced. All other bytes are copied. Spans are in the order of the text.
 pub(super) fn apply(text: &str, splices: &[Splice]) -> String {
     let mut edited = String::with_capacity(text.len());
     let mut copied = 0;

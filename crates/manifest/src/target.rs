@@ -1,4 +1,4 @@
-//! Finds the one scalar that a marker stands next to, and decides whether it may be edited.
+//! Finds the one scalar beside a marker, and decides whether it may be edited.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use super::refusal::Refusal;
 /// A scalar that may be edited.
 #[derive(Debug, Clone)]
 pub(super) struct Target<'tree> {
-    /// The number of its document.
+    /// The index of its document.
     pub(super) document: usize,
-    /// The way to it: the number of an entry or an item at each level.
+    /// The index of an entry or an item at each level.
     pub(super) steps: Vec<usize>,
     /// The scalar.
     pub(super) node: &'tree Node,
-    /// How it is written.
+    /// Its style.
     pub(super) style: Style,
     /// Its text.
     pub(super) value: &'tree str,
 }
 
-/// The scalars and aliases of a file that are values, by the line on which they end.
+/// The scalars and aliases of a file that are values, by the line of their end.
 pub(super) struct Targets<'tree> {
     file: &'tree str,
     tree: &'tree Tree,
@@ -31,31 +31,31 @@ pub(super) struct Targets<'tree> {
     obstacles: Vec<Option<Refusal>>,
 }
 
-/// Whether a value may change that is used elsewhere through aliases, and so changes there as well.
+/// Whether a value may be changed that is used elsewhere through aliases, and so changes there too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sharing {
-    /// Never: a promotion changes the places that are marked, and no others.
+    /// Never. A promotion changes only marked places.
     Never,
-    /// If it is asked for, which it was not.
+    /// Only if it is requested, and it is not.
     NotRequested,
-    /// It was asked for.
+    /// It is requested.
     Requested,
 }
 
-/// A value, with all that holds it.
+/// A value, with the values that contain it.
 #[derive(Debug, Clone)]
 pub(super) struct Candidate<'tree> {
-    /// The number of its document.
+    /// The index of its document.
     pub(super) document: usize,
-    /// The way to it: the number of an entry or an item at each level.
+    /// The index of an entry or an item at each level.
     pub(super) steps: Vec<usize>,
     /// The value.
     pub(super) node: &'tree Node,
-    /// Whether the value, or something that holds it, is used elsewhere through an alias.
+    /// Whether the value, or a value that contains it, is used elsewhere through an alias.
     pub(super) is_shared: bool,
 }
 
-/// A key that occurs twice: readers differ in which of the two they take, so nothing in its document is edited.
+/// The refusal for a key that occurs twice. Readers differ in which of the two they use, so its document is not edited.
 pub(super) fn obstacle(file: &str, tree: &Tree, document: usize) -> Option<Refusal> {
     let (earlier, again) = tree.duplicate_key(document)?;
     let line = tree.position(earlier.span.start).line;
@@ -64,7 +64,7 @@ pub(super) fn obstacle(file: &str, tree: &Tree, document: usize) -> Option<Refus
 }
 
 impl<'tree> Candidate<'tree> {
-    /// The scalar, if it may be edited; whether its document may be is not asked here.
+    /// The scalar, if it may be edited. This does not check its document.
     pub(super) fn editable(&self, file: &str, tree: &Tree, sharing: Sharing) -> Result<Target<'tree>, Refusal> {
         let Self { document, steps, node, is_shared } = self;
         let at = tree.position(node.span.start);
@@ -88,7 +88,7 @@ impl<'tree> Candidate<'tree> {
 }
 
 impl<'tree> Targets<'tree> {
-    /// Collects what a marker could stand next to: neither blocks after `|` or `>`, nor values left out.
+    /// Collects the values that a marker can stand beside. Block scalars and values that are left out are not included.
     pub(super) fn of(file: &'tree str, tree: &'tree Tree, sharing: Sharing) -> Self {
         let mut targets = Self { file, tree, sharing, by_line: HashMap::new(), obstacles: Vec::new() };
         for (document, node) in tree.documents().iter().enumerate() {
@@ -123,7 +123,7 @@ impl<'tree> Targets<'tree> {
         }
     }
 
-    /// The scalar next to a marker.
+    /// The scalar beside a marker.
     pub(super) fn beside(&self, comment: &Comment) -> Result<Target<'tree>, Refusal> {
         let line = self.tree.line_of(comment.span.start);
         let on_line = self.by_line.get(&line).map_or(&[][..], Vec::as_slice);
@@ -141,7 +141,7 @@ impl<'tree> Targets<'tree> {
         }
     }
 
-    /// Why no scalar stands next to a marker.
+    /// Why there is no scalar beside a marker.
     fn nothing_beside(&self, comment: &Comment) -> Refusal {
         let at = self.tree.position(comment.span.start);
         let before = self.tree.line_before(comment.span.start).trim_end();
@@ -156,7 +156,7 @@ impl<'tree> Targets<'tree> {
         Refusal::no_value(self.file, at)
     }
 
-    /// Whether a key before a comment, on the same line, names a mapping or a list.
+    /// Whether a key before a comment, on the same line, has a mapping or a list as its value.
     fn names_a_collection(&self, node: &Node, comment: &Comment) -> bool {
         let line = self.tree.line_of(comment.span.start);
         let is_collection = |node: &Node| matches!(node.kind, Kind::Mapping { .. } | Kind::Sequence { .. });

@@ -1,25 +1,25 @@
-//! A marked value within a larger one, as in `MODEL=none`: what stands before and after it stays. Where the mark does not say
-//! that there is more, more is noticed, and nothing is overwritten.
+//! A marked value within a larger scalar, as in `MODEL=none`: its prefix and suffix stay. If the mark does not declare them, they
+//! are detected, and nothing is overwritten.
 
 use super::field::Field;
 use super::parts::{Part, digest_in, run_in, uri_in, version_in};
 
-/// What stands in a marked place before anything was promoted.
+/// The value of a marked place before the first promotion.
 const NOTHING_YET: &str = "none";
-/// Algorithms of digests, which stand before a colon.
+/// The algorithms of digests, with the colon after them.
 const ALGORITHMS: [&str; 4] = ["sha256:", "sha512:", "sha1:", "md5:"];
 
-/// What stands before and after a marked value in the same scalar.
+/// The prefix and suffix of a marked value in its scalar.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Around {
-    /// Before it.
+    /// The text before the value.
     pub(super) prefix: String,
-    /// After it.
+    /// The text after the value.
     pub(super) suffix: String,
 }
 
 impl Around {
-    /// The marked value within a scalar's text; `None` if the text does not begin and end as the mark says.
+    /// The marked value in a scalar's text; `None` if the text does not begin with the prefix and end with the suffix.
     pub(super) fn within<'text>(&self, text: &'text str) -> Option<&'text str> {
         text.strip_prefix(self.prefix.as_str())?.strip_suffix(self.suffix.as_str())
     }
@@ -29,15 +29,15 @@ impl Around {
         format!("{}{value}{}", self.prefix, self.suffix)
     }
 
-    /// What stands around a value of the field in `text` beyond what is known already, as far as it can be told; `None` if
-    /// the text may well be such a value and nothing else.
+    /// The prefix and suffix of a value of the field in `text`, including the known ones, as far as they can be detected; `None`
+    /// if the text may be such a value alone.
     pub(super) fn more(&self, field: Field, text: &str) -> Option<Self> {
         let (before, after) = rest_of(field, text)?;
         Some(Self { prefix: format!("{}{before}", self.prefix), suffix: format!("{after}{}", self.suffix) })
     }
 }
 
-/// What stands before and after a value of the field.
+/// The text before and after a value of the field.
 fn rest_of(field: Field, text: &str) -> Option<(&str, &str)> {
     let rest = |(from, to): Part| (from > 0 || to < text.len()).then(|| (&text[..from], &text[to..]));
     let known = match field {
@@ -60,12 +60,12 @@ fn rest_of(field: Field, text: &str) -> Option<(&str, &str)> {
     rest((begin_of_last(field, text)?, text.len()))
 }
 
-/// Where the last part of a text begins, divided at signs that a value of the field never holds: a tag or a digest of an image,
-/// the end of a path, one of several values.
+/// The beginning of the last part of a text, divided at signs that a value of the field never contains: a tag or a digest of an
+/// image, the end of a path, one of several values.
 fn begin_of_last(field: Field, text: &str) -> Option<usize> {
     let is_digest = ALGORITHMS.iter().any(|name| text.starts_with(name));
     let divides = |c: char| match field {
-        // An address may hold anything.
+        // An address may contain any character.
         Field::Uri => false,
         Field::Digest if is_digest => false,
         _ => matches!(c, ':' | '@' | '/' | ',' | ';' | '|' | '='),
@@ -74,7 +74,7 @@ fn begin_of_last(field: Field, text: &str) -> Option<usize> {
     Some(at + sign.len_utf8())
 }
 
-/// Where the value of `NAME=value` or `--option=value` begins.
+/// The beginning of the value in `NAME=value` or `--option=value`.
 fn after_assignment(text: &str) -> Option<usize> {
     let (name, _) = text.split_once('=')?;
     let bare = name.strip_prefix("--").or_else(|| name.strip_prefix('-')).unwrap_or(name);
@@ -84,8 +84,8 @@ fn after_assignment(text: &str) -> Option<usize> {
     is_name.then_some(name.len() + 1)
 }
 
-/// Where the word stands that means that nothing was promoted yet: between any two signs, so that `none-gpu` holds it, and behind
-/// the `v` of versions. As the name of an option (`--none=x`) it does not mean that.
+/// The place of the word for "not promoted yet". It may stand between any two signs, as in `none-gpu`, and after the `v` of a
+/// version. As the name of an option (`--none=x`) it does not count.
 fn placeholder_in(text: &str) -> Option<Part> {
     let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
     let begins = |before: &str| {

@@ -1,5 +1,5 @@
-//! What deliveries come to from which nothing follows, and whom they name: the most frequent writes after the deliveries
-//! themselves, so those of all sources share their commits.
+//! Acknowledgements of deliveries without further effect, and their contributors. After the deliveries themselves these are the
+//! most frequent writes, so the writes of all sources share commits.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::written::text;
 use super::{Store, StoreError, contributors};
 use slipway_domain::{Contributor, DeliveryState, SourceName};
 
-/// What is noted of one source.
+/// The records of one source.
 pub(super) struct Acknowledgement {
     source: SourceName,
     contributors: Vec<Contributor>,
@@ -29,7 +29,7 @@ impl Write for Acknowledgement {
 
     async fn commit(database: &Database, together: &[Self]) -> Result<Vec<()>, StoreError> {
         let mut transaction = database.begin().await?;
-        // In one order on every server: two that settle the same deliveries wait for each other, and not both at once.
+        // All servers use the same order, so that two servers that acknowledge the same deliveries cannot deadlock.
         let mut in_order: Vec<&Self> = together.iter().collect();
         in_order.sort_by(|one, other| one.source.cmp(&other.source));
         for Self { source, contributors, deliveries } in in_order {
@@ -51,8 +51,8 @@ impl Write for Acknowledgement {
 }
 
 impl Store {
-    /// Settles deliveries of one source from which nothing follows, each with its own state and note, in one step. Those
-    /// of equal state and note, which in a burst are most of them, share their statements.
+    /// Acknowledges deliveries of one source that have no further effect, each with its own state and note, in one step.
+    /// Deliveries of equal state and note share statements; in a burst that is most of them.
     pub async fn acknowledge_without_effect(
         &self,
         source: &SourceName,
@@ -64,7 +64,7 @@ impl Store {
             .await
     }
 
-    /// Notes who had a hand in revisions of a source. What is known already stays.
+    /// Records contributors of revisions of a source. Existing records stay.
     pub async fn record_contributors(&self, source: &SourceName, reported: &[Contributor]) -> Result<(), StoreError> {
         let known = reported.iter().filter(|contributor| contributor.account.is_some());
         let mut contributors: Vec<Contributor> = known.cloned().collect();

@@ -1,5 +1,5 @@
-//! Who did what: appended, never changed. Each entry carries the digest of the one before it, so that a changed, a
-//! missing or a moved entry shows.
+//! The audit log: append-only. Each entry contains the digest of the previous one, so that a changed, missing or moved entry is
+//! detected.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -13,30 +13,30 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::Actor;
 
-/// What the first entry carries in place of a digest.
+/// The first entry's value in place of a previous digest.
 const BEGINNING: &str = "beginning";
-/// The action of a call that was refused before it was known what for.
+/// The action of a call that was refused before its target was known.
 pub const REFUSED: &str = "refused";
-/// How the action of an entry ends that tells of a refusal.
+/// Suffix of the action in an entry about a refusal.
 const REFUSED_SUFFIX: &str = ".refused";
-/// Entries read at a time while the log is verified.
+/// Number of entries per read during verification.
 const PAGE: u32 = 1000;
 
-/// Something to be written down.
+/// A new entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewAuditEntry {
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What, such as `run.cancel` or `refused`.
+    /// The action, such as `run.cancel` or `refused`.
     pub action: String,
-    /// On what, such as a run's identifier.
+    /// The target, such as a run's identifier.
     pub target: String,
-    /// More, in words.
+    /// Further details as plain text.
     pub detail: String,
 }
 
 impl NewAuditEntry {
-    /// The entry for the same action that was refused, and why.
+    /// The entry for the refusal of this action, with the reason.
     #[must_use]
     pub fn refused(self, why: &str) -> Self {
         let Self { actor, action, target, detail } = self;
@@ -45,76 +45,76 @@ impl NewAuditEntry {
     }
 }
 
-/// An entry of the log.
+/// An entry of the audit log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditEntry {
-    /// Its place, from one.
+    /// Its position, from one.
     pub number: u64,
-    /// When.
+    /// The time.
     pub at: Timestamp,
-    /// Who.
+    /// The actor.
     pub actor: Actor,
-    /// What.
+    /// The action.
     pub action: String,
-    /// On what.
+    /// The target.
     pub target: String,
-    /// More, in words.
+    /// Further details as plain text.
     pub detail: String,
-    /// Digest of the entry before.
+    /// Digest of the previous entry.
     pub previous: String,
     /// Digest of this entry.
     pub digest: String,
 }
 
-/// The last entry that retention removed. The log begins behind it.
+/// The last entry that retention removed. The log begins after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AuditAnchor {
-    /// Its place.
+    /// Its position.
     pub number: u64,
     /// Its digest.
     pub digest: String,
-    /// When it was removed.
+    /// Time of its removal.
     pub at: Timestamp,
 }
 
-/// What is wrong with the log, at its first fault.
+/// The first fault of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuditFault {
-    /// An entry is gone.
+    /// An entry is missing.
     #[error("entry {number} is missing")]
     Missing {
-        /// Its place.
+        /// Its position.
         number: u64,
     },
-    /// An entry does not say what it said when it was written.
+    /// The content of an entry changed after it was written.
     #[error("entry {number} was changed after it was written: its digest does not match what it says")]
     Changed {
-        /// Its place.
+        /// Its position.
         number: u64,
     },
-    /// An entry is unchanged, but stood elsewhere, or what stood before it was replaced.
+    /// An entry is unchanged, but it was moved, or the previous entry was replaced.
     #[error("entry {number} does not follow entry {}: one of them was moved or replaced", number - 1)]
     Moved {
-        /// Its place.
+        /// Its position.
         number: u64,
     },
-    /// The log begins behind an entry of which nothing in the log says that retention removed it.
+    /// The log begins after an entry, and no entry records that retention removed the earlier ones.
     #[error("the entries up to {number} are gone, and no entry says that retention removed them")]
     Unaccounted {
-        /// The last place that is gone.
+        /// The last missing position.
         number: u64,
     },
 }
 
 impl AuditEntry {
-    /// SHA-256 over what the entry says and the digest of the one before, as a JSON array of texts.
+    /// SHA-256 of the entry's content and of the previous digest, as a JSON array of strings.
     fn digest_of(at: i64, entry: &NewAuditEntry, previous: &str) -> String {
         let NewAuditEntry { actor, action, target, detail } = entry;
         let said = [&*at.to_string(), actor.as_str(), action, target, detail, previous];
         Digest::of(&serde_json::to_vec(&said).expect("texts")).to_string()
     }
 
-    /// Whether what was asked for was refused.
+    /// Whether the action was refused.
     pub fn is_refused(&self) -> bool {
         self.action == REFUSED || self.action.ends_with(REFUSED_SUFFIX)
     }
@@ -150,7 +150,7 @@ fn read(row: &AnyRow) -> Result<AuditEntry, StoreError> {
     })
 }
 
-/// Appends an entry, in the log's turn.
+/// Appends an entry. The caller holds [`AdvisoryLock::Audit`].
 pub(super) async fn append(connection: &mut AnyConnection, entry: &NewAuditEntry) -> Result<(), StoreError> {
     let last = sqlx::query("SELECT number, digest FROM audit ORDER BY number DESC LIMIT 1");
     let last = last.fetch_optional(&mut *connection).await?;
@@ -178,7 +178,7 @@ pub(super) async fn append(connection: &mut AnyConnection, entry: &NewAuditEntry
 impl Store {
     /// Appends an entry.
     pub async fn audit(&self, entry: &NewAuditEntry) -> Result<(), StoreError> {
-        // The digest is over what is stored.
+        // The digest covers the stored text.
         let entry = &NewAuditEntry {
             actor: Actor::stored(text(entry.actor.as_str())),
             action: text(&*entry.action),
@@ -191,7 +191,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Entries behind a place, in order.
+    /// Entries after a position, in order.
     pub async fn audit_entries(&self, after: u64, limit: u32) -> Result<Vec<AuditEntry>, StoreError> {
         let select = "SELECT number, at, actor, action, target, detail, previous, digest FROM audit
                       WHERE number > $1 ORDER BY number LIMIT $2";
@@ -199,8 +199,8 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// Verifies the whole log, from its beginning or from what retention left of it. Answers the last entry, whose digest
-    /// stands for all before it: kept elsewhere, it shows whether the end of the log was cut off.
+    /// Verifies the whole log, from its beginning or from the anchor of retention. Returns the last entry, whose digest covers
+    /// all entries before it: a copy of it elsewhere reveals whether the end of the log was cut off.
     pub async fn verify_audit(&self) -> Result<Result<Option<AuditEntry>, AuditFault>, StoreError> {
         let anchor = self.audit_anchor().await?;
         let mut before =
@@ -228,7 +228,7 @@ impl Store {
     }
 }
 
-/// Whether an entry stands where it has to, behind the number and digest of the one before it.
+/// Whether an entry directly follows the number and digest of the previous entry.
 fn follows((before, digest): &(u64, String), entry: &AuditEntry) -> Result<(), AuditFault> {
     let number = before + 1;
     if entry.number != number {

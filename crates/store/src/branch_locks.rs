@@ -1,4 +1,4 @@
-//! Whose turn it is to write a branch, among the servers that share a store.
+//! Locks for writing a branch, among servers that share a store.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,24 +12,24 @@ use super::database::TIMEOUT;
 use super::written::text;
 use super::{Store, StoreError};
 
-/// How soon somebody else's turn is looked at again; the pause doubles from the first to the last.
+/// The pause between attempts to take a lock that another server holds; it doubles from the first value to the second.
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(5);
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(80);
 
-/// What PostgreSQL is told in the session that holds the turns. A machine that vanished is found out by the network's own
-/// signs of life within half a minute, and its turns are free.
+/// Settings of the PostgreSQL session that holds the locks. TCP keepalives detect a vanished machine within half a minute, and
+/// its locks become free.
 const SETTINGS: &str = "SET statement_timeout = '10s'; SET tcp_keepalives_idle = 10;
                         SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;";
 
-/// The one session in which all turns of this server are held. However long a git server is waited for within a turn, that
-/// costs no connection and no transaction.
+/// The one session that holds all branch locks of this server. A long wait for a git server under a lock therefore occupies no
+/// other connection and no transaction.
 #[derive(Clone)]
 pub(super) struct BranchLocks(Arc<Shared>);
 
 struct Shared {
     pool: AnyPool,
     session: tokio::sync::Mutex<Session>,
-    /// Turns that were dropped instead of being given back.
+    /// Locks that were dropped without a release.
     dropped: Mutex<Vec<String>>,
 }
 
@@ -37,23 +37,23 @@ struct Shared {
 struct Session {
     connection: Option<PoolConnection<Any>>,
     held: BTreeSet<String>,
-    /// Whether a question was asked whose answer was not read: what the session holds is not known then.
+    /// Whether a query was sent whose result was not read. The state of the session is then unknown.
     query_pending: bool,
 }
 
 /// The right to write a branch.
 ///
-/// It is an advisory lock of a PostgreSQL session: no clock decides how long it holds, and it ends with the server that has it.
-/// Whoever writes still has to name what the branch was before: this keeps servers from being in each other's way, not
-/// from harm.
+/// It is an advisory lock of a PostgreSQL session. It does not depend on a clock, and it ends with the server that holds it. A
+/// writer must still state the expected previous commit of the branch: the lock only avoids conflicts between servers and does
+/// not guarantee correctness.
 #[must_use]
 pub struct BranchLock {
-    /// `None`: nobody shares the store.
+    /// `None`: the store is not shared.
     held: Option<(BranchLocks, String)>,
 }
 
 impl BranchLock {
-    /// Gives the turn to whoever waits for it. One that is only dropped is given back when this server next takes a turn.
+    /// Releases the lock for a waiting server. A lock that is only dropped is released when this server takes the next lock.
     pub async fn release(mut self) {
         let Some((branch_locks, branch)) = self.held.take() else { return };
         if let Err(error) = branch_locks.release(&branch).await {
@@ -71,7 +71,7 @@ impl Drop for BranchLock {
 }
 
 impl BranchLocks {
-    /// Nothing is connected before the first turn.
+    /// Connects lazily, at the first lock.
     pub(super) fn on(url: &str) -> Result<Self, StoreError> {
         let options =
             AnyPoolOptions::new().max_connections(1).acquire_timeout(TIMEOUT).after_connect(|connection, _| {
@@ -81,7 +81,7 @@ impl BranchLocks {
         Ok(Self(Arc::new(Shared { pool, session: tokio::sync::Mutex::default(), dropped: Mutex::default() })))
     }
 
-    /// Ends the session, and with it every turn.
+    /// Ends the session and releases all locks.
     pub(super) async fn close(&self) {
         self.0.session.lock().await.end();
         self.0.pool.close().await;
@@ -107,7 +107,7 @@ impl BranchLocks {
 
     async fn release(&self, branch: &str) -> Result<(), StoreError> {
         let mut session = self.0.session.lock().await;
-        // Where the session is another one by now, the turn ended with the one before.
+        // If the session was replaced in the meantime, the lock ended with the old session.
         if session.held.remove(branch) {
             session.query(&self.0.pool, "SELECT pg_advisory_unlock(hashtextextended($1, 0)) AS done", branch).await?;
         }
@@ -117,14 +117,14 @@ impl BranchLocks {
 
 impl Session {
     fn end(&mut self) {
-        // Detached, so that it is closed and not used again: PostgreSQL frees what it held.
+        // A detached connection is closed and not reused: PostgreSQL releases its locks.
         drop(self.connection.take().map(PoolConnection::detach));
         self.held.clear();
         self.query_pending = false;
     }
 
-    /// Asks about a branch. A session that failed, or whose last answer was not read, is ended: a lost turn does no harm, and
-    /// one that nobody knows to be held would keep everybody away.
+    /// Sends a query about a branch. A session with an error or an unread result is ended. A lost lock is harmless, but a lock
+    /// that no server tracks would block all servers.
     async fn query(&mut self, pool: &AnyPool, question: &'static str, branch: &str) -> Result<bool, StoreError> {
         if self.query_pending {
             self.end();
@@ -154,7 +154,7 @@ impl Session {
 }
 
 impl Store {
-    /// Waits, ten seconds at most, until no other server that shares this store has the turn to write `branch` of `repository`.
+    /// Waits, ten seconds at most, until no other server that shares this store holds the lock for `branch` of `repository`.
     pub async fn lock_branch(&self, repository: &str, branch: &str) -> Result<BranchLock, StoreError> {
         let Some(branch_locks) = &self.database.branch_locks else { return Ok(BranchLock { held: None }) };
         let branch = format!("{repository} {branch}");

@@ -1,4 +1,4 @@
-//! Models that stand on served branches, as the last look at each branch found them. Those without a run are offered their first.
+//! Models on served branches, as of the last sync of each branch. Models without a run are offered their first run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,13 +11,14 @@ use super::written::text;
 use super::{ModelCursor, Store, StoreError};
 use slipway_domain::SourceName;
 
-/// That a model of a branch has a run there. A change's runs judge what is not part of the branch yet.
+/// Condition that a model of a branch has a run there. Runs of pull requests do not count: their content is not part of the
+/// branch yet.
 const HAS_RUN: &str = "EXISTS (SELECT 1 FROM runs WHERE runs.source = branch_models.source
                                  AND runs.model = branch_models.model AND runs.change_id IS NULL)";
-/// Models that are read at a time.
+/// Number of models per read.
 const MAX_PAGE: i64 = 500;
 
-/// A model that stands on a served branch.
+/// A model on a served branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchModel {
     /// The source.
@@ -26,12 +27,12 @@ pub struct BranchModel {
     pub model: String,
     /// The path of its file.
     pub file: String,
-    /// When it was first seen there.
+    /// Time at which it was first seen there.
     pub at: Timestamp,
 }
 
 impl Store {
-    /// Notes which models, with their files, stand on a source's branch now.
+    /// Records which models, with their files, are on a source's branch now.
     pub async fn record_branch_models(
         &self,
         source: &SourceName,
@@ -44,8 +45,8 @@ impl Store {
         for row in &rows {
             known.insert(row.try_get::<String, _>("model")?, row.try_get::<String, _>("file")?);
         }
-        // Hardly ever has anything changed, and a transaction would wait for the writer. Two servers that note at once write the
-        // same.
+        // Changes are rare, and a transaction would wait for the writer. Two servers that record at the same time write the same
+        // rows.
         if known == *models {
             return Ok(());
         }
@@ -69,15 +70,15 @@ impl Store {
         Ok(())
     }
 
-    /// Whether a model of this name stands on the branch of any source.
+    /// Whether a model with this name is on the branch of any source.
     pub async fn is_on_a_branch(&self, model: &str) -> Result<bool, StoreError> {
         let select = sqlx::query("SELECT 1 AS found FROM branch_models WHERE model = $1 LIMIT 1");
         Ok(select.bind(text(model)).fetch_optional(&self.database.pool).await?.is_some())
     }
 
-    /// Notes which models of a source have had a run by now, so that it is known when retention has removed that run.
+    /// Records which models of a source have had a run, so that this is still known after retention removes the run.
     pub async fn record_first_runs(&self, source: &SourceName) -> Result<(), StoreError> {
-        // Hardly ever has one begun since, and an update would wait for the writer.
+        // Changes are rare, and an update would wait for the writer.
         let select =
             format!("SELECT 1 AS found FROM branch_models WHERE source = $1 AND had_run = 0 AND {HAS_RUN} LIMIT 1");
         let select = sqlx::query(AssertSqlSafe(select)).bind(source.as_str().to_owned());
@@ -91,8 +92,8 @@ impl Store {
         Ok(())
     }
 
-    /// Models of these sources that stand on their branches and have had no run there, by source and name, behind a place in
-    /// the list.
+    /// Models of these sources that are on their branches and have had no run there, by source and name, after a position in the
+    /// list.
     pub async fn models_without_runs(
         &self,
         sources: &[SourceName],
@@ -113,7 +114,7 @@ impl Store {
             |after| (after.source.as_str().to_owned(), after.model.clone()).max(begin.clone()),
         );
         let mut found = Vec::new();
-        // There are few of them, so that what other sources have is passed over here.
+        // The list is short, so rows of other sources are filtered here.
         loop {
             let rows = sqlx::query(AssertSqlSafe(select.clone()))
                 .bind(place.0.clone())

@@ -1,4 +1,4 @@
-//! Up to which revision each served branch was dealt with.
+//! The revision up to which each served branch was processed.
 
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
@@ -8,34 +8,34 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::{CommitSha, SourceName};
 
-/// Where a branch stands, and where it stood when that was looked at.
+/// The head of a branch, and its head when it was processed last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchHead {
     /// The source.
     pub source: SourceName,
     /// The branch.
     pub branch: String,
-    /// The revision that was dealt with before; `None` if the branch was never looked at.
+    /// The revision that was processed before; `None` if the branch is new.
     pub before: Option<CommitSha>,
-    /// The revision that is dealt with now.
+    /// The revision that is processed now.
     pub head: CommitSha,
-    /// Whether the revision was only found there, and no push of it is known.
+    /// Whether the revision was only found on the branch, without a known push.
     pub adopted: bool,
 }
 
-/// A branch as it was left.
+/// The recorded state of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenBranch {
-    /// The revision up to which everything was dealt with.
+    /// The revision up to which the branch was processed.
     pub head: CommitSha,
-    /// Whether the revision was only found there, and no push of it is known.
+    /// Whether the revision was only found on the branch, without a known push.
     pub adopted: bool,
-    /// When.
+    /// Time of the record.
     pub at: Timestamp,
 }
 
 impl Store {
-    /// A branch as it was left; `None` if it was never looked at.
+    /// The recorded state of a branch; `None` if the branch is new.
     pub async fn seen_branch(&self, source: &SourceName, branch: &str) -> Result<Option<SeenBranch>, StoreError> {
         let select = "SELECT head, adopted, at FROM branches WHERE source = $1 AND branch = $2";
         let row = sqlx::query(select)
@@ -49,7 +49,7 @@ impl Store {
         Ok(Some(SeenBranch { head, adopted: row.try_get::<i64, _>("adopted")? != 0, at: time_of(&row, "at")? }))
     }
 
-    /// Notes a branch's revision as found there, unless the branch is known.
+    /// Records the found revision of a branch, unless the branch is known.
     pub async fn adopt_branch(&self, head: &BranchHead) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         move_head(&mut transaction, head).await?;
@@ -58,7 +58,7 @@ impl Store {
     }
 }
 
-/// Moves a branch from where it was seen to where it is. Fails if somebody else moved it.
+/// Moves a branch from its recorded head to its new head. Fails if another server moved it.
 pub(super) async fn move_head(connection: &mut AnyConnection, head: &BranchHead) -> Result<(), StoreError> {
     let BranchHead { source, branch, before, head, adopted } = head;
     let insert = "INSERT INTO branches (source, branch, head, adopted, at) VALUES ($1, $2, $3, $4, $5)

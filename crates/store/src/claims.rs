@@ -1,4 +1,4 @@
-//! Claiming runs: who comes next, how long a claim holds, and what is recorded under it.
+//! Claims of runs: the order of runs, the duration of a claim, and records under a claim.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -13,32 +13,32 @@ use super::written::text;
 use super::{Lease, Store, StoreError, logs, promotions, quarantine};
 use slipway_domain::{Run, RunState, SourceName, Transition};
 
-/// Milliseconds by which the clocks of servers that share a store may differ.
+/// Maximum difference in milliseconds between the clocks of servers that share a store.
 const SKEW: i64 = 60 * 1000;
 
-/// The latest time at which a pause or a lease can have been set, by a clock that shows `now`. What was set later was set
-/// before the clock was set back: its end means nothing, so the pause is over and the lease has ended. How far away an end
-/// is says nothing: a forge may ask for hours.
+/// The latest time at which a pause or a lease can have been set, by a clock that shows `now`. A later value was set before the
+/// clock was set back. Its end is then meaningless: the pause is over and the lease has ended. The distance of an end proves
+/// nothing, because a forge may request hours.
 pub(super) fn latest_set(now: i64) -> i64 {
     now.saturating_add(SKEW)
 }
 
-/// How a run is claimed.
+/// The parameters of a claim.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim {
-    /// The time now.
+    /// The current time.
     pub now: Timestamp,
-    /// How long the claim holds without being extended.
+    /// How long the claim is valid without an extension.
     pub lease_duration: Duration,
-    /// Runs of one repository that may be held at a time.
+    /// Maximum number of claimed runs of one repository.
     pub max_runs_per_source: u32,
 }
 
-/// One run that is not at its promotion: of the source with the highest priority waiting, among those the one with the fewest runs held, among those
-/// the one that was served longest ago. Within a source: by priority, then by age; within a lane strictly by age. What this
-/// program cannot read, or in a state it does not know, is passed over and holds up nobody.
+/// Selects one run before its promotion. The source is the one with the highest waiting priority, then with the fewest claimed
+/// runs, then the one that was served longest ago. Within a source the order is priority, then age; within a concurrency group
+/// only age counts. Runs that this program cannot read, or whose state it does not know, are skipped and block no other run.
 ///
-/// Two conditions are written so that no index but `runs_waiting` and `runs_ahead_in_a_lane` answers them: the state is made an
+/// Two conditions are written so that only the indexes `runs_waiting` and `runs_ahead_in_a_lane` match them: the state is an
 /// expression, and `active + 0` is the condition of the second index alone.
 const CLAIM: [&str; 2] = [
     "UPDATE runs SET lease = $1, lease_until = $2, lease_set_at = $3 WHERE id = (
@@ -51,7 +51,7 @@ const CLAIM: [&str; 2] = [
              WHERE due.source = queues.source AND due.active = 1 AND due.stalled = 0
                AND due.state || '' IN ('queued', 'training', 'evaluating', 'gating', 'publishing')
                AND READABLE due.id
-               AND ($7 IS NULL OR $7 LIKE '%,' || due.environment || ',%')
+               AND ($7 IS NULL OR LISTED($7, due.environment))
                AND (due.due_at <= $3 OR due.due_set_at > $4)
                AND (due.lease IS NULL OR due.lease_until < $3 OR due.lease_set_at > $4)
                AND NOT EXISTS (SELECT 1 FROM runs AS older
@@ -60,20 +60,20 @@ const CLAIM: [&str; 2] = [
                                  AND (older.created_at, older.id) < (due.created_at, due.id))
              ORDER BY due.priority DESC, due.created_at, due.id LIMIT 1",
     ")
-         WHERE ($6 IS NULL OR $6 LIKE '%,' || queues.source || ',%')
+         WHERE ($6 IS NULL OR LISTED($6, queues.source))
            AND COALESCE(held.runs, 0) < $5
          ORDER BY next.priority DESC, COALESCE(held.runs, 0), queues.claimed_at, next.created_at LIMIT 1)
      RETURNING id AS key, source, document",
 ];
 
-/// What a server serves. Runs of other sources, and to other environments, are left to the servers that know them.
+/// The sources and environments that a server serves. Runs of other sources or to other environments are left to other servers.
 #[derive(Debug)]
 pub(super) struct Served {
     sources: String,
     environments: String,
 }
 
-/// What a claim came to.
+/// The result of a claim.
 enum Claimed {
     Nothing,
     Run(Box<(Run, Lease)>),
@@ -81,7 +81,7 @@ enum Claimed {
 }
 
 impl Store {
-    /// Takes only runs of these sources to these environments from now on.
+    /// From now on, claims only runs of these sources to these environments.
     pub fn serve_only(&self, sources: &[SourceName], environments: &[SourceName]) {
         let served = Served { sources: scope_list(sources), environments: scope_list(environments) };
         *self.served.write().unwrap_or_else(PoisonError::into_inner) = Some(served);
@@ -95,13 +95,13 @@ impl Store {
         self.served.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|served| served.environments.clone())
     }
 
-    /// Takes the next run that is due, held by nobody, and not at its promotion.
+    /// Claims the next run that is due, unclaimed, and not at its promotion.
     pub async fn claim_run(&self, claim: Claim) -> Result<Option<(Run, Lease)>, StoreError> {
         loop {
             match self.claim_next(claim).await? {
                 Claimed::Nothing => return Ok(None),
                 Claimed::Run(claimed) => return Ok(Some(*claimed)),
-                // It is passed over from now on, so the next round finds another or none.
+                // The run is skipped from now on, so the next iteration finds another one or none.
                 Claimed::Unreadable { key, source, reason } => {
                     let mut transaction = self.database.begin().await?;
                     quarantine::set_aside(&mut transaction, quarantine::RUN, &key, Some(&source), &reason).await?;
@@ -116,6 +116,10 @@ impl Store {
         let statement = ["due", "older"].iter().fold(statement, |statement, table| {
             let key = format!("{table}.id");
             statement.replace(&format!("READABLE {key}"), &quarantine::readable(quarantine::RUN, &key))
+        });
+        let lists = [("$7", "due.environment"), ("$6", "queues.source")];
+        let statement = lists.iter().fold(statement, |statement, (list, name)| {
+            statement.replace(&format!("LISTED({list}, {name})"), &self.database.is_listed(list, name))
         });
         let statement = sqlx::AssertSqlSafe(statement);
         let token = uuid::Uuid::now_v7().to_string();
@@ -136,7 +140,7 @@ impl Store {
         let Some(row) = row else { return Ok(Claimed::Nothing) };
         let run = match read_document(&row) {
             Err(StoreError::Unreadable(reason)) => {
-                // The claim is undone: a newer server may be able to read the run.
+                // Dropping the transaction undoes the claim: a newer server may be able to read the run.
                 let (key, source) = (row.try_get("key")?, row.try_get("source")?);
                 return Ok(Claimed::Unreadable { key, source, reason });
             }
@@ -149,7 +153,7 @@ impl Store {
         Ok(Claimed::Run(Box::new((run, lease))))
     }
 
-    /// Holds the run longer; fails with [`StoreError::LeaseLost`] if it is not held any more.
+    /// Extends the lease; fails with [`StoreError::LeaseLost`] if the lease has ended.
     pub async fn extend_lease(&self, lease: &Lease, until: Timestamp) -> Result<(), StoreError> {
         let done = sqlx::query("UPDATE runs SET lease_until = $1, lease_set_at = $4 WHERE id = $2 AND lease = $3")
             .bind(millis(until))
@@ -161,7 +165,7 @@ impl Store {
         held(lease, done.rows_affected())
     }
 
-    /// Writes the run, and the transition that brought it where it stands.
+    /// Writes the run and the transition to its current state.
     pub async fn record_run(
         &self,
         lease: &Lease,
@@ -177,7 +181,7 @@ impl Store {
         Ok(())
     }
 
-    /// Lets go of the run, not to be taken before `due_at`; but at once if it was woken while it was held.
+    /// Releases the run until `due_at`, or without a pause if it was woken while it was claimed.
     pub async fn release_run(&self, lease: &Lease, due_at: Timestamp) -> Result<(), StoreError> {
         let update = "UPDATE runs SET lease = NULL, lease_until = NULL, due_set_at = $4,
                                       due_at = CASE WHEN due_at < 0 THEN 0 ELSE $1 END
@@ -192,14 +196,14 @@ impl Store {
         held(lease, done.rows_affected())
     }
 
-    /// Frees every run. Only for a server that knows to be the only one, when it starts.
+    /// Releases every run. Only for the start of a server that does not share the store.
     pub async fn release_all(&self) -> Result<u64, StoreError> {
         let freed = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE lease IS NOT NULL");
         Ok(freed.execute(&self.database.pool).await?.rows_affected())
     }
 }
 
-/// Writes the run under its lease. One that passed takes the place of older ones that passed and still wait.
+/// Writes the run under its lease. A run that passed replaces older runs that passed and still wait.
 pub(super) async fn record(
     database: &Database,
     connection: &mut AnyConnection,

@@ -1,5 +1,5 @@
-//! What people asked for at a forge: the effect of a command, its entries in the audit log and its answer are written in
-//! one transaction under the command's cause. Whoever hears of the command again finds the answer, and does nothing.
+//! Commands of people at a forge. The effect of a command, its entries in the audit log and its answer are written in one
+//! transaction under the command's cause. A repeated delivery finds the answer and has no effect.
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -11,79 +11,79 @@ use super::written::text;
 use super::{Retrained, Store, StoreError, decisions, run_actions, runs};
 use slipway_domain::{Actor, Approval, ConcurrencyGroup, Hold, Run, RunEvent, RunId, SourceName};
 
-/// How long a command is known at least. Forges send a delivery again for some days at most.
+/// Minimum time for which a command is stored. Forges redeliver for some days at most.
 const KEPT: jiff::SignedDuration = jiff::SignedDuration::from_hours(90 * 24);
 
-/// A command that is to be followed once.
+/// A command that is executed once.
 #[derive(Debug, Clone)]
 pub struct NewCommand {
-    /// The source at whose forge it was given.
+    /// The source whose forge received it.
     pub source: SourceName,
-    /// What makes it one command, however often it is told: `comment 17`.
+    /// The identity of the command across repeated deliveries: `comment 17`.
     pub cause: String,
-    /// The cause under which a refusal is kept, if the same may be asked for again once it is possible.
+    /// The cause under which a refusal is stored, if the same command may be repeated once it is possible.
     pub cause_of_refusal: Option<String>,
-    /// What was asked for, in the words of a command.
+    /// The requested action as command text.
     pub command: String,
-    /// Who asked.
+    /// The actor who issued the command.
     pub actor: Actor,
 }
 
-/// What a command does.
+/// The effect of a command.
 #[derive(Debug, Clone)]
 pub enum Effect {
-    /// Nothing but its entry in the audit log, if it has one.
+    /// No effect except an entry in the audit log, if there is one.
     Nothing,
-    /// A run that has ended begins again, as another one.
+    /// A run that has ended is repeated as a new run.
     Retrain {
         /// The new run.
         new: Box<Run>,
-        /// The run that was meant, if it was named: once another run of its lane has begun, there is nothing left to do.
+        /// The run to repeat, if the command named one. If its concurrency group has a newer run, nothing remains to be done.
         of: Option<RunId>,
-        /// Why it begins.
+        /// The cause of the new run.
         cause: String,
     },
-    /// A run ends.
+    /// A run is cancelled.
     Cancel {
         /// The run.
         run: Box<Run>,
-        /// Why it ends.
+        /// The cause of the cancellation.
         cause: String,
     },
     /// An artifact is approved.
     Approve(Approval),
-    /// Promotions are kept away.
+    /// Promotions are held.
     Hold(Hold),
-    /// An earlier promotion comes back, and a hold keeps it.
+    /// An earlier promotion is restored, and a hold protects it.
     RollBack(Box<Run>, Hold),
-    /// Runs of a change begin that were not there before.
+    /// New runs of a pull request start.
     Open(Vec<Run>),
 }
 
-/// An effect, and what the audit log says of it.
+/// An effect and its entry in the audit log.
 #[derive(Debug, Clone)]
 pub struct AuditedEffect {
     /// The effect.
     pub effect: Effect,
-    /// What the audit log says; `None` if nothing is changed.
+    /// The entry in the audit log; `None` if nothing changes.
     pub entry: Option<NewAuditEntry>,
 }
 
-/// What became of an effect.
+/// The result of an effect.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It is done; for an effect that is nothing, too.
+    /// The effect is complete; also for [`Effect::Nothing`].
     Done,
-    /// What became of a run that was to begin again.
+    /// The result of a repetition of a run.
     Retrained(Retrained),
-    /// The run that was ended.
+    /// The cancelled run.
     Cancelled(Box<Run>),
-    /// It does not fit what is there now.
+    /// The effect does not fit the current state.
     Refused(String),
 }
 
 impl Outcome {
-    /// Why it was refused, if it was.
+    /// The reason of a refusal, if it was refused.
     fn refusal(&self) -> Option<String> {
         match self {
             Self::Done | Self::Cancelled(_) | Self::Retrained(Retrained::Begun(_) | Retrained::Known(_)) => None,
@@ -94,16 +94,16 @@ impl Outcome {
     }
 }
 
-/// A command that was dealt with.
+/// A processed command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Followed {
-    /// The cause under which it is kept.
+    /// The cause under which it is stored.
     pub cause: String,
-    /// Whether something was done; it was refused otherwise.
+    /// Whether it had an effect; otherwise it was refused.
     pub done: bool,
-    /// What is answered.
+    /// The answer to the user.
     pub answer: String,
-    /// Whether that was written at the forge.
+    /// Whether the answer was written at the forge.
     pub answered: bool,
 }
 
@@ -118,16 +118,16 @@ fn read(row: &AnyRow) -> Result<Followed, StoreError> {
 }
 
 impl Store {
-    /// The command of a cause, if it was dealt with.
+    /// The processed command with this cause, if there is one.
     pub async fn command(&self, source: &SourceName, cause: &str) -> Result<Option<Followed>, StoreError> {
         let select = "SELECT cause, done, answer, answered_at FROM commands WHERE source = $1 AND cause = $2";
         let select = sqlx::query(select).bind(source.as_str().to_owned()).bind(cause.to_owned());
         select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
     }
 
-    /// Follows a command: all of its deeds with their entries in the audit log and the answer, or nothing. `answer` says
-    /// of the outcomes whether something was done, and what is answered. A command that was dealt with before is only
-    /// looked up: then the outcomes are `None`.
+    /// Executes a command: all its effects, their entries in the audit log and the answer, or nothing. `answer` computes from the
+    /// outcomes whether the command had an effect, and the answer. A command that was processed before is only looked up: the
+    /// outcomes are then `None`.
     pub async fn follow_command(
         &self,
         command: &NewCommand,
@@ -160,7 +160,7 @@ impl Store {
         }
         let (done, answer) = answer(&outcomes);
         let followed = end(&mut transaction, command, done, answer).await?;
-        // The audit log's turn comes last: whoever has it waits for nobody else.
+        // The lock of the audit log is taken last, so its holder never waits for another server.
         if !entries.is_empty() {
             self.database.acquire_lock(&mut transaction, AdvisoryLock::Audit).await?;
         }
@@ -171,7 +171,7 @@ impl Store {
         Ok((followed, Some(outcomes)))
     }
 
-    /// Notes that a command's answer was written.
+    /// Records that a command's answer was written.
     pub async fn record_answered(&self, source: &SourceName, cause: &str) -> Result<(), StoreError> {
         let update = "UPDATE commands SET answered_at = $3 WHERE source = $1 AND cause = $2";
         let update = sqlx::query(update).bind(source.as_str().to_owned()).bind(cause.to_owned());
@@ -179,14 +179,14 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets commands that nobody will tell of again.
+    /// Removes commands that are too old for another delivery.
     pub(super) async fn remove_commands(&self, now: Timestamp) -> Result<u64, StoreError> {
         let oldest = now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN);
         let delete = sqlx::query("DELETE FROM commands WHERE at < $1").bind(millis(oldest));
         Ok(delete.execute(&self.database.pool).await?.rows_affected())
     }
 
-    /// Locks the runs that deeds may move, in one order: a worker that records one of them locks it first as well.
+    /// Locks the runs that the effects can move, in a fixed order. A worker that records such a run locks it first as well.
     async fn lock_concurrency_groups(
         &self,
         connection: &mut AnyConnection,
@@ -255,7 +255,7 @@ impl Effect {
     }
 }
 
-/// Takes the cause of a command, if nobody has. Whoever is at it is waited for.
+/// Inserts the cause of a command, if it is new. Waits for a concurrent transaction with the same cause.
 async fn begin(connection: &mut AnyConnection, command: &NewCommand) -> Result<bool, StoreError> {
     let NewCommand { source, cause, command, actor, .. } = command;
     let insert = "INSERT INTO commands (source, cause, command, actor, at) VALUES ($1, $2, $3, $4, $5)
@@ -265,7 +265,7 @@ async fn begin(connection: &mut AnyConnection, command: &NewCommand) -> Result<b
     Ok(insert.execute(connection).await?.rows_affected() > 0)
 }
 
-/// Writes what became of a command. A refusal may leave its cause free for another try.
+/// Writes the result of a command. A refusal can leave its cause free for another attempt.
 async fn end(
     connection: &mut AnyConnection,
     command: &NewCommand,

@@ -1,11 +1,11 @@
-//! The conditions of a list. Only those that are asked for stand in the statement: a condition such as
-//! `$1 IS NULL OR source = $1` keeps both databases from using an index.
+//! Conditions of a list query. The statement contains only the requested conditions: a condition such as `$1 IS NULL OR source =
+//! $1` prevents both databases from using an index.
 
 use sqlx::Any;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 
-/// A value that is compared with.
+/// A value of a comparison.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Text(String),
@@ -24,7 +24,7 @@ impl From<i64> for Value {
     }
 }
 
-/// Conditions that all have to hold, with the values of their places.
+/// Conditions that must all hold, with the values of their placeholders.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
     conditions: Vec<String>,
@@ -32,17 +32,17 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Conditions without values, as they stand.
+    /// Conditions without values.
     pub(super) fn new<const N: usize>(fixed: [&str; N]) -> Self {
         Self { conditions: fixed.into_iter().map(str::to_owned).collect(), values: Vec::new() }
     }
 
-    /// One more condition without a value.
+    /// Adds a condition without a value.
     pub(super) fn fixed(&mut self, condition: &str) {
         self.conditions.push(condition.to_owned());
     }
 
-    /// A column equals this, if anything is asked of it.
+    /// Adds: the column equals this value, if there is one.
     pub(super) fn equal(&mut self, column: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             let place = self.place(value.into());
@@ -50,20 +50,20 @@ impl Conditions {
         }
     }
 
-    /// A column of `whole` hexadecimal digits (and dashes) begins so, if anything is asked of it. Not by `LIKE`, for which neither
-    /// database uses an index.
+    /// Adds: a column of `whole` hexadecimal digits (and dashes) begins with these digits, if there are any. It does not use
+    /// `LIKE`, for which neither database uses an index.
     pub(super) fn begin(&mut self, column: &str, digits: Option<&str>, whole: usize) {
         match digits {
             Some(digits) if digits.len() < whole => {
                 self.compare([column], '>', [digits.to_owned().into()]);
-                // The letter behind the last digit.
+                // The letter after the last hexadecimal digit.
                 self.compare([column], '<', [format!("{digits}g").into()]);
             }
             whole => self.equal(column, whole.map(str::to_owned)),
         }
     }
 
-    /// Some columns together stand in this relation (`<` or `>`) to these values.
+    /// Adds: the columns as a row have this relation (`<` or `>`) to these values.
     pub(super) fn compare<const N: usize>(&mut self, columns: [&str; N], relation: char, values: [Value; N]) {
         let places: Vec<String> = values.into_iter().map(|value| self.place(value)).collect();
         let [columns, places] = [columns.join(", "), places.join(", ")];
@@ -73,7 +73,7 @@ impl Conditions {
         });
     }
 
-    /// The place of one more value.
+    /// Adds a value and returns its placeholder.
     pub(super) fn place(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("${}", self.values.len())
@@ -84,7 +84,7 @@ impl Conditions {
         if self.conditions.is_empty() { String::new() } else { format!("WHERE {}", self.conditions.join(" AND ")) }
     }
 
-    /// Binds the values to their places.
+    /// Binds the values to their placeholders.
     pub(super) fn bind_to(self, query: Query<'_, Any, AnyArguments>) -> Query<'_, Any, AnyArguments> {
         self.values.into_iter().fold(query, |query, value| match value {
             Value::Text(text) => query.bind(text),

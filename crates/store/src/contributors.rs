@@ -1,4 +1,4 @@
-//! Who pushed a revision or opened a change at it, by the word of a forge; and which commits of environments are ours.
+//! Contributors of revisions and pull requests, as reported by a forge, and commits in environments that Slipway made.
 
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
@@ -8,7 +8,7 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::{CommitSha, Contributor, Part, RunId, SourceName};
 
-/// Notes who had a hand in revisions of a source, as far as their accounts are known. What is known already stays.
+/// Records contributors of revisions of a source, if their accounts are known. Existing records stay.
 pub(super) async fn note(
     connection: &mut AnyConnection,
     source: &SourceName,
@@ -32,7 +32,7 @@ pub(super) async fn note(
 }
 
 impl Store {
-    /// Who had a hand in some revisions of a source, as far as it was told.
+    /// The recorded contributors of revisions of a source.
     pub async fn contributors(
         &self,
         source: &SourceName,
@@ -52,7 +52,7 @@ impl Store {
             for row in select.fetch_all(&self.database.pool).await? {
                 let commit: String = row.try_get("revision")?;
                 let part: String = row.try_get("part")?;
-                // A part that a newer version knows counts as the nearest one.
+                // A part that only a newer version knows maps to the nearest known part.
                 found.push(Contributor {
                     part: Part::from_name(&part).unwrap_or(Part::Author),
                     commit: commit.parse().map_err(|error| StoreError::Unreadable(format!("{error}")))?,
@@ -64,7 +64,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Notes a commit for an environment that is about to be pushed for a run.
+    /// Records a commit for an environment before it is pushed for a run.
     pub async fn record_pushed(
         &self,
         environment: &SourceName,
@@ -83,7 +83,7 @@ impl Store {
         Ok(())
     }
 
-    /// The run that a commit of an environment was made for here; `None` if we did not make it.
+    /// The run for which this installation made a commit of an environment; `None` if another author made it.
     pub async fn pushed_for(&self, environment: &SourceName, commit: &CommitSha) -> Result<Option<RunId>, StoreError> {
         let select = "SELECT run FROM pushed_commits WHERE environment = $1 AND revision = $2";
         let row = sqlx::query(select).bind(environment.as_str().to_owned()).bind(commit.to_string());

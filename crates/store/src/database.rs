@@ -1,4 +1,4 @@
-//! The two databases behind one pool, and the few things in which they differ.
+//! Both databases behind one connection pool, and their few differences.
 
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
@@ -16,19 +16,19 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use super::branch_locks::BranchLocks;
 use super::{PostgresUrl, Settings, StoreError};
 
-/// Connections: readers beside the one writer that SQLite allows. Each costs about 100 KiB when idle.
+/// Connections to SQLite: readers beside its one writer. An idle connection uses about 100 KiB.
 const SQLITE_CONNECTIONS: u32 = 4;
-/// Connections to PostgreSQL of one server.
+/// Connections of one server to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 8;
-/// How long a step waits for a connection, or for its turn, before it counts as failed.
+/// How long a step waits for a connection or a lock before it fails.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What SQLite is told on every connection: a write-ahead log, every commit synced to disk before it counts, ten
-/// seconds of waiting for another process, and a log of up to 16 MB before it is worked into the file.
+/// Settings of every SQLite connection: a write-ahead log, a sync to disk at every commit, a wait of ten seconds for another
+/// process, and a checkpoint once the log has 16 MB.
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
                                PRAGMA busy_timeout = 10000; PRAGMA wal_autocheckpoint = 4000;";
-/// What PostgreSQL is told on every connection. A commit counts when it is on disk, whatever the server's default; a
-/// statement or a transaction that hangs is ended, so that it cannot hold a lock for ever.
+/// Settings of every PostgreSQL connection. A commit is complete only when it is on disk, independent of the server's default. A
+/// hanging statement or transaction is ended, so that it cannot hold a lock for ever.
 const POSTGRES_SETTINGS: &str = "SET synchronous_commit = on; SET statement_timeout = '30s';
                                  SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '10s';";
 
@@ -39,58 +39,57 @@ pub(super) enum Dialect {
     Postgres,
 }
 
-/// What several servers do one at a time. SQLite has one writer anyway; PostgreSQL locks by these numbers, until the
-/// end of the transaction.
+/// Operations that only one server at a time performs. SQLite has one writer anyway. PostgreSQL uses these numbers as advisory
+/// locks until the end of the transaction.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AdvisoryLock {
-    /// Claiming a run: limits and the order of a lane hold exactly.
+    /// Claim of a run: limits and the order of a concurrency group are exact.
     Claim = 0x510,
-    /// Adding a transition: their numbers become visible in order.
+    /// Insertion of a transition: sequence numbers become visible in order.
     Transition = 0x511,
-    /// Adding to the audit log: each entry follows the one before.
+    /// Insertion into the audit log: each entry follows the previous one.
     Audit = 0x512,
-    /// Opening a run that may be there already: two who look at once would both find that it is not. Taken before anything
-    /// else is locked.
+    /// Opening of a run that may already exist: two concurrent checks would both find no run. This lock is taken before all
+    /// others.
     Open = 0x513,
-    /// Counting a use of a test set: numbers are given in order, and rows that are new are added once.
+    /// Count of a use of a test set: numbers are in order, and new rows are inserted once.
     TestSet = 0x514,
 }
 
-/// A pool of connections.
+/// A connection pool.
 #[derive(Clone)]
 pub(super) struct Database {
     pub(super) pool: AnyPool,
     pub(super) dialect: Dialect,
-    /// Where turns to write a branch are held; `None` if nobody shares the database.
+    /// Holder of the branch locks; `None` if the database is not shared.
     pub(super) branch_locks: Option<BranchLocks>,
-    /// Who writes to SQLite. It has one writer at a time, and whoever finds it busy sleeps for milliseconds before it
-    /// asks again; waiting here ends at the moment the other is done.
+    /// Lock for writing to SQLite, which has one writer at a time. A connection that finds SQLite busy sleeps for milliseconds
+    /// before it retries; a wait for this mutex ends as soon as the other writer is done.
     writing: Arc<Mutex<()>>,
 }
 
-/// A transaction that writes; undone when it is dropped before it is committed.
+/// A write transaction; dropping it before the commit rolls it back.
 pub(super) struct Writing {
-    // Dropped before the turn is given on.
+    // Dropped before the guard.
     transaction: Transaction<'static, Any>,
     _guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Writing {
-    /// Makes it last.
+    /// Commits the transaction.
     pub(super) async fn commit(self) -> Result<(), StoreError> {
         Ok(self.transaction.commit().await?)
     }
 }
 
-/// A connection for one statement that writes, which is its own transaction.
+/// A connection for one write statement, which is its own transaction.
 pub(super) struct Autocommit {
-    // Dropped before the turn is given on.
+    // Dropped before the guard.
     connection: PoolConnection<Any>,
     _guard: Option<OwnedMutexGuard<()>>,
 }
 
 impl Autocommit {
-    /// The connection.
     pub(super) fn connection(&mut self) -> &mut AnyConnection {
         &mut self.connection
     }
@@ -111,7 +110,7 @@ impl DerefMut for Writing {
 }
 
 impl Database {
-    /// Connects, making the file of SQLite if it is missing.
+    /// Connects; creates the SQLite file if it is missing.
     pub(super) async fn open(settings: &Settings) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url, connections, statements) = match settings {
@@ -125,8 +124,8 @@ impl Database {
                 Box::pin(async move { sqlx::raw_sql(statements).execute(connection).await.map(|_| ()) })
             },
         );
-        // SQLite ends a transaction by itself when the disk is full, and the connection's own count of transactions does
-        // not hear of it: such a connection could begin none again, so it is not given out any more.
+        // SQLite ends a transaction by itself when the disk is full, but the connection's own transaction count does not change.
+        // Such a connection could not begin another transaction, so the pool drops it.
         let options = options
             .before_acquire(|connection, _| Box::pin(async move { Ok(!Connection::is_in_transaction(connection)) }));
         let branch_locks = match dialect {
@@ -138,7 +137,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Refuses a PostgreSQL database that could not store every text.
+    /// Refuses a PostgreSQL database whose encoding cannot store every text.
     async fn demand_unicode(&self) -> Result<(), StoreError> {
         if self.dialect == Dialect::Sqlite {
             return Ok(());
@@ -151,12 +150,12 @@ impl Database {
         Err(StoreError::Incompatible { reason, help: "make it with `CREATE DATABASE … ENCODING 'UTF8'`" })
     }
 
-    /// Whether several servers may share it.
+    /// Whether several servers may share the database.
     pub(super) fn is_shared(&self) -> bool {
         self.dialect == Dialect::Postgres
     }
 
-    /// A transaction that writes. In SQLite it takes the write lock at once, so that two never wait for each other.
+    /// Begins a write transaction. In SQLite it takes the write lock at once, so that two transactions never wait for each other.
     pub(super) async fn begin(&self) -> Result<Writing, StoreError> {
         let (begin, lock) = match self.dialect {
             Dialect::Sqlite => ("BEGIN IMMEDIATE", Some(self.writing.clone().lock_owned().await)),
@@ -165,7 +164,7 @@ impl Database {
         Ok(Writing { transaction: self.pool.begin_with(begin).await?, _guard: lock })
     }
 
-    /// A connection for one statement that writes and commits by itself: two round trips fewer than a transaction.
+    /// A connection for one write statement that commits by itself: it saves two round trips compared with a transaction.
     pub(super) async fn autocommit(&self) -> Result<Autocommit, StoreError> {
         let guard = match self.dialect {
             Dialect::Sqlite => Some(self.writing.clone().lock_owned().await),
@@ -174,15 +173,15 @@ impl Database {
         Ok(Autocommit { connection: self.pool.acquire().await?, _guard: guard })
     }
 
-    /// A transaction that moves runs. Its turn comes before any row is locked: whoever locked a row first, and then waited for
-    /// the turn, would wait for somebody who has the turn and wants that row.
+    /// Begins a transaction that moves runs. It takes its lock before it locks any row. Otherwise a transaction with a row lock
+    /// could wait for the holder of this lock, while the holder waits for that row.
     pub(super) async fn begin_moving(&self) -> Result<Writing, StoreError> {
         let mut transaction = self.begin().await?;
         self.acquire_lock(&mut transaction, AdvisoryLock::Transition).await?;
         Ok(transaction)
     }
 
-    /// A transaction that opens runs that may be there already, and moves others.
+    /// Begins a transaction that opens runs that may already exist, and moves other runs.
     pub(super) async fn begin_opening(&self) -> Result<Writing, StoreError> {
         let mut transaction = self.begin().await?;
         self.acquire_lock(&mut transaction, AdvisoryLock::Open).await?;
@@ -190,7 +189,7 @@ impl Database {
         Ok(transaction)
     }
 
-    /// Waits for this transaction's turn.
+    /// Waits for the lock, which this transaction then holds.
     pub(super) async fn acquire_lock(
         &self,
         connection: &mut AnyConnection,
@@ -203,11 +202,10 @@ impl Database {
         Ok(())
     }
 
-    /// Has this transaction read rows in the order of an index, one table for each row of the other, instead of reading all of
-    /// them and sorting or hashing. PostgreSQL decides that by statistics, which are older than the rows when many runs begin
-    /// at once, and by prepared statements whose values it does not look at: it then reads every waiting run for each claim.
-    /// Compilation of statements is switched off because the costs of what is forbidden would call for it. SQLite reads so
-    /// anyway.
+    /// Makes this transaction read rows in index order with nested loops, instead of reading all rows and sorting or hashing
+    /// them. PostgreSQL plans by statistics, which are older than the rows when many runs start at once, and plans prepared
+    /// statements without their values: it would then read every waiting run for each claim. JIT compilation is off because the
+    /// cost of the disabled methods would trigger it. SQLite uses index order anyway.
     pub(super) async fn read_in_order(&self, connection: &mut AnyConnection) -> Result<(), StoreError> {
         if self.dialect == Dialect::Postgres {
             let others = "SELECT set_config(name, 'off', true) FROM unnest(ARRAY[
@@ -218,7 +216,17 @@ impl Database {
         Ok(())
     }
 
-    /// Ends a `SELECT` whose rows nobody else may change until the transaction ends. SQLite has one writer anyway.
+    /// The condition that a list of names (`,a,b,`) contains a name. It is evaluated for every source at each claim, and `LIKE`
+    /// takes several times as long.
+    pub(super) fn is_listed(&self, list: &str, name: &str) -> String {
+        let find = match self.dialect {
+            Dialect::Sqlite => "instr",
+            Dialect::Postgres => "strpos",
+        };
+        format!("{find}({list}, ',' || {name} || ',') > 0")
+    }
+
+    /// Suffix of a `SELECT` that locks its rows until the transaction ends. SQLite has one writer anyway.
     pub(super) fn locked(&self) -> &'static str {
         match self.dialect {
             Dialect::Sqlite => "",
@@ -226,7 +234,7 @@ impl Database {
         }
     }
 
-    /// The same, passing over rows that somebody else has locked.
+    /// The same suffix, but rows that another transaction has locked are skipped.
     pub(super) fn locked_or_skipped(&self) -> &'static str {
         match self.dialect {
             Dialect::Sqlite => "",
@@ -235,10 +243,10 @@ impl Database {
     }
 }
 
-/// Every byte of a path but slashes and the unreserved characters of RFC 3986, section 2.3.
+/// Every byte of a path except slashes and the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// The file as an address: what has a meaning in addresses is written as `%XX`.
+/// The file as a URL; reserved characters are written as `%XX`.
 fn sqlite_url(file: &Path) -> Result<String, StoreError> {
     let path = file.to_str().ok_or_else(|| {
         let reason = format!("the path `{}` is not UTF-8", file.display());
@@ -247,38 +255,38 @@ fn sqlite_url(file: &Path) -> Result<String, StoreError> {
     Ok(format!("sqlite://{}?mode=rwc", percent_encoding::utf8_percent_encode(path, RESERVED)))
 }
 
-/// A time as it is stored: milliseconds since 1970-01-01 UTC.
+/// A time as stored: milliseconds since 1970-01-01 UTC.
 pub(super) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
-/// A time as it was stored.
+/// Parses a stored time.
 pub(super) fn timestamp(millis: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(millis).map_err(|error| StoreError::Unreadable(error.to_string()))
 }
 
-/// A column that holds a time.
+/// A column with a time.
 pub(super) fn time_of(row: &AnyRow, column: &str) -> Result<Timestamp, StoreError> {
     timestamp(row.try_get(column)?)
 }
 
-/// A column that counts something.
+/// A column with a count.
 pub(super) fn count_of(row: &AnyRow, column: &str) -> Result<u64, StoreError> {
     Ok(row.try_get::<i64, _>(column)?.unsigned_abs())
 }
 
-/// A number as it is stored; one that is too large becomes the largest.
+/// A number as stored; a value that is too large becomes the maximum.
 pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Rows, or identifiers, of one statement. Each number of them is a statement of its own to prepare, so of larger ones there are
-/// only these.
+/// Numbers of rows, or of identifiers, in one statement. Each number requires its own prepared statement, so larger statements
+/// have only these sizes.
 const STEPS: [usize; 2] = [256, 64];
-/// Up to so many rows are one statement, whatever their number.
+/// Up to this number of rows, one statement has any number of rows.
 pub(super) const ONE_STATEMENT: usize = 16;
 
-/// Cuts a slice into pieces of such numbers.
+/// Splits a slice into pieces of these sizes.
 pub(super) fn in_steps<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -292,7 +300,7 @@ pub(super) fn in_steps<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
-/// The places `$first` and so on of so many values, in brackets.
+/// The placeholders from `$first` on, for `count` values, in brackets.
 pub(super) fn places(first: usize, count: usize) -> String {
     let places: Vec<String> = (first..first + count).map(|place| format!("${place}")).collect();
     format!("({})", places.join(", "))

@@ -1,4 +1,4 @@
-//! What people decided: approvals, holds, rejections.
+//! Decisions of people: approvals, holds and rejections.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,8 +20,8 @@ fn document(decision: &(impl Serialize + DeserializeOwned)) -> Result<String, St
     written::document("the decision", decision)
 }
 
-/// The hold of a row. One that cannot be read still holds, for as long as nobody releases it: who keeps promotions away
-/// must not be overruled by a server that does not understand why.
+/// The hold of a row. An unreadable hold stays in force until its release: a server that cannot read the reason must not overrule
+/// it.
 fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
     read(row).or_else(|error| {
         let (environment, model): (String, String) = (row.try_get("environment")?, row.try_get("model")?);
@@ -36,7 +36,7 @@ fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
     })
 }
 
-/// The rejection of a row, which stands as well when it cannot be read.
+/// The rejection of a row. An unreadable rejection stays in force as well.
 fn read_rejection(row: &AnyRow) -> Result<Rejection, StoreError> {
     read(row).or_else(|error| {
         let (model, artifact): (String, String) = (row.try_get("model")?, row.try_get("artifact")?);
@@ -50,12 +50,12 @@ fn unreadable(error: &StoreError) -> String {
     format!("what was decided cannot be read by this server, so it stands: {error}")
 }
 
-/// How a hold's model is stored: `''` stands for all of the environment.
+/// The model of a hold as stored: `''` stands for all models of the environment.
 fn stored_model(hold: Option<&str>) -> String {
     text(hold.unwrap_or_default())
 }
 
-/// Puts a hold in place, instead of an earlier one of the same model.
+/// Stores a hold; it replaces an earlier one for the same model.
 pub(super) async fn put_hold(connection: &mut AnyConnection, hold: &Hold) -> Result<(), StoreError> {
     let put = "INSERT INTO holds (environment, model, document) VALUES ($1, $2, $3)
                ON CONFLICT (environment, model) DO UPDATE SET document = $3";
@@ -68,7 +68,7 @@ pub(super) async fn put_hold(connection: &mut AnyConnection, hold: &Hold) -> Res
     Ok(())
 }
 
-/// Notes an approval; a person's second one of the same artifact changes nothing.
+/// Stores an approval; a second one by the same person for the same artifact changes nothing.
 pub(super) async fn put_approval(connection: &mut AnyConnection, approval: &Approval) -> Result<(), StoreError> {
     let insert = "INSERT INTO approvals (environment, model, artifact, person, document)
                   VALUES ($1, $2, $3, $4, $5) ON CONFLICT (environment, model, artifact, person) DO NOTHING";
@@ -83,7 +83,7 @@ pub(super) async fn put_approval(connection: &mut AnyConnection, approval: &Appr
     Ok(())
 }
 
-/// Forgets who approved an artifact.
+/// Removes the approvals of an artifact.
 pub(super) async fn forget_approvals(
     connection: &mut AnyConnection,
     environment: &SourceName,
@@ -100,14 +100,14 @@ pub(super) async fn forget_approvals(
 }
 
 impl Store {
-    /// Notes an approval; a person's second one of the same artifact changes nothing.
+    /// Stores an approval; a second one by the same person for the same artifact changes nothing.
     pub async fn approve(&self, approval: &Approval) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         put_approval(&mut transaction, approval).await?;
         transaction.commit().await
     }
 
-    /// Who approved an artifact in an environment.
+    /// The approvals of an artifact in an environment.
     pub async fn approvals(
         &self,
         environment: &SourceName,
@@ -122,14 +122,14 @@ impl Store {
         self.readable_of(quarantine::APPROVAL, &rows, read).await
     }
 
-    /// Puts a hold in place, instead of an earlier one of the same model.
+    /// Stores a hold; it replaces an earlier one for the same model.
     pub async fn hold(&self, hold: &Hold) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         put_hold(&mut transaction, hold).await?;
         transaction.commit().await
     }
 
-    /// Takes a hold away. Answers whether there was one.
+    /// Removes a hold. Returns whether there was one.
     pub async fn release(&self, environment: &SourceName, model: Option<&str>) -> Result<bool, StoreError> {
         let removed = sqlx::query("DELETE FROM holds WHERE environment = $1 AND model = $2")
             .bind(environment.as_str().to_owned())
@@ -139,7 +139,7 @@ impl Store {
         Ok(removed.rows_affected() > 0)
     }
 
-    /// The holds on an environment, of all its models or of one (and of the whole environment).
+    /// The holds on an environment: those of all its models, or those of one model and of the whole environment.
     pub async fn holds(&self, environment: &SourceName, model: Option<&str>) -> Result<Vec<Hold>, StoreError> {
         let select = "SELECT environment, model, document FROM holds WHERE environment = $1 AND ($2 IS NULL OR model IN ('', $2))
                       ORDER BY model";
@@ -147,7 +147,7 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read_hold).collect()
     }
 
-    /// Notes that nobody is to promote an artifact of a source's model again. The first reason stays.
+    /// Records that an artifact of a source's model must not be promoted again. The first reason stays.
     pub async fn reject(&self, source: &SourceName, rejection: &Rejection) -> Result<(), StoreError> {
         let insert = "INSERT INTO source_rejections (source, model, artifact, document) VALUES ($1, $2, $3, $4)
                       ON CONFLICT (source, model, artifact) DO NOTHING";
@@ -161,7 +161,8 @@ impl Store {
         Ok(())
     }
 
-    /// What is rejected, by model and artifact: of a source's model, or, by an earlier version, of every model of that name.
+    /// All rejections, by model and artifact. A rejection applies to one source's model; a rejection of an earlier version
+    /// applies to every model with that name.
     pub async fn rejections(&self, limit: u32) -> Result<Vec<Rejection>, StoreError> {
         let select = "SELECT model, artifact, document FROM rejections
                       UNION ALL SELECT model, artifact, document FROM source_rejections
@@ -170,7 +171,7 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read_rejection).collect()
     }
 
-    /// Why nobody is to promote an artifact of a source's model; `None` if nobody rejected it.
+    /// The rejection of an artifact of a source's model; `None` if there is none.
     pub async fn rejection(
         &self,
         source: &SourceName,

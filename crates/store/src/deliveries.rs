@@ -1,4 +1,4 @@
-//! Deliveries: which are due, what became of them, and how to have one read again.
+//! Deliveries: those that are due, their outcomes, and their replay.
 
 use std::collections::BTreeMap;
 
@@ -14,91 +14,91 @@ use super::written::text;
 use super::{BranchHead, Store, StoreError, branches, quarantine, reports, repositories, runs, unapproved};
 use slipway_domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName, Unjudged};
 
-/// What became of deliveries that were read together.
+/// The outcome of deliveries that were processed together.
 #[derive(Debug, Clone)]
 pub struct DeliveryOutcome {
     /// The deliveries' new state.
     pub state: DeliveryState,
-    /// Why, in words.
+    /// The reason as plain text.
     pub note: String,
-    /// Where a branch stands now that they are dealt with, if they told of one.
+    /// The new head of a branch, if the deliveries contained one.
     pub branch: Option<BranchHead>,
-    /// Runs that follow from it.
+    /// Runs that the deliveries start.
     pub runs: Vec<Run>,
-    /// Changes that were closed: their runs end.
+    /// Closed pull requests, whose runs end.
     pub closed: Vec<u64>,
-    /// A revision that nothing is trained for, which is to be reported.
+    /// A revision without a training that must be reported.
     pub unjudged: Option<Unjudged>,
 }
 
 impl DeliveryOutcome {
-    /// Nothing follows.
+    /// An outcome without further effect.
     pub fn nothing(state: DeliveryState, note: impl Into<String>) -> Self {
         Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new(), unjudged: None }
     }
 }
 
-/// A delivery and how far its reading has come.
+/// A delivery and its processing state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDelivery {
     /// The delivery.
     pub delivery: Delivery,
-    /// How far its reading has come.
+    /// The processing state.
     pub state: DeliveryState,
-    /// Why, in words.
+    /// The reason as plain text.
     pub note: String,
-    /// Failed attempts at reading it.
+    /// Number of failed attempts.
     pub attempts: u64,
-    /// When it is read next, if it waits.
+    /// Time of the next attempt, if it is pending.
     pub due_at: Timestamp,
-    /// When it was settled.
+    /// Time of the acknowledgement.
     pub acknowledged_at: Option<Timestamp>,
 }
 
-/// A delivery without headers and body, and how far its reading has come.
+/// A delivery without headers and body, and its processing state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeliveryHead {
-    /// The source at whose address it arrived.
+    /// The source whose address received it.
     pub source: SourceName,
-    /// The sender's identifier for it.
+    /// The sender's identifier of the delivery.
     pub id: String,
-    /// The sender's name for what happened.
+    /// The sender's name of the event.
     pub event: String,
-    /// Size of the body as it is stored, in bytes.
+    /// Size of the body as stored, in bytes.
     pub stored_bytes: u64,
-    /// When it was stored.
+    /// Time of storage.
     pub received_at: Timestamp,
-    /// How far its reading has come.
+    /// The processing state.
     pub state: DeliveryState,
-    /// Why, in words.
+    /// The reason as plain text.
     pub note: String,
-    /// Failed attempts at reading it.
+    /// Number of failed attempts.
     pub attempts: u64,
-    /// When it is read next, if it waits.
+    /// Time of the next attempt, if it is pending.
     pub due_at: Timestamp,
-    /// When it was settled.
+    /// Time of the acknowledgement.
     pub acknowledged_at: Option<Timestamp>,
 }
 
-/// Which deliveries are asked for.
+/// A filter of deliveries.
 #[derive(Debug, Clone, Default)]
 pub struct DeliveryFilter {
-    /// Only those of these sources; of all if `None`.
+    /// Only deliveries of these sources; `None` means all sources.
     pub scope: Option<Vec<SourceName>>,
-    /// Only those of this source.
+    /// Only deliveries of this source.
     pub source: Option<SourceName>,
-    /// Only those in this state.
+    /// Only deliveries in this state.
     pub state: Option<DeliveryState>,
-    /// Only those older than this one: its time of arrival, source and identifier.
+    /// Only deliveries older than this one: its time of arrival, source and identifier.
     pub before: Option<(Timestamp, SourceName, String)>,
 }
 
-/// How much waits, and since when.
+/// Size and age of the backlog of deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Backlog {
-    /// Deliveries that are not read yet, or notices that are not told.
+    /// Number of pending deliveries.
     pub pending: u64,
-    /// Since when the oldest of them waits.
+    /// Time since which the oldest of them is pending.
     pub oldest: Option<Timestamp>,
 }
 
@@ -109,13 +109,13 @@ impl Backlog {
     }
 }
 
-/// Bytes of bodies, as stored, that are read together.
+/// Maximum size of the bodies, as stored, that are read together, in bytes.
 const TOGETHER_BYTES: i64 = 4 << 20;
 
 pub(super) const COLUMNS: &str =
     "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
 
-/// What a delivery is set aside by.
+/// The key of a delivery in the quarantine.
 pub(super) const KEY: &str = "source || ' ' || id";
 
 pub(super) fn read(row: &AnyRow) -> Result<StoredDelivery, StoreError> {
@@ -167,8 +167,7 @@ fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
 }
 
 impl Store {
-    /// The deliveries of a source that wait longest and are due: as many as asked for, or as fit into the memory that is
-    /// meant for them, but at least one.
+    /// The oldest due deliveries of a source: as many as `limit`, or as fit into `TOGETHER_BYTES`, but at least one.
     pub async fn due_deliveries(
         &self,
         source: &SourceName,
@@ -196,7 +195,7 @@ impl Store {
         self.readable_of(quarantine::DELIVERY, &rows, read).await
     }
 
-    /// Leaves a delivery pending, to be read again at `due_at`.
+    /// Requeues a pending delivery until `due_at`.
     pub async fn requeue_delivery(&self, delivery: &Delivery, due_at: Timestamp, note: &str) -> Result<(), StoreError> {
         let update = "UPDATE deliveries SET due_at = $1, due_set_at = $5, note = $2, attempts = attempts + 1
                       WHERE source = $3 AND id = $4 AND state = 'pending'";
@@ -211,8 +210,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a pending delivery that is due, so that nobody else is given it before `until`. Answers whether it was there
-    /// to be taken.
+    /// Leases a pending delivery that is due, so that no other server receives it before `until`. Returns whether it was
+    /// available.
     pub async fn lease_delivery(
         &self,
         source: &SourceName,
@@ -233,24 +232,24 @@ impl Store {
         Ok(held.rows_affected() == 1)
     }
 
-    /// Makes a delivery that was taken due again.
+    /// Makes a leased delivery due again.
     pub async fn release_delivery(&self, source: &SourceName, id: &str) -> Result<(), StoreError> {
         let update = "UPDATE deliveries SET due_at = 0 WHERE source = $1 AND id = $2 AND state = 'pending'";
         sqlx::query(update).bind(source.as_str().to_owned()).bind(id.to_owned()).execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// Makes every pending delivery due: what an earlier server was about to read. Only for a server that knows to be the
-    /// only one, when it starts.
+    /// Makes every pending delivery due, including those that an earlier server had leased. Only for the start of a server that
+    /// does not share the store.
     pub async fn release_deliveries(&self) -> Result<(), StoreError> {
         let update = sqlx::query("UPDATE deliveries SET due_at = 0 WHERE state = 'pending' AND due_at > 0");
         update.execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// Settles deliveries that were read together and records what follows, in one step. New runs supersede older ones
-    /// of their lanes. Fails with [`StoreError::BranchMoved`], and changes nothing, if another server dealt with the
-    /// branch meanwhile. Returns the runs that are new.
+    /// Acknowledges deliveries that were processed together and records their effects, in one step. New runs supersede older runs
+    /// of their concurrency groups. Fails with [`StoreError::BranchMoved`], and changes nothing, if another server processed the
+    /// branch in the meantime. Returns the new runs.
     pub async fn acknowledge_deliveries(
         &self,
         deliveries: &[&Delivery],
@@ -287,7 +286,7 @@ impl Store {
         Ok(opened)
     }
 
-    /// Has a settled delivery read again: a dead one whose cause is mended, or one whose effect is wanted anew.
+    /// Makes an acknowledged delivery pending again: a dead one whose cause is fixed, or one whose effect is wanted again.
     pub async fn replay_delivery(&self, source: &SourceName, id: &str) -> Result<StoredDelivery, StoreError> {
         let stored = self.delivery(source, id).await?;
         if stored.state == DeliveryState::Pending {
@@ -310,7 +309,7 @@ impl Store {
         read(&row.ok_or_else(|| missing(source, id))?)
     }
 
-    /// How far the reading of a delivery has come, and why, in words.
+    /// The processing state of a delivery, and its reason as plain text.
     pub async fn delivery_state(&self, source: &SourceName, id: &str) -> Result<(DeliveryState, String), StoreError> {
         let select = sqlx::query("SELECT state, note FROM deliveries WHERE source = $1 AND id = $2");
         let row = select.bind(source.as_str().to_owned()).bind(text(id)).fetch_optional(&self.database.pool).await?;
@@ -318,7 +317,7 @@ impl Store {
         Ok((read_state(&row.try_get::<String, _>("state")?)?, row.try_get("note")?))
     }
 
-    /// Sources of which deliveries are pending.
+    /// Sources with pending deliveries.
     pub async fn sources_with_pending_deliveries(&self) -> Result<Vec<SourceName>, StoreError> {
         let rows = sqlx::query("SELECT DISTINCT source FROM deliveries WHERE state = 'pending'");
         let rows = rows.fetch_all(&self.database.pool).await?;
@@ -329,7 +328,7 @@ impl Store {
         Ok(names)
     }
 
-    /// How many deliveries are not read yet.
+    /// The backlog of deliveries.
     pub async fn backlog(&self) -> Result<Backlog, StoreError> {
         let select = "SELECT COUNT(*) AS pending, MIN(received_at) AS oldest FROM deliveries WHERE state = 'pending'";
         let row = sqlx::query(select).fetch_one(&self.database.pool).await?;

@@ -1,4 +1,4 @@
-//! Lists of deliveries, each read from the index that has its order.
+//! Lists of deliveries, each read from the index with its order.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use super::written::text;
 use super::{DeliveryFilter, DeliveryHead, Store, StoreError, quarantine};
 use slipway_domain::{DeliveryState, SourceName};
 
-/// The conditions of indexes, word for word.
+/// The conditions of the partial indexes, word for word.
 const PENDING: &str = "state = 'pending'";
 const ACKNOWLEDGED: &str = "state <> 'pending'";
 
 impl Store {
-    /// Deliveries without headers and bodies, newest first. What cannot be read is set aside, and the list goes on behind it.
+    /// Deliveries without headers and bodies, newest first. Unreadable ones are set aside, and the list continues after them.
     pub async fn deliveries(&self, filter: &DeliveryFilter, limit: u32) -> Result<Vec<DeliveryHead>, StoreError> {
         let DeliveryFilter { scope, source, state, before: _ } = filter;
         let sources: BTreeSet<Option<&SourceName>> = match (source, scope) {
@@ -27,7 +27,7 @@ impl Store {
         };
         let mut listed = Vec::new();
         for source in sources {
-            // Those of one source are in two indexes.
+            // Deliveries of one source are in two indexes.
             let parts: &[&str] = match (source, state) {
                 (None, None) => &[""],
                 (_, Some(DeliveryState::Pending)) => &[PENDING],
@@ -43,7 +43,7 @@ impl Store {
         Ok(listed)
     }
 
-    /// Deliveries in a part of the table that has indexes of its own, newest first, whatever the filter's scope.
+    /// Deliveries in a part of the table with its own indexes, newest first, independent of the filter's scope.
     async fn deliveries_in(
         &self,
         part: &str,
@@ -66,7 +66,7 @@ impl Store {
                 conditions.compare(["received_at", "source", "id"], '<', values);
             }
             let limit = conditions.place(stored(missing as u64).into());
-            // What is pending is found by its own index and sorted, instead of looked for among all by their time.
+            // Pending deliveries are found by their own index and sorted, instead of searched by time among all deliveries.
             let received_at = if part == PENDING { "+received_at" } else { "received_at" };
             let select = format!(
                 "SELECT {KEY} AS key, source, id, event, size, received_at, settled_at, state, note, attempts, due_at

@@ -1,5 +1,5 @@
-//! What environments name and since when: an index of their git history, which can be read again from git at any time. When
-//! a commit was first seen stands nowhere else, and outlives a history that is read anew.
+//! Deployment records: an index of the environments' git histories, which can be rebuilt from git at any time. Only the time at
+//! which a commit was first seen exists nowhere else; it outlives a rebuild of a history.
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -10,18 +10,18 @@ use super::written::{document, text};
 use super::{Store, StoreError, quarantine};
 use slipway_domain::{CommitSha, DeploymentRecord, SourceName};
 
-/// What was read of an environment's history.
+/// The result of reading an environment's history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadHistory {
     /// The environment.
     pub environment: SourceName,
-    /// Up to where it was read before; `None` if never, or if what was read then is not its history any more.
+    /// The commit up to which it was read before; `None` if it was never read, or if that part was replaced.
     pub before: Option<CommitSha>,
-    /// Up to where another history was read that it has replaced; `None` if there was none.
+    /// The commit up to which a replaced history was read; `None` if there was none.
     pub replaces: Option<CommitSha>,
-    /// Up to where it is read now.
+    /// The commit up to which it is read now.
     pub tip: CommitSha,
-    /// What changed in between, oldest first.
+    /// The records in between, oldest first.
     pub deployment_records: Vec<DeploymentRecord>,
 }
 
@@ -34,20 +34,20 @@ fn read(row: &AnyRow) -> Result<DeploymentRecord, StoreError> {
     Ok(DeploymentRecord { seen_at, ..record })
 }
 
-/// When the placements that are about to be read anew were first seen: of each model what the branch names last, and every
-/// commit that is known.
+/// The deployment records before a rebuild, with the times at which they were first seen: for each model the newest record, and
+/// every known commit.
 struct Seen(Vec<DeploymentRecord>);
 
 impl Seen {
     async fn of(connection: &mut AnyConnection, environment: &SourceName) -> Result<Self, StoreError> {
         let select = "SELECT document, seen_at FROM placements WHERE environment = $1 ORDER BY sequence";
         let rows = sqlx::query(select).bind(environment.as_str().to_owned()).fetch_all(connection).await?;
-        // Of a row that cannot be read, nothing is known: what it names counts as first seen now.
+        // An unreadable row is ignored: its artifact counts as first seen now.
         Ok(Self(rows.iter().filter_map(|row| read(row).ok()).collect()))
     }
 
-    /// When a placement was first seen, if it was: by its commit, or, if it is what its model comes to, as what the model
-    /// was before.
+    /// The time at which a record was first seen, if it was: found by its commit or, for the newest record of its model, by the
+    /// model's newest artifact before the rebuild.
     fn time(&self, record: &DeploymentRecord, is_newest: bool) -> Option<Timestamp> {
         let of_model = || self.0.iter().rev().filter(|known| known.model == record.model);
         let same = of_model().find(|known| known.commit == record.commit && known.deployed == record.deployed);
@@ -69,16 +69,16 @@ async fn add(connection: &mut AnyConnection, record: &DeploymentRecord) -> Resul
 }
 
 impl Store {
-    /// Up to which commit an environment's history was read.
+    /// The commit up to which an environment's history was read.
     pub async fn history_read_to(&self, environment: &SourceName) -> Result<Option<CommitSha>, StoreError> {
         let row = sqlx::query("SELECT tip FROM environments WHERE name = $1").bind(environment.as_str().to_owned());
         let Some(row) = row.fetch_optional(&self.database.pool).await? else { return Ok(None) };
         let tip: String = row.try_get("tip")?;
-        // What is no commit is read anew from the beginning, like a history that is another one now.
+        // If the value is not a commit, the history is read again from the start, as after a replacement of the history.
         Ok(tip.parse().ok())
     }
 
-    /// Notes what was read of an environment's history. Answers what is new of it: nothing if another server read it
+    /// Records the result of reading an environment's history. Returns the new records; none if another server recorded them
     /// first.
     pub async fn record_history(&self, history: &ReadHistory) -> Result<Vec<DeploymentRecord>, StoreError> {
         let ReadHistory { environment, before, replaces, tip, deployment_records } = history;
@@ -92,7 +92,7 @@ impl Store {
             let update = "UPDATE environments SET tip = $2 WHERE name = $1 AND tip = $3";
             sqlx::query(update).bind(name.clone()).bind(tip).bind(expected.to_string())
         } else {
-            // What stands there and is no commit was never read to.
+            // An existing value that is not a commit was never a position of a read.
             let put = "INSERT INTO environments (name, tip) VALUES ($1, $2)
                        ON CONFLICT (name) DO UPDATE SET tip = $2 WHERE LENGTH(environments.tip) <> LENGTH($2)";
             sqlx::query(put).bind(name.clone()).bind(tip)
@@ -116,9 +116,9 @@ impl Store {
         Ok(new)
     }
 
-    /// What an environment names now: for each model the newest placement.
+    /// The current deployment records of an environment: for each model the newest one.
     pub async fn deployment_records(&self, environment: &SourceName) -> Result<Vec<DeploymentRecord>, StoreError> {
-        // From one model's entries in the index to the next model's: its older placements are never gone through.
+        // Jumps from one model's index entries to the next model's, without reading older records of a model.
         let select = "WITH RECURSIVE named (model) AS (
                           SELECT MIN(model) FROM placements WHERE environment = $1
                           UNION ALL
@@ -134,7 +134,7 @@ impl Store {
         self.readable_of(quarantine::DEPLOYMENT_RECORD, &rows, read).await
     }
 
-    /// What an environment names of a model, newest first.
+    /// The deployment records of a model in an environment, newest first.
     pub async fn deployment_records_of(
         &self,
         environment: &SourceName,

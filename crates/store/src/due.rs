@@ -1,4 +1,4 @@
-//! Of which sources something is due, in one statement however many sources there are.
+//! Sources with due work, found with one statement, independent of the number of sources.
 
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -8,26 +8,26 @@ use super::database::millis;
 use super::{Store, StoreError};
 use slipway_domain::SourceName;
 
-/// Sources of which something is due.
+/// Sources with due work.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DueSources {
-    /// Deliveries are to be read.
+    /// Sources with deliveries to process.
     pub deliveries: Vec<SourceName>,
-    /// Reports are to be made.
+    /// Sources with reports to make.
     pub reports: Vec<SourceName>,
-    /// An earlier version left something to be reported.
+    /// Sources with outbox entries of an earlier version.
     pub outbox: Vec<SourceName>,
 }
 
-/// A table of work, what waits there, and when that is due. `$1` is now, `$2` the latest time at which a pause can
-/// have been set.
+/// A table of work, the condition of waiting work, and the condition that it is due. `$1` is the current time, `$2` the latest
+/// time at which a pause can have been set.
 const TABLES: [(&str, &str, &str); 3] = [
     ("deliveries", "state = 'pending'", "(due_at <= $1 OR due_set_at > $2)"),
     ("reports", "state = 'behind'", "(due_at <= $1 OR set_at > $2)"),
     ("outbox", "state IN ('pending', 'dead')", "(state = 'dead' OR due_at <= $1 OR due_set_at > $2)"),
 ];
 
-/// From one source's entries in the index of what waits to the next source's: what waits is not gone through.
+/// Jumps from one source's index entries to the next source's, without reading all waiting rows.
 fn sources_with((table, waits, is_due): (&str, &str, &str)) -> (String, String) {
     let with = format!(
         "with_{table} (source) AS (
@@ -44,7 +44,7 @@ fn sources_with((table, waits, is_due): (&str, &str, &str)) -> (String, String) 
 }
 
 impl Store {
-    /// Of which sources something is due. It may be taken by somebody else before it is asked for.
+    /// Sources with due work. Another server can take the work before the caller does.
     pub async fn due_sources(&self, now: Timestamp) -> Result<DueSources, StoreError> {
         let (with, selects): (Vec<String>, Vec<String>) = TABLES.into_iter().map(sources_with).unzip();
         let select = AssertSqlSafe(format!("WITH RECURSIVE {} {}", with.join(", "), selects.join(" UNION ALL ")));
@@ -52,7 +52,7 @@ impl Store {
         let rows = sqlx::query(select).bind(now).bind(latest_set(now)).fetch_all(&self.database.pool).await?;
         let mut due = DueSources::default();
         for row in &rows {
-            // A name that cannot be one is of no source that is served.
+            // An invalid name belongs to no served source.
             let Ok(source) = SourceName::try_from(row.try_get::<String, _>("source")?) else { continue };
             match row.try_get::<String, _>("work")?.as_str() {
                 "deliveries" => due.deliveries.push(source),

@@ -1,11 +1,11 @@
-//! Why the store could not do it.
+//! Errors of the store.
 
 use slipway_domain::{Retry, RunId, RunState};
 
-/// Why the store could not do it.
+/// Why an operation of the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The run is held by someone else now, or was called off.
+    /// Another worker holds the run now, or the run was cancelled.
     #[error("run {run} is not held by this worker any more: it was called off or taken over")]
     LeaseLost {
         /// The run.
@@ -14,7 +14,7 @@ pub enum StoreError {
     /// No such run.
     #[error("there is no run {run}")]
     NoSuchRun {
-        /// The run asked for.
+        /// The requested run.
         run: RunId,
     },
     /// No such delivery.
@@ -22,112 +22,112 @@ pub enum StoreError {
     NoSuchDelivery {
         /// The source.
         source_name: String,
-        /// The delivery asked for.
+        /// The requested delivery.
         id: String,
     },
     /// No such report.
     #[error("there is no report `{id}`")]
     NoSuchReport {
-        /// The report asked for.
+        /// The requested report.
         id: String,
     },
-    /// A report that there is nothing to do for.
+    /// The report is not behind, so there is nothing to retry.
     #[error("the report `{id}` is {}, not behind: there is nothing to retry", status.as_str())]
     NotBehind {
         /// The report.
         id: String,
-        /// How far it has come.
+        /// Its status.
         status: super::ReportStatus,
     },
-    /// A delivery that waits to be read anyway.
+    /// The delivery is already pending.
     #[error("delivery `{id}` is pending: it is read without being replayed")]
     NotAcknowledged {
         /// The delivery.
         id: String,
     },
-    /// The run cannot be moved so.
+    /// The run has no such transition.
     #[error(transparent)]
     IllegalMove(#[from] slipway_domain::IllegalMove),
-    /// The run does not wait for anybody.
+    /// The run is not stalled.
     #[error("run {run} is {}, not stalled: there is nothing to retry", state.as_str())]
     NotStalled {
         /// The run.
         run: RunId,
-        /// Where it stands.
+        /// Its state.
         state: RunState,
     },
-    /// Another server settled what this one was about to.
+    /// Another server already processed the branch.
     #[error("the branch `{branch}` was dealt with by another server meanwhile")]
     BranchMoved {
         /// The branch.
         branch: String,
     },
-    /// Another server writes the branch.
+    /// Another server holds the lock of the branch.
     #[error("another server has the turn to write {branch}")]
     BranchLocked {
         /// The repository and the branch.
         branch: String,
     },
-    /// A token of this name exists.
+    /// A token with this name exists.
     #[error("there is a token `{name}` already: revoke it first, or choose another name")]
     TokenExists {
         /// The name.
         name: String,
     },
-    /// No token of this name exists.
+    /// No token with this name exists.
     #[error("there is no token `{name}`, or it is revoked")]
     NoSuchToken {
         /// The name.
         name: String,
     },
-    /// The tables are of a version that this program does not know.
+    /// This program cannot use the version of the tables.
     #[error("the store's tables cannot be used: {reason}\n  help: {help}")]
     Incompatible {
-        /// What is different.
+        /// The difference.
         reason: String,
-        /// What to do.
+        /// The remedy.
         help: &'static str,
     },
-    /// What is stored cannot be read.
+    /// A stored value cannot be read.
     #[error("the store holds something that cannot be read: {0}")]
     Unreadable(String),
-    /// What is to be stored would not read back.
+    /// A value to store could not be read back.
     #[error("{what} cannot be stored, because it could not be read again: {reason}")]
     Unwritable {
-        /// What was to be written.
+        /// The kind of value.
         what: &'static str,
-        /// Why it would not read back.
+        /// Why it could not be read back.
         reason: String,
     },
     /// No such row is set aside.
     #[error("no {kind} `{key}` is set aside")]
     NotQuarantined {
-        /// What was asked for.
+        /// The requested kind of row.
         kind: String,
-        /// Which.
+        /// The requested key.
         key: String,
     },
     /// A delivery could not be written.
     #[error("nothing was written: {reason}")]
     NotWritten {
-        /// What the database said.
+        /// The error of the database.
         reason: String,
     },
     /// The writer of deliveries has ended.
     #[error("the store is being closed")]
     Closing,
-    /// The database refused.
+    /// The database failed.
     #[error("the store failed: {0}")]
     Database(#[source] sqlx::Error),
 }
 
 impl StoreError {
-    /// Whether it concerns one row alone: what cannot be read or written of a run or a delivery stops that one and nobody else.
+    /// Whether the error concerns only one row: an unreadable or unwritable run or delivery must not stop others.
     pub fn is_of_one_row(&self) -> bool {
         matches!(self, Self::Unreadable(_) | Self::Unwritable { .. } | Self::IllegalMove(_))
     }
 
-    /// Whether trying again can help.
+    /// Whether another attempt can help.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Database(_) | Self::NotWritten { .. } | Self::BranchMoved { .. } | Self::BranchLocked { .. } => {
@@ -141,7 +141,7 @@ impl StoreError {
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match error {
-            // A column that holds something else than it should: asking again gives the same.
+            // The column has an unexpected type; another attempt has the same result.
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Unreadable(error.to_string()),
             error => Self::Database(error),
         }

@@ -1,5 +1,5 @@
-//! What follows from a promotion in other repositories: written with the promotion, removed with what followed, so that each is
-//! done at least once and holds nothing up.
+//! Follow-ups of a promotion in other repositories. They are written with the promotion and removed with their result, so that
+//! each executes at least once and blocks nothing.
 
 use std::time::Duration;
 
@@ -12,18 +12,18 @@ use super::written::text;
 use super::{Store, StoreError, runs};
 use slipway_domain::{Actor, Run, RunId, SourceName};
 
-/// A promotion, and an environment whose repository is to be read because of it.
+/// A promotion, and an environment whose repository must be read because of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FollowUp {
-    /// The environment whose repository is to be read.
+    /// The environment whose repository must be read.
     pub environment: SourceName,
     /// The run that was promoted.
     pub run: RunId,
-    /// Attempts at it, this one included.
+    /// Number of attempts, including this one.
     pub attempts: u32,
 }
 
-/// Notes that a promotion concerns these environments.
+/// Records that a promotion affects these environments.
 pub(super) async fn add(
     connection: &mut AnyConnection,
     run: &Run,
@@ -38,8 +38,8 @@ pub(super) async fn add(
     Ok(())
 }
 
-/// Whether what follows from a later promotion of the same model was done before: where two servers, or a postponed one, do
-/// not keep the order.
+/// Whether the follow-up of a later promotion of the same model is already complete. This happens if two servers, or a requeue,
+/// change the order.
 async fn is_overtaken(connection: &mut AnyConnection, done: &FollowUp) -> Result<bool, StoreError> {
     let newer = "SELECT 1 AS newer FROM runs AS promoted JOIN runs AS newer
                      ON newer.environment = promoted.environment AND newer.model = promoted.model
@@ -52,7 +52,8 @@ async fn is_overtaken(connection: &mut AnyConnection, done: &FollowUp) -> Result
 }
 
 impl Store {
-    /// Takes what is due for an environment, up to `limit`, in the order of the promotions. It is not given to anybody else for `lease_duration`.
+    /// Leases due follow-ups of an environment, up to `limit`, in the order of the promotions. No other server receives them for
+    /// `lease_duration`.
     pub async fn due_follow_ups(
         &self,
         environment: &SourceName,
@@ -88,9 +89,9 @@ impl Store {
         Ok(due.into_iter().map(|(_, due)| due).collect())
     }
 
-    /// Removes one, and records the run that follows from it, if one does: all of it or nothing. Whoever comes second finds
-    /// nothing left to do. What a later promotion has overtaken already opens nothing: it would take an older artifact over a newer
-    /// one. Answers whether it was there.
+    /// Removes a follow-up and records the run that results from it, if there is one: both or nothing. A second caller finds
+    /// nothing to do. A follow-up that a later promotion has overtaken opens no run, because that run would promote an older
+    /// artifact over a newer one. Returns whether the follow-up existed.
     pub async fn acknowledge_follow_up(&self, done: &FollowUp, follows: Option<&Run>) -> Result<bool, StoreError> {
         let mut transaction = match follows {
             Some(_) => self.database.begin_opening().await?,
@@ -109,7 +110,7 @@ impl Store {
         Ok(was_there)
     }
 
-    /// Leaves one for later.
+    /// Requeues a follow-up.
     pub async fn requeue_follow_up(&self, later: &FollowUp, due_at: Timestamp, note: &str) -> Result<(), StoreError> {
         let update =
             "UPDATE follow_ups SET due_at = $1, due_set_at = $2, note = $3 WHERE environment = $4 AND run = $5";
@@ -124,14 +125,14 @@ impl Store {
         Ok(())
     }
 
-    /// Makes everything due: what an earlier server was about to do. Only for a server that knows to be the only one, when
-    /// it starts.
+    /// Makes all follow-ups due, including those that an earlier server had leased. Only for the start of a server that does not
+    /// share the store.
     pub async fn release_follow_ups(&self) -> Result<(), StoreError> {
         sqlx::query("UPDATE follow_ups SET due_at = 0 WHERE due_at > 0").execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// How many wait to be done for the environments that are served here.
+    /// Number of waiting follow-ups for the served environments.
     pub async fn follow_ups_waiting(&self) -> Result<u64, StoreError> {
         let count = "SELECT COUNT(*) AS waiting FROM follow_ups
                      WHERE $1 IS NULL OR $1 LIKE '%,' || environment || ',%'";

@@ -1,5 +1,5 @@
-//! Writes that share a commit. Whatever arrives while one commit is being synced goes into the next one, so that many share
-//! the price of a sync, and each is answered only after its own.
+//! Group commit: writes that arrive while one commit is synced go into the next one. Many writes share the cost of a sync, and
+//! each is answered only after its own commit.
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -7,22 +7,22 @@ use tokio::task::JoinSet;
 use super::StoreError;
 use super::database::Database;
 
-/// Writes that may wait for their commit; whoever comes after them waits for a place.
+/// Number of writes that can wait for their commit; further callers wait for a free place.
 const WAITING: usize = 1024;
-/// Writes of one commit, at most.
+/// Maximum number of writes per commit.
 const TOGETHER: usize = 256;
-/// Rows of one commit, if more than one write is in it.
+/// Maximum number of rows per commit that contains more than one write.
 const ROWS: usize = 1_000;
 
-/// Something that is written together with others of its kind.
+/// A write that shares commits with others of its kind.
 pub(super) trait Write: Send + Sync + Sized + 'static {
-    /// What is answered once it is on disk.
+    /// The answer after the write is on disk.
     type Answer: Send + 'static;
 
-    /// How many rows it is.
+    /// Its number of rows.
     fn rows(&self) -> usize;
 
-    /// Writes all in one transaction, and answers for each, in their order.
+    /// Writes all in one transaction, and returns an answer for each, in their order.
     fn commit(
         database: &Database,
         together: &[Self],
@@ -31,14 +31,14 @@ pub(super) trait Write: Send + Sync + Sized + 'static {
 
 type Waiting<W> = (W, oneshot::Sender<Result<<W as Write>::Answer, StoreError>>);
 
-/// Where writes of one kind wait for their commit.
+/// The queue of writes of one kind.
 pub(super) struct GroupCommit<W: Write> {
     waiting: mpsc::Sender<Waiting<W>>,
     _writer: JoinSet<()>,
 }
 
 impl<W: Write> GroupCommit<W> {
-    /// Starts the writer. It ends when this is dropped.
+    /// Starts the writer task, which ends when this value is dropped.
     pub(super) fn start(database: Database) -> Self {
         let (waiting, arrivals) = mpsc::channel(WAITING);
         let mut writer = JoinSet::new();
@@ -46,7 +46,7 @@ impl<W: Write> GroupCommit<W> {
         Self { waiting, _writer: writer }
     }
 
-    /// Writes, and returns when it is on disk.
+    /// Writes, and returns once the write is on disk.
     pub(super) async fn write(&self, what: W) -> Result<W::Answer, StoreError> {
         let (answer, answered) = oneshot::channel();
         self.waiting.send((what, answer)).await.map_err(|_| StoreError::Closing)?;
@@ -54,7 +54,7 @@ impl<W: Write> GroupCommit<W> {
     }
 }
 
-/// How many of the first writes make a commit: at least one.
+/// How many of the first writes fit into a commit: at least one.
 fn fitting(rows: impl Iterator<Item = usize>) -> usize {
     let mut so_far = 0_usize;
     let fits = rows.take_while(|rows| {
@@ -66,7 +66,7 @@ fn fitting(rows: impl Iterator<Item = usize>) -> usize {
 
 async fn write<W: Write>(database: Database, mut arrivals: mpsc::Receiver<Waiting<W>>) {
     let mut arrived: Vec<Waiting<W>> = Vec::with_capacity(TOGETHER);
-    // What did not fit into the last commit comes first in the next.
+    // Writes that did not fit into the last commit come first in the next one.
     while !arrived.is_empty() || arrivals.recv_many(&mut arrived, TOGETHER).await > 0 {
         let count = fitting(arrived.iter().map(|(what, _)| what.rows()));
         let (together, waiting): (Vec<W>, Vec<_>) = arrived.drain(..count).unzip();
@@ -76,8 +76,8 @@ async fn write<W: Write>(database: Database, mut arrivals: mpsc::Receiver<Waitin
                     let _ = waiting.send(Ok(answer));
                 }
             }
-            // One row that the database cannot take must not keep out the others: each is tried alone. A database that
-            // cannot be reached takes none of them.
+            // One row that the database refuses must not prevent the others: each write is retried alone. This does not help if
+            // the database is unreachable.
             Err(StoreError::Database(sqlx::Error::Database(_))) if together.len() > 1 => {
                 for (what, waiting) in together.iter().zip(waiting) {
                     let alone = W::commit(&database, std::slice::from_ref(what)).await;

@@ -1,5 +1,5 @@
-//! Who a store is: an identifier that is made once and goes along with its backups, for those who share a folder of
-//! artifacts with other stores.
+//! The identity of a store: an identifier that is created once and is part of its backups. It distinguishes stores that share a
+//! folder of artifacts.
 
 use sqlx::Row as _;
 

@@ -1,4 +1,4 @@
-//! The way of deliveries to the disk: many senders share a commit, and each is answered only after its own.
+//! Storage of deliveries: many senders share a commit, and each is answered only after its own commit.
 
 use lz4_flex::block::{compress_prepend_size, decompress};
 use sqlx::any::AnyArguments;
@@ -11,14 +11,14 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::{Delivery, Receipt};
 
-/// Bodies shorter than this are kept as they are.
+/// Bodies shorter than this number of bytes are not compressed.
 const WORTH_PACKING: usize = 256;
-/// Columns of a delivery as it is inserted.
+/// Number of columns of an inserted delivery.
 const COLUMNS: usize = 8;
-/// The largest body that is unpacked: nothing larger was ever taken in.
+/// The largest accepted size of a decompressed body; no larger body was ever stored.
 const MAX_BODY_BYTES: usize = 1 << 30;
 
-/// A delivery as it is written.
+/// A delivery as inserted.
 pub(super) struct Arrival {
     source: String,
     id: String,
@@ -43,7 +43,7 @@ impl Write for Arrival {
 }
 
 impl Store {
-    /// Stores a delivery on disk before returning.
+    /// Stores a delivery on disk before it returns.
     pub async fn record_delivery(&self, delivery: &Delivery) -> Result<Receipt, StoreError> {
         let (encoding, body) = pack(&delivery.body);
         let arrival = Arrival {
@@ -59,7 +59,7 @@ impl Store {
     }
 }
 
-/// Writes deliveries in one transaction. Says of each whether it was new.
+/// Writes deliveries in one transaction. Returns for each whether it was new.
 async fn commit(database: &Database, together: &[Arrival]) -> Result<Vec<bool>, StoreError> {
     let mut fresh = Vec::with_capacity(together.len());
     if together.len() <= ONE_STATEMENT {
@@ -87,7 +87,7 @@ async fn insert(connection: &mut AnyConnection, rows: &[Arrival], fresh: &mut Ve
         written.push((row.try_get("source")?, row.try_get("id")?));
     }
     for row in rows {
-        // Two equal deliveries in one commit: the first is new.
+        // Of two equal deliveries in one commit the first is new.
         let place = written.iter().position(|(source, id)| *source == row.source && *id == row.id);
         fresh.push(place.map(|place| written.swap_remove(place)).is_some());
     }
@@ -106,8 +106,8 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, row: &Arrival) -> Query<'q, Any
         .bind(row.received_at)
 }
 
-/// A body as it is kept: packed where that makes it smaller. LZ4 costs a tenth of the time of verifying the body's
-/// signature, and JSON becomes a third or a quarter of its size.
+/// A body as stored: compressed if that makes it smaller. LZ4 takes a tenth of the time of the signature check, and reduces JSON
+/// to a third or a quarter of its size.
 fn pack(body: &[u8]) -> (&'static str, Vec<u8>) {
     if body.len() >= WORTH_PACKING {
         let packed = compress_prepend_size(body);

@@ -1,5 +1,5 @@
-//! Where deliveries and runs are kept, so that nothing acknowledged is lost. One set of statements serves both
-//! databases; what differs between them is in `database` and in the migrations.
+//! Storage of deliveries and runs, so that no acknowledged data is lost. Both databases use the same statements; `database` and
+//! the migrations contain their differences.
 
 mod acknowledgements;
 mod audit;
@@ -84,27 +84,27 @@ pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;
 pub use usage::{SourceUsage, TableUsage};
 
-/// Which database, and where.
+/// The database and its location.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settings {
-    /// SQLite in one file: one server, nothing to install.
+    /// SQLite in one file: for one server, without an installation.
     Sqlite {
-        /// The file; made if it is missing.
+        /// The file; created if it is missing.
         file: PathBuf,
     },
-    /// PostgreSQL, for several servers that share the work.
+    /// PostgreSQL: for several servers that share the work.
     Postgres {
-        /// Its address: `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
+        /// Its URL: `postgres://USER:PASSWORD@HOST/DATABASE?sslmode=verify-full`.
         url: PostgresUrl,
     },
 }
 
-/// The address of a PostgreSQL database. It may hold a password, so it is never shown.
+/// The URL of a PostgreSQL database. It can contain a password, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresUrl(String);
 
 impl PostgresUrl {
-    /// An address, if it is one of PostgreSQL.
+    /// Accepts only a URL of PostgreSQL.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         let known = ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
         if known { Ok(Self(text.to_owned())) } else { Err("expected an address that begins with `postgres://`") }
@@ -117,18 +117,18 @@ impl std::fmt::Debug for PostgresUrl {
     }
 }
 
-/// Deliveries, runs and everything told about them. Cheap to share behind an `Arc`.
+/// Deliveries, runs and their related records. Cheap to share behind an `Arc`.
 pub struct Store {
     database: Database,
     inbox: GroupCommit<Arrival>,
     acknowledgements: GroupCommit<Acknowledgement>,
-    /// What this server serves; everything until somebody says so.
+    /// The sources and environments that this server serves; all of them until `serve_only` is called.
     served: RwLock<Option<claims::Served>>,
     recently_logged: quarantine::RecentlyLogged,
 }
 
 impl Store {
-    /// Opens the store and brings its tables up to date.
+    /// Opens the store and migrates its tables.
     pub async fn open(settings: &Settings) -> Result<Self, StoreError> {
         let database = Database::open(settings).await?;
         migrations::bring_up_to_date(&database).await?;
@@ -147,7 +147,7 @@ impl Store {
         self.database.is_shared()
     }
 
-    /// Whether something can be written: it is, and synced to disk.
+    /// Checks that the store is writable: writes a row, which is synced to disk.
     pub async fn check_writable(&self) -> Result<(), StoreError> {
         let write = "INSERT INTO probes (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1";
         let at = database::millis(jiff::Timestamp::now());
@@ -155,7 +155,7 @@ impl Store {
         Ok(())
     }
 
-    /// Writes what is in memory and closes the connections.
+    /// Ends the session of the branch locks and closes the connections.
     pub async fn close(&self) {
         if let Some(branch_locks) = &self.database.branch_locks {
             branch_locks.close().await;
@@ -164,8 +164,8 @@ impl Store {
     }
 }
 
-/// Proof that a run is held by this worker and no other. Everything written about a run needs it; once another
-/// worker took the run over, or the run was called off, nothing can be written with it any more.
+/// Proof that this worker alone holds a run. Every write about a run requires it. After another worker took the run over, or
+/// after a cancellation, writes with this lease fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
     run: RunId,
@@ -173,7 +173,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// The run that is held.
+    /// The leased run.
     pub fn run(&self) -> RunId {
         self.run
     }

@@ -1,4 +1,4 @@
-//! The way of runs: their transitions, in one order over all runs, and the lines of their logs.
+//! Transitions of runs, in one order over all runs, and the lines of their logs.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -12,24 +12,25 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::{Actor, Run, RunId, SourceName, Transition};
 
-/// Lines a run's log may have; a trainer that says more is not kept from working, only from filling the disk.
+/// Maximum number of lines in a run's log. Further lines of a trainer are dropped, so that they cannot fill the disk; the
+/// training continues.
 const MAX_LOG_LINES: i64 = 20_000;
 
 /// One line of a run's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LogLine {
-    /// Place in the log, from one.
+    /// Its position in the log, from one.
     pub number: u64,
-    /// When it was written.
+    /// Time at which it was written.
     pub at: Timestamp,
-    /// The line.
+    /// The text.
     pub line: String,
 }
 
-/// One transition of any run, with its place in the order of all.
+/// One transition of any run, with its global sequence number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// Its place in the order of all transitions.
+    /// Its position in the order of all transitions.
     pub sequence: u64,
     /// The run.
     pub run: RunId,
@@ -42,7 +43,7 @@ pub struct Change {
     pub transition: Transition,
 }
 
-/// Adds a transition, and with it what the outside is to be told.
+/// Inserts a transition and the resulting report to the forge.
 pub(super) async fn add_transition(
     database: &Database,
     connection: &mut AnyConnection,
@@ -89,7 +90,7 @@ pub(super) fn read_change(row: &AnyRow) -> Result<Change, StoreError> {
     })
 }
 
-/// The rows that can be read. A state that only a newer server knows is left out here, and told by that one.
+/// The readable rows. A state that only a newer server knows is left out here; that server reports it.
 fn known<T>(rows: &[AnyRow], read: fn(&AnyRow) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
     let mut known = Vec::with_capacity(rows.len());
     for row in rows {
@@ -102,14 +103,14 @@ fn known<T>(rows: &[AnyRow], read: fn(&AnyRow) -> Result<T, StoreError>) -> Resu
 }
 
 impl Store {
-    /// A run's way so far.
+    /// The transitions of a run.
     pub async fn transitions(&self, run: RunId) -> Result<Vec<Transition>, StoreError> {
         let select = "SELECT from_state, to_state, at, cause, actor FROM transitions WHERE run = $1 ORDER BY number";
         let rows = sqlx::query(select).bind(run.to_string()).fetch_all(&self.database.pool).await?;
         known(&rows, read_transition)
     }
 
-    /// Since when a run has been in the state it is in.
+    /// The time at which a run entered its current state.
     pub async fn in_state_since(&self, run: RunId) -> Result<Option<Timestamp>, StoreError> {
         let select = "SELECT MAX(at) AS at FROM transitions
                       WHERE run = $1 AND (from_state IS NULL OR from_state <> to_state)";
@@ -117,7 +118,7 @@ impl Store {
         row.try_get::<Option<i64>, _>("at")?.map(super::database::timestamp).transpose()
     }
 
-    /// Transitions of all runs behind a place in their order.
+    /// Transitions of all runs after a sequence number.
     pub async fn changes(&self, after: u64, limit: u32) -> Result<Vec<Change>, StoreError> {
         let select = "SELECT sequence, run, source, model, from_state, to_state, at, cause, actor
                       FROM transitions JOIN runs ON runs.id = transitions.run
@@ -128,25 +129,26 @@ impl Store {
             let rows = rows.fetch_all(&self.database.pool).await?;
             let changes = known(&rows, read_change)?;
             match rows.last() {
-                // A page of nothing that can be read is not the end.
+                // A page without readable rows is not the end of the list.
                 Some(last) if changes.is_empty() => after = count_of(last, "sequence")?,
                 _ => return Ok(changes),
             }
         }
     }
 
-    /// The place of the newest transition; zero if there is none.
+    /// The sequence number of the newest transition; zero if there is none.
     pub async fn newest_change(&self) -> Result<u64, StoreError> {
         let row = sqlx::query("SELECT COALESCE(MAX(sequence), 0) AS newest FROM transitions");
         count_of(&row.fetch_one(&self.database.pool).await?, "newest")
     }
 
-    /// Adds a line to a run's log.
+    /// Appends a line to a run's log.
     pub async fn append_log(&self, run: RunId, line: &str) -> Result<(), StoreError> {
         self.append(run, line, "").await
     }
 
-    /// Adds a line to a run's log after an attempt that failed, unless that attempt did it: the log ends with the line then.
+    /// Appends a line to a run's log after a failed attempt, unless that attempt already appended it: the log then ends with the
+    /// line.
     pub async fn append_log_again(&self, run: RunId, line: &str) -> Result<(), StoreError> {
         let unless = "AND NOT EXISTS (SELECT 1 FROM log_lines AS last WHERE last.run = $1 AND last.line = $3
                         AND last.number = (SELECT MAX(number) FROM log_lines WHERE run = $1))";
@@ -169,7 +171,7 @@ impl Store {
         Ok(())
     }
 
-    /// A run's log from a line on.
+    /// A run's log after a line.
     pub async fn log(&self, run: RunId, after: u64, limit: u32) -> Result<Vec<LogLine>, StoreError> {
         let select = "SELECT number, at, line FROM log_lines WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3";
         let rows = sqlx::query(select).bind(run.to_string()).bind(stored(after)).bind(i64::from(limit));

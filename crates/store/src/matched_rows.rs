@@ -1,35 +1,35 @@
-//! Which parts the rows of a test set belong to, by the digests that are stored, and which digests of the rows are not stored yet.
+//! Matching of a test set's rows with stored digests: the part of each row, and the digests that are not stored yet.
 
 use super::test_sets::Alike;
 
-/// Bytes of a row's digest.
+/// Number of bytes in a row's digest.
 pub(super) const DIGEST_BYTES: usize = 8;
 
-/// Digests as they are stored: the number of their part, and the digests in rising order, packed.
+/// Digests as stored: the number of their part, and the packed digests in ascending order.
 pub(super) type Stored = (i64, Vec<u8>);
 
-/// The parts that the rows of a set belong to.
+/// The parts of the rows of a set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Matched {
-    /// The parts in the order of their first rows; none is a new one, of the rows that were never seen.
+    /// The parts in the order of their first rows; `None` is a new part, for rows that are not stored.
     pub(super) parts: Vec<Option<i64>>,
     /// The part of each row, as an index into `parts`.
     pub(super) of_row: Vec<u32>,
 }
 
 impl Matched {
-    /// Finds the part of each row, by its own digest or else by one that it shares with a row that was written otherwise. `stored`
-    /// is in the order of parts: of several that have a digest the oldest counts.
+    /// Finds the part of each row, by its own digest or else by a digest that it shares with a row of another form. `stored` is
+    /// in the order of parts: if several parts contain a digest, the oldest one counts.
     pub(super) fn of(stored: &[Stored], rows: &[u64], alike: &Alike) -> Self {
         let mut found: Vec<Option<i64>> = vec![None; rows.len()];
-        // The digests that say most first: those by which a row is only taken for another are for rows that no other finds.
+        // The most specific digests come first. The less specific ones are used only for rows that no other digest finds.
         for digests in std::iter::once(rows).chain(alike.kept.iter().chain(&alike.sought).map(Vec::as_slice)) {
             find(stored, digests, &mut found);
         }
         Self::in_order(found)
     }
 
-    /// The same with a part for the rows that have none.
+    /// Returns the same result with a part for the rows that have none.
     pub(super) fn or(self, part: i64) -> Self {
         let of_row = self.of_row.iter().map(|place| self.parts[*place as usize].or(Some(part)));
         Self::in_order(of_row.collect())
@@ -47,16 +47,16 @@ impl Matched {
         Self { parts, of_row }
     }
 
-    /// The digests of the rows that were never seen, in rising order and packed; `None` if all were.
+    /// The packed digests of the rows that are not stored, in ascending order; `None` if all are stored.
     pub(super) fn unseen(&self, rows: &[u64]) -> Option<Vec<u8>> {
         let place = self.parts.iter().position(Option::is_none)?;
         let unseen = rows.iter().zip(&self.of_row).filter(|(_, of)| **of as usize == place);
         Some(packed(unseen.map(|(digest, _)| *digest).collect()))
     }
 
-    /// For each of the parts the digests of its rows that are not stored, in rising order and packed: rows that are found by what
-    /// they share with others have digests of their own, by which they are found once they are changed again. Of a new part, the
-    /// rows' own digests are stored with it.
+    /// For each part the packed digests of its rows that are not stored, in ascending order. A row that was found by a shared
+    /// digest has further digests of its own, which are needed to find it after another change. For a new part the rows' own
+    /// digests are stored with the part.
     pub(super) fn forms(&self, stored: &[Stored], rows: &[u64], alike: &Alike) -> Vec<Vec<u8>> {
         let mut forms: Vec<Vec<u64>> = vec![Vec::new(); self.parts.len()];
         let lists = std::iter::once(rows).chain(alike.kept.iter().map(Vec::as_slice));
@@ -78,7 +78,7 @@ impl Matched {
     }
 }
 
-/// Finds the parts of those rows that have none yet.
+/// Finds the parts of the rows that have none yet.
 fn find(stored: &[Stored], digests: &[u64], found: &mut [Option<i64>]) {
     let mut missing = in_rising_order(digests);
     missing.retain(|(_, row)| found.get(*row as usize) == Some(&None));
@@ -94,7 +94,8 @@ fn in_rising_order(digests: &[u64]) -> Vec<(u64, u32)> {
     sorted
 }
 
-/// Shows each row whose digest is stored, with its part. Both sides are sorted, so that all that is stored is gone through once.
+/// Calls `show` for each row whose digest is stored, with its part. Both sides are sorted, so one pass over the stored digests
+/// suffices.
 fn visit(stored: &[Stored], rows: &[(u64, u32)], mut show: impl FnMut(i64, u32)) {
     for (part, digests) in stored {
         let mut rest = rows;
@@ -112,8 +113,8 @@ fn visit(stored: &[Stored], rows: &[(u64, u32)], mut show: impl FnMut(i64, u32))
     }
 }
 
-/// How many of the rows are below a digest. Looks ahead in growing steps: the next one is near where much is the same, and far
-/// where a part has few of the rows.
+/// Number of rows below a digest. The search doubles its step: the next row is near if most rows match, and far if a part
+/// contains few of the rows.
 fn before(rows: &[(u64, u32)], digest: u64) -> usize {
     let mut step = 1;
     while rows.get(step).is_some_and(|(row, _)| *row < digest) {

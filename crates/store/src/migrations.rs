@@ -1,9 +1,9 @@
-//! Versions of the tables. A version that was released never changes; a new one is added behind it.
+//! Versions of the tables. A released version never changes; a new version is appended.
 //!
-//! Versions only add: tables, indexes, columns with a default. So a server may be started on tables of a newer one, which a
-//! rolling update and its way back need, and it leaves alone what it does not know. A version that older servers cannot
-//! work with has a name that begins with `breaking`, and they refuse its tables. Servers up to version 6 refuse every
-//! version they do not know when they start; those that run already go on.
+//! Versions only add tables, indexes, and columns with a default. A server can therefore start on tables of a newer version, as a
+//! rolling update and its rollback require, and leaves unknown parts alone. A version that is incompatible with older servers has
+//! a name that begins with `breaking`, and older servers refuse its tables. Servers up to version 6 refuse every unknown version
+//! when they start; servers that already run continue.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ use sqlx::{Acquire, Connection as _, Row as _, SqlSafeStr as _};
 use super::StoreError;
 use super::database::{Database, Dialect};
 
-/// A version: its number, its name, its statements.
+/// A version: its number, name and statements.
 pub(super) type Version = (i64, &'static str, &'static str);
 
 pub(super) const SQLITE: &[Version] = &[
@@ -60,7 +60,7 @@ pub(super) const POSTGRES: &[Version] = &[
     (18, "test columns", include_str!("migrations/postgres/0018_test_columns.sql")),
 ];
 
-/// The versions as `sqlx` takes them. Its macro would do the same, and have the database drivers built twice.
+/// The versions as a source of `sqlx`. The macro of `sqlx` does the same, but it requires the database drivers to be built twice.
 #[derive(Debug)]
 struct Versions(Vec<Version>);
 
@@ -76,14 +76,15 @@ impl<'s> MigrationSource<'s> for Versions {
     }
 }
 
-/// Runs the versions that the database does not have yet. Several servers that start at once take turns.
+/// Applies the versions that the database does not have yet. Several servers that start at the same time do this one after the
+/// other.
 pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
     let versions = match database.dialect {
         Dialect::Sqlite => SQLITE,
         Dialect::Postgres => POSTGRES,
     };
-    // On a connection of its own: a version that has a large store to go through takes longer than anything else may, and
-    // another server may wait for it.
+    // The migration uses its own connection. A version that processes a large store takes longer than the timeouts of other
+    // statements allow, and another server may wait for it.
     let mut connection = database.pool.acquire().await?.detach();
     if database.dialect == Dialect::Postgres {
         sqlx::raw_sql("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
@@ -95,12 +96,12 @@ pub(super) async fn bring_up_to_date(database: &Database) -> Result<(), StoreErr
     refuse_breaking(database).await
 }
 
-/// Whether a version is known, in one of the databases.
+/// Whether a version is known, in one of the two databases.
 pub(super) fn is_known(version: i64) -> bool {
     SQLITE.iter().chain(POSTGRES).any(|(known, ..)| *known == version)
 }
 
-/// Makes the tables as they were at these versions. The first one is only in SQLite, and part of the second elsewhere.
+/// Creates the tables of these versions. The first version exists only in SQLite; in PostgreSQL it is part of the second version.
 pub(super) async fn bring_to(database: &Database, versions: &[i64]) -> Result<(), StoreError> {
     let known = match database.dialect {
         Dialect::Sqlite => SQLITE,
@@ -111,7 +112,7 @@ pub(super) async fn bring_to(database: &Database, versions: &[i64]) -> Result<()
     run(&wanted, &database.pool).await
 }
 
-/// Runs those of `versions` that the database does not have yet.
+/// Applies those of `versions` that the database does not have yet.
 pub(super) async fn run<'a, A>(versions: &[Version], connections: A) -> Result<(), StoreError>
 where
     A: Acquire<'a>,
@@ -122,12 +123,12 @@ where
     migrator.run(connections).await.map_err(incompatible)
 }
 
-/// The newest version of the tables that this program knows; both databases have the same.
+/// The newest version of the tables that this program knows; it is the same for both databases.
 pub(super) fn newest() -> i64 {
     SQLITE.iter().map(|(version, ..)| *version).max().unwrap_or_default()
 }
 
-/// Refuses tables of a newer version that says that older servers cannot work with it.
+/// Refuses tables of a newer version that is incompatible with older servers.
 async fn refuse_breaking(database: &Database) -> Result<(), StoreError> {
     let breaking = "SELECT MIN(version) AS version FROM _sqlx_migrations
                     WHERE version > $1 AND description LIKE 'breaking%'";

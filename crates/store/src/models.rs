@@ -1,4 +1,4 @@
-//! Models, as their runs tell of them: the newest run of each, and the newest that was promoted.
+//! Models according to their runs: the newest run of each model, and the newest promoted one.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,11 +16,11 @@ use slipway_domain::{Run, SourceName};
 pub struct ModelRuns {
     /// Its newest run on the served branch.
     pub newest: Run,
-    /// The newest of its runs that was promoted.
+    /// The newest of its promoted runs.
     pub promoted: Option<Run>,
 }
 
-/// A place in the list of models.
+/// A position in the list of models.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelCursor {
     /// The source.
@@ -30,13 +30,13 @@ pub struct ModelCursor {
 }
 
 impl Store {
-    /// The models of some sources whose runs went to an environment.
+    /// The models of these sources with runs to an environment.
     pub async fn models_of_sources(
         &self,
         scope: &[SourceName],
         environment: &SourceName,
     ) -> Result<BTreeSet<String>, StoreError> {
-        // From one model's entries in the index to the next model's: the runs of a model are never gone through.
+        // Jumps from one model's index entries to the next model's, without reading all runs of a model.
         let select = "WITH RECURSIVE seen (model) AS (
                           SELECT MIN(model) FROM runs WHERE source = $1
                           UNION ALL
@@ -62,8 +62,8 @@ impl Store {
         Ok(row.fetch_optional(&self.database.pool).await?.is_some())
     }
 
-    /// Models of these sources (of all, if `None`) by source and name, behind a place in the list. Runs of changes do
-    /// not count: what they judge is not part of the served branch yet.
+    /// Models of these sources (of all, if `None`) by source and name, after a position in the list. Runs of pull requests do not
+    /// count: their content is not part of the served branch yet.
     pub async fn models(
         &self,
         scope: Option<&[SourceName]>,
@@ -83,7 +83,7 @@ impl Store {
         Ok(models)
     }
 
-    /// Models of a source, or of all, behind a place in the list.
+    /// Models of a source, or of all sources, after a position in the list.
     async fn models_behind(
         &self,
         source: Option<&SourceName>,
@@ -98,9 +98,9 @@ impl Store {
             let ids: Vec<&String> =
                 found.iter().flat_map(|place| [Some(&place.newest), place.promoted.as_ref()]).flatten().collect();
             let runs = self.readable_runs(&ids).await?;
-            // A model whose newest run cannot be read is left out, and others take its place in the list.
+            // A model whose newest run is unreadable is left out; the next models fill the page.
             models.extend(found.iter().filter_map(|place| {
-                // A file that names no model is none.
+                // A file without a model name is not a model.
                 let newest = runs.get(&place.newest).filter(|run| run.model_name().is_some())?.clone();
                 let promoted = place.promoted.as_ref().and_then(|promoted| runs.get(promoted)).cloned();
                 Some(ModelRuns { newest, promoted })
@@ -113,15 +113,15 @@ impl Store {
         Ok(models)
     }
 
-    /// The next models behind a place in the list, in one statement: many of them would wait for a connection each, as others do
-    /// who ask the store at the same time.
+    /// The next models after a position in the list, in one statement. One statement per model would need a connection each time,
+    /// and concurrent callers would have to wait.
     async fn places_behind(
         &self,
         source: Option<&SourceName>,
         after: Option<&ModelCursor>,
         limit: usize,
     ) -> Result<Vec<Place>, StoreError> {
-        // The list begins behind a place without a name, which comes before all others.
+        // The recursion starts at a row with an empty name, which sorts before all others.
         let (from, model) = match (after, source) {
             (Some(ModelCursor { source, model }), _) => (source.as_str(), &**model),
             (None, Some(source)) => (source.as_str(), ""),
@@ -131,7 +131,7 @@ impl Store {
             Some(_) => "NULL",
             None => "(SELECT MIN(source) FROM runs WHERE change_id IS NULL AND source > place.source)",
         };
-        // From one model's entries in the index to the next model's: the runs of a model are never gone through.
+        // Jumps from one model's index entries to the next model's, without reading all runs of a model.
         let select = AssertSqlSafe(format!(
             "WITH RECURSIVE place (source, model, number) AS (
                  SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST(0 AS BIGINT)
@@ -165,7 +165,7 @@ impl Store {
         rows.iter().map(place).collect()
     }
 
-    /// Runs by their identifiers, those that can be read.
+    /// The readable ones of these runs, by identifier.
     async fn readable_runs(&self, ids: &[&String]) -> Result<HashMap<String, Run>, StoreError> {
         let mut found = HashMap::new();
         for some in in_steps(ids) {
@@ -182,7 +182,7 @@ impl Store {
     }
 }
 
-/// A model's place in the list, with its newest run and the newest that was promoted.
+/// A model's position in the list, with its newest run and the newest promoted one.
 struct Place {
     cursor: ModelCursor,
     newest: String,

@@ -1,5 +1,5 @@
-//! What earlier versions were still to report: they wrote an entry a move, and some gave entries up. Those that are left, and
-//! those that an earlier version writes while it still runs beside this one, become reports that are behind.
+//! Outbox of earlier versions, which wrote one entry per transition and gave up some of them. Remaining entries, and entries of
+//! an earlier version that still runs beside this one, become reports that are behind.
 
 use jiff::Timestamp;
 use sqlx::{AssertSqlSafe, Row as _};
@@ -9,11 +9,11 @@ use super::database::{in_steps, millis, places};
 use super::{Store, StoreError};
 use slipway_domain::SourceName;
 
-/// Entries that are taken over in one transaction.
+/// Number of entries that are taken over in one transaction.
 const TOGETHER: i64 = 256;
 
 impl Store {
-    /// Takes over entries of a source that an earlier version gave up, or holds no more. Answers how many there were.
+    /// Takes over entries of a source that an earlier version gave up or no longer holds. Returns their number.
     pub async fn take_over_outbox(&self, source: &SourceName, now: Timestamp) -> Result<u64, StoreError> {
         let mut transaction = self.database.begin().await?;
         let select = AssertSqlSafe(format!(

@@ -1,5 +1,5 @@
-//! Whose a model is in an environment: one source for each name. It is the first that promoted the model there; what the settings
-//! declare goes before it, and is not kept here.
+//! Owners of models in an environment: one source for each model name. The owner is the source that first promoted the model
+//! there. An owner in the settings has precedence and is not stored here.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
     SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)
 }
 
-/// A run that promoted something makes the model its source's, if it is nobody's yet.
+/// Makes the source of a promoting run the owner of the model, if it has none yet.
 pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
     if run.state != RunState::Done || run.pull_request.is_some() || run.promotion_commit.is_none() {
         return Ok(());
@@ -34,7 +34,7 @@ pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> 
 }
 
 impl Store {
-    /// The source that promoted a model to an environment first; `None` if nobody has.
+    /// The source that first promoted a model to an environment; `None` if there is none.
     pub async fn owner(&self, environment: &SourceName, model: &str) -> Result<Option<SourceName>, StoreError> {
         let select = sqlx::query("SELECT source FROM owners WHERE environment = $1 AND model = $2");
         let select = select.bind(environment.as_str().to_owned()).bind(model.to_owned());
@@ -48,8 +48,8 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("model")?, read_source(row)?))).collect()
     }
 
-    /// Makes a model a source's, right before it is promoted, if it is nobody's yet. Answers whose it is then: of two sources that
-    /// are at it at the same moment, one.
+    /// Makes a source the owner of a model immediately before a promotion, if the model has no owner. Returns the owner. Of two
+    /// concurrent sources only one becomes the owner.
     pub async fn claim_model(
         &self,
         environment: &SourceName,
@@ -66,8 +66,8 @@ impl Store {
         Ok(self.owner(environment, model).await?.unwrap_or_else(|| source.clone()))
     }
 
-    /// Takes back what was claimed for a promotion that did not land, unless the source has promoted the model before, or is about
-    /// to by another run.
+    /// Undoes the claim of a promotion that did not land, unless the source has promoted the model before, or another of its runs
+    /// is promoting it.
     pub async fn release_model(&self, run: &Run) -> Result<(), StoreError> {
         let delete = "DELETE FROM owners WHERE environment = $1 AND model = $2 AND source = $3 AND NOT EXISTS (
                           SELECT 1 FROM runs WHERE environment = $1 AND model = $2 AND source = $3 AND change_id IS NULL
@@ -82,7 +82,7 @@ impl Store {
         Ok(())
     }
 
-    /// The sources that have had runs of a model to an environment, changes aside. Asked where the model is nobody's yet.
+    /// The sources with runs of a model to an environment, without runs of pull requests. Used if the model has no owner yet.
     pub async fn sources_of_model(
         &self,
         environment: Option<&SourceName>,

@@ -1,6 +1,6 @@
-//! Runs at their promotion: claimed many at a time, because those of one branch share a push; followed by runs that take
-//! the artifact onward; and the earlier ones that a person may want back. Which of two runs is the newer one is told by
-//! the order in which they were recorded: clocks jump.
+//! Runs at their promotion. Many are claimed together, because runs of one branch share a push. Also the runs that promote an
+//! artifact downstream, and the earlier promotions for a rollback. The order in which runs were recorded determines the newer of
+//! two runs, because clocks can jump.
 
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
@@ -16,15 +16,15 @@ use super::{Claim, Lease, Store, StoreError, decisions, follow_ups, owners, quar
 use slipway_contract::Digest;
 use slipway_domain::{Actor, Hold, Run, RunState, SourceName, Transition};
 
-/// Earlier promotions of a model that are looked at when one of them is wanted back.
+/// Maximum number of earlier promotions of a model that a rollback considers.
 const MAX_EARLIER: i64 = 200;
 
-/// Runs that wait for a person and are looked at together.
+/// Maximum number of stalled runs that are read together.
 const MAX_STALLED: i64 = 500;
 
-/// A run that passed takes the place of older ones of its source's model in its environment that passed and still wait, and
-/// what was approved of those counts no more. Runs of other sources are left alone, whatever their models are called. What people
-/// want back waits on: a hold decides when others may follow.
+/// Supersedes older runs of the same source, model and environment that passed and still wait. Approvals of their artifacts
+/// become void. Runs of other sources are not affected, even with equal model names. Rollbacks continue to wait: a hold decides
+/// when other runs may follow.
 pub(super) async fn take_place(
     database: &Database,
     connection: &mut AnyConnection,
@@ -55,13 +55,12 @@ pub(super) async fn take_place(
     Ok(())
 }
 
-/// `due_at` of a run that was woken. It lies before every time: a server that holds the run and looked before it was woken must
-/// not let it sleep.
+/// `due_at` of a woken run. The value is before every time, so that a server that claimed the run before it was woken does not
+/// make it pause.
 const WOKEN: i64 = -1;
 
 impl Store {
-    /// Takes runs that wait for their promotion to an environment, or those that are at it, up to `limit`, those that were
-    /// recorded first before others.
+    /// Claims runs to an environment in `state` (waiting or promoting), up to `limit`, in the order of their creation.
     pub async fn claim_promotions(
         &self,
         environment: &SourceName,
@@ -101,7 +100,7 @@ impl Store {
             if let Some(run) = runs::read_or_set_aside(&mut transaction, row).await? {
                 claimed.push(run);
             } else {
-                // Nobody holds it: a newer server may be able to read the run.
+                // The run is released: a newer server may be able to read it.
                 let free = sqlx::query("UPDATE runs SET lease = NULL, lease_until = NULL WHERE id = $1");
                 free.bind(row.try_get::<String, _>("key")?).execute(&mut *transaction).await?;
             }
@@ -111,7 +110,7 @@ impl Store {
         Ok(claimed.into_iter().map(|run| (run.clone(), Lease { run: run.id, token: token.clone() })).collect())
     }
 
-    /// Writes a run's move, and the environments whose repositories are to be read because of it: all of it or nothing.
+    /// Writes a run's transition, and the environments whose repositories must be read because of it: all or nothing.
     pub async fn record_moved(
         &self,
         lease: &Lease,
@@ -126,7 +125,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Records a run that a person asked for, and with it the hold that keeps automation from undoing it.
+    /// Records a run that a person requested, and a hold that prevents automation from undoing it.
     pub async fn open_run(&self, run: &Run, actor: &Actor, hold: Option<&Hold>) -> Result<(), StoreError> {
         let mut transaction = self.database.begin_opening().await?;
         if let Some(hold) = hold {
@@ -145,7 +144,7 @@ impl Store {
         Ok(())
     }
 
-    /// Has runs that wait looked at again now: those of an environment, of a model, or all.
+    /// Makes waiting runs due now: those of an environment, of a model, or all.
     pub async fn make_waiting_due(
         &self,
         environment: Option<&SourceName>,
@@ -159,7 +158,7 @@ impl Store {
         Ok(())
     }
 
-    /// Runs that are on their way to an environment, oldest first.
+    /// Active runs to an environment, oldest first.
     pub async fn runs_under_way(&self, environment: &SourceName) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND active = 1 AND change_id IS NULL
@@ -169,8 +168,8 @@ impl Store {
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
-    /// Runs to an environment that wait for a person, those of changes included, oldest first: at most 500 that come after another
-    /// run in this order.
+    /// Stalled runs to an environment, including runs of pull requests, oldest first: at most 500 after another run in this
+    /// order.
     pub async fn stalled_runs(&self, environment: &SourceName, after: Option<&Run>) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND active = 1 AND stalled = 1 AND (created_at, id) > ($2, $3)
@@ -183,8 +182,8 @@ impl Store {
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
-    /// Runs of a source whose promotion an environment took and whose artifact is still there, newest first. Those of changes
-    /// promoted nothing.
+    /// Runs of a source whose promotion an environment accepted and whose artifact still exists, newest first. Runs of pull
+    /// requests have no promotion.
     pub async fn promoted_runs(
         &self,
         environment: &SourceName,
@@ -205,14 +204,14 @@ impl Store {
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
-    /// The first run that can be read, of a few rows.
+    /// The first readable run of some rows.
     async fn first_readable(&self, rows: Query<'_, Any, AnyArguments>) -> Result<Option<Run>, StoreError> {
         let rows = rows.fetch_all(&self.database.pool).await?;
         Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
     }
 
-    /// The run of the same source, model and environment that was recorded later and has passed as well, if there is one. What
-    /// people bring back overtakes nobody: a hold keeps others away for as long as they want it to.
+    /// The newest run of the same source, model and environment that was recorded later and has also passed, if there is one. A
+    /// rollback overtakes no run: its hold blocks other runs for as long as people want.
     pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
                       WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
@@ -224,11 +223,11 @@ impl Store {
             .bind(text(&*run.model))
             .bind(run.id.to_string())
             .bind(run.source.as_str().to_owned());
-        // One that cannot be read is no reason to overtake it: whoever asks, waits.
+        // If the newer run is unreadable, the caller waits and does not overtake it.
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
-    /// The newest rollback of the same model in the same environment that was asked for later, if it may still land or has.
+    /// The newest rollback of the same model in the same environment that was requested later, if it has landed or still can.
     pub async fn rollback_after(&self, run: &Run) -> Result<Option<Run>, StoreError> {
         let select = "SELECT document FROM runs
                       WHERE environment = $1 AND model = $2 AND source = $4 AND state IN ('waiting', 'promoting', 'done')
@@ -243,8 +242,8 @@ impl Store {
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 
-    /// Runs of a source's model on its branch that came beyond their gate, newest first, wherever they were promoted: all of
-    /// them, or those with one artifact. Of those that found their artifact named already none was judged.
+    /// Runs of a source's model on its branch that passed their gate, newest first, in any environment: all of them, or those
+    /// with one artifact. Runs whose artifact was already named in the environment have no verdict.
     pub async fn passed_runs(
         &self,
         model: &str,
@@ -269,7 +268,7 @@ impl Store {
         self.readable_of(quarantine::RUN, &rows, read_document).await
     }
 
-    /// The run of a source's model that is on its way to an environment with an artifact, the newest if there are several.
+    /// The newest active run of a source's model to an environment that has an artifact.
     pub async fn run_on_its_way(
         &self,
         environment: &SourceName,

@@ -1,8 +1,8 @@
-//! Rows that this program cannot read: written by a newer one, or damaged. They stay as they are and are passed over, so
-//! that everything else is served; what they are and why is kept beside them, for operators and for the metrics.
+//! Quarantine of rows that this program cannot read, because a newer program wrote them or they are damaged. The rows stay
+//! unchanged and are skipped, so that all other work continues. Their keys and the reasons are stored for operators and metrics.
 //!
-//! An entry binds only those who know as little as whoever made it: it carries the newest version of the tables that its
-//! maker knows, and a newer server tries the row itself. Entries end when the row can be read, or is gone.
+//! An entry applies only to programs that know no more than its writer: it contains the newest version of the tables that the
+//! writer knows, and a newer server tries the row itself. An entry ends when the row is readable or gone.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,48 +22,46 @@ use slipway_domain::SourceName;
 pub(super) const RUN: &str = "run";
 /// A delivery's headers or body.
 pub(super) const DELIVERY: &str = "delivery";
-/// An approval.
 pub(super) const APPROVAL: &str = "approval";
-/// A placement of an environment's history.
+/// A deployment record of an environment's history.
 pub(super) const DEPLOYMENT_RECORD: &str = "placement";
-/// A token.
 pub(super) const TOKEN: &str = "token";
-/// What a training made.
+/// The result of a training.
 pub(super) const TRAINED: &str = "training";
 
-/// How long a row that was told of is not told of again by this process.
+/// Minimum time between two log messages of this process about the same row.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
-/// Rows that are remembered as told of.
+/// Maximum number of rows whose log messages are remembered.
 const MAX_LOGGED: usize = 10_000;
-/// Entries that are looked at again in one go.
+/// Maximum number of entries that are retried together.
 const MAX_RETRIED: u32 = 1_000;
 
-/// A row that could not be read.
+/// An unreadable row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Quarantined {
-    /// What it is, such as `run` or `delivery`.
+    /// The kind, such as `run` or `delivery`.
     pub kind: String,
-    /// Which: a run's identifier, or source and identifier of a delivery.
+    /// The key: a run's identifier, or source and identifier of a delivery.
     pub key: String,
-    /// The source it belongs to, if it belongs to one.
+    /// Its source, if it has one.
     pub source: Option<SourceName>,
-    /// Why it cannot be read.
+    /// Why it is unreadable.
     pub reason: String,
-    /// Since when it is passed over.
+    /// Time since which it is skipped.
     pub since: Timestamp,
 }
 
 impl Quarantined {
-    /// What this program sets aside.
+    /// All kinds of rows in the quarantine.
     pub const KINDS: [&str; 6] = [RUN, DELIVERY, APPROVAL, DEPLOYMENT_RECORD, TOKEN, TRAINED];
 }
 
-/// What was told of lately.
+/// Rows with a recent log message.
 #[derive(Default)]
 pub(super) struct RecentlyLogged(Mutex<HashMap<(&'static str, String), Instant>>);
 
 impl RecentlyLogged {
-    /// Whether it is time to tell of a row.
+    /// Whether a row may be logged again.
     fn is_due(&self, kind: &'static str, key: &str) -> bool {
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if logged.len() >= MAX_LOGGED {
@@ -78,13 +76,13 @@ impl RecentlyLogged {
     }
 }
 
-/// The condition that this program may look at a row of a kind, whose key is the expression `key`.
+/// The condition that this program may read a row of a kind with the key expression `key`.
 pub(super) fn readable(kind: &str, key: &str) -> String {
     let format = migrations::newest();
     format!("{key} NOT IN (SELECT key FROM quarantined WHERE kind = '{kind}' AND format >= {format})")
 }
 
-/// Sets a row aside, as part of a transaction.
+/// Puts a row into the quarantine, as part of a transaction.
 pub(super) async fn set_aside(
     connection: &mut AnyConnection,
     kind: &'static str,
@@ -120,7 +118,7 @@ fn read(row: &AnyRow) -> Result<Quarantined, StoreError> {
 }
 
 impl Store {
-    /// Sets a row aside, unless that was done a moment ago.
+    /// Puts a row into the quarantine, unless that was done recently.
     pub(super) async fn skip_quarantined(
         &self,
         kind: &'static str,
@@ -136,8 +134,8 @@ impl Store {
         transaction.commit().await
     }
 
-    /// What can be read of rows that hold a `key` and perhaps a `source` beside what `read` looks at; the others are set
-    /// aside and left out.
+    /// The readable rows. Unreadable ones are put into the quarantine and left out. Each row contains a `key`, optionally a
+    /// `source`, and the columns for `read`.
     pub(super) async fn readable_of<T>(
         &self,
         kind: &'static str,
@@ -159,7 +157,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Rows that cannot be read, those of a scope only if there is one; the oldest first.
+    /// Rows in the quarantine, oldest first; only those of `scope` if there is one.
     pub async fn quarantined(&self, scope: Option<&[SourceName]>, limit: u32) -> Result<Vec<Quarantined>, StoreError> {
         let select = "SELECT kind, key, source, reason, since FROM quarantined
                       WHERE $1 IS NULL OR $1 LIKE '%,' || source || ',%'
@@ -168,7 +166,7 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// One row that cannot be read.
+    /// One row in the quarantine.
     pub async fn quarantined_row(&self, kind: &str, key: &str) -> Result<Quarantined, StoreError> {
         let select = "SELECT kind, key, source, reason, since FROM quarantined WHERE kind = $1 AND key = $2";
         let row = sqlx::query(select).bind(text(kind)).bind(text(key)).fetch_optional(&self.database.pool).await?;
@@ -176,14 +174,14 @@ impl Store {
         read(&row.ok_or_else(missing)?)
     }
 
-    /// How many rows of which kind cannot be read.
+    /// Number of rows in the quarantine by kind.
     pub async fn quarantined_by_kind(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let rows = sqlx::query("SELECT kind, COUNT(*) AS count FROM quarantined GROUP BY kind");
         let rows = rows.fetch_all(&self.database.pool).await?;
         rows.iter().map(|row| Ok((row.try_get("kind")?, count_of(row, "count")?))).collect()
     }
 
-    /// Looks at a row again. Answers why it still cannot be read; `None` if it can, and is served again.
+    /// Retries a row. Returns why it is still unreadable; `None` if it is readable and in use again.
     pub async fn retry_quarantined(&self, kind: &str, key: &str) -> Result<Option<String>, StoreError> {
         self.quarantined_row(kind, key).await?;
         match self.read_row(kind, key).await {
@@ -197,8 +195,8 @@ impl Store {
         }
     }
 
-    /// Looks at what is set aside again: a newer program may read it, and what is gone is forgotten. Says how many entries
-    /// ended.
+    /// Retries all rows: a newer program may be able to read them, and entries of deleted rows are removed. Returns the number of
+    /// ended entries.
     pub async fn retry_all_quarantined(&self) -> Result<u64, StoreError> {
         let mut ended = 0;
         for Quarantined { kind, key, .. } in self.quarantined(None, MAX_RETRIED).await? {
@@ -211,8 +209,8 @@ impl Store {
         Ok(ended)
     }
 
-    /// Reads a row, or finds that it is gone. Of kinds that are only passed over in lists, whoever reads them next says
-    /// anew that they cannot be read.
+    /// Reads a row, or finds that it is gone. Kinds that are skipped only in lists count as readable here; the next read puts an
+    /// unreadable one back into the quarantine.
     async fn read_row(&self, kind: &str, key: &str) -> Result<(), StoreError> {
         let (source, id) = key.split_once(' ').unwrap_or(("", key));
         let select = match kind {

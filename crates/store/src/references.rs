@@ -1,4 +1,4 @@
-//! Which artifacts the store still needs, and what becomes of runs whose artifact was removed.
+//! Artifacts that the store still needs, and runs whose artifact was removed.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use super::runs::read_document;
 use super::{Store, StoreError};
 use slipway_domain::{DeploymentRecord, Run, RunId, SourceName};
 
-/// Placements that name an artifact, newest first within each model of an environment.
+/// The newest deployment records of each model in each environment, up to `$1` of them.
 const NEWEST_RECORDS: &str = "SELECT document FROM (
         SELECT document, ROW_NUMBER() OVER (PARTITION BY environment, model ORDER BY sequence DESC) AS place
         FROM placements) AS ranked
@@ -26,7 +26,7 @@ fn artifact_of(row: &AnyRow) -> Result<Digest, StoreError> {
     digest(&row.try_get::<String, _>("artifact")?)
 }
 
-/// What a placement names; of one that cannot be read, every digest in it.
+/// The artifact of a deployment record; of an unreadable record, every digest in it.
 fn digests_of(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
     let document: String = row.try_get("document")?;
     Ok(match serde_json::from_str::<DeploymentRecord>(&document) {
@@ -35,13 +35,13 @@ fn digests_of(row: &AnyRow) -> Result<Vec<Digest>, StoreError> {
     })
 }
 
-/// Whatever of a kind the texts of a JSON document are, for documents that cannot be read: what a newer server wrote.
+/// All strings of a JSON document that parse as this type, for unreadable documents of a newer server.
 pub(super) fn values_in<T: std::str::FromStr>(document: &str) -> impl Iterator<Item = T> + '_ {
     document.split('"').filter_map(|text| text.parse().ok())
 }
 
 impl Store {
-    /// What environments name now, as far as their histories were read.
+    /// The artifacts that environments name now, as far as their histories were read.
     pub async fn artifacts_deployed(&self) -> Result<BTreeSet<Digest>, StoreError> {
         let mut deployed = BTreeSet::new();
         for row in sqlx::query(NEWEST_RECORDS).bind(1_i64).fetch_all(&self.database.pool).await? {
@@ -50,8 +50,8 @@ impl Store {
         Ok(deployed)
     }
 
-    /// Artifacts that must stay: those of runs under way and what they are compared with, the newest of each model in each
-    /// environment (of those that were promoted, and of what git named), and what was trained or used since `used_since`.
+    /// Artifacts that must stay: those of active runs and of their champions; the newest of each model in each environment, among
+    /// promoted artifacts and among deployment records; and those that were trained or used since `used_since`.
     pub async fn artifacts_in_use(
         &self,
         per_model: u32,
@@ -86,11 +86,11 @@ impl Store {
                         artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)),
                     );
                 }
-                // Another server may understand it: whatever it names stays.
+                // Another server may be able to read it, so every digest in it stays.
                 Err(_) => used.extend(values_in::<Digest>(&row.try_get::<String, _>("document")?)),
             }
         }
-        // An artifact that goes on to another environment is judged there with its seeds.
+        // An artifact that is promoted downstream is judged there with its seeds.
         let seeds = "SELECT artifact, seed_artifact FROM seeds";
         for row in sqlx::query(seeds).fetch_all(&self.database.pool).await? {
             if used.contains(&artifact_of(&row)?) {
@@ -100,7 +100,8 @@ impl Store {
         Ok(used)
     }
 
-    /// Everything that an environment ever named or took, of one model or of all: for one that cannot be read just now.
+    /// All artifacts that an environment ever named or accepted, of one model or of all. Used for an environment that cannot be
+    /// read at the moment.
     pub async fn artifacts_ever_at(
         &self,
         environment: &SourceName,
@@ -122,14 +123,14 @@ impl Store {
         Ok(ever)
     }
 
-    /// Notes that an artifact is about to be removed: its training is known no more, nobody goes back to it, and what was
-    /// approved of it counts no more. Answers whether it may be: nothing under way uses it.
+    /// Records the upcoming removal of an artifact: its training is forgotten, no rollback returns to it, and its approvals
+    /// become void. Returns whether the removal is allowed, which requires that no active run uses the artifact.
     pub async fn mark_artifact_removed(&self, artifact: &Digest, now: Timestamp) -> Result<bool, StoreError> {
         let mut transaction = self.database.begin().await?;
         if is_in_use(&mut transaction, artifact).await? {
             return Ok(false);
         }
-        // Should it ever be made again, people look at it again.
+        // If the artifact is produced again, it needs new approvals.
         for delete in [
             "DELETE FROM trained WHERE artifact = $1",
             "DELETE FROM seeds WHERE artifact = $1",
@@ -146,13 +147,13 @@ impl Store {
         Ok(true)
     }
 
-    /// Whether something under way uses an artifact.
+    /// Whether an active run uses an artifact.
     pub async fn is_artifact_in_use(&self, artifact: &Digest) -> Result<bool, StoreError> {
         let mut connection = self.database.pool.acquire().await?;
         is_in_use(&mut connection, artifact).await
     }
 
-    /// Notes that an artifact is there again.
+    /// Records that an artifact exists again.
     pub async fn unmark_artifact_removed(&self, artifact: &Digest) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         is_back(&mut transaction, artifact).await?;
@@ -176,7 +177,7 @@ async fn is_in_use(connection: &mut AnyConnection, artifact: &Digest) -> Result<
     Ok(sqlx::query(used).bind(artifact.to_string()).fetch_optional(connection).await?.is_some())
 }
 
-/// Runs of an artifact that is there again can be gone back to again.
+/// Permits rollbacks to runs whose artifact exists again.
 pub(super) async fn is_back(connection: &mut AnyConnection, artifact: &Digest) -> Result<(), StoreError> {
     let update = "UPDATE runs SET artifact_removed_at = NULL WHERE artifact = $1 AND artifact_removed_at IS NOT NULL";
     sqlx::query(update).bind(artifact.to_string()).execute(connection).await?;

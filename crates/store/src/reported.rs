@@ -1,6 +1,6 @@
-//! What stands at a forge: each check, comment and deployment of ours, what the forge calls it, and the digest of what it
-//! says. It is the only memory of that. A row is written before the first call, so that of several servers one makes the
-//! call, and whoever comes after a crash knows that it has to look first.
+//! The reported state at forges: each check, comment and deployment, its identifier at the forge, and the digest of its content.
+//! The state is stored nowhere else. A row is written before the first call, so that only one of several servers makes the call,
+//! and a server that resumes after a crash first searches at the forge.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::SourceName;
 
-/// What kind of thing stands at a forge.
+/// The kind of an item at a forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ItemKind {
     /// A check or a status of a revision.
     Check,
-    /// A comment below a change.
+    /// A comment on a pull request.
     Comment,
     /// A deployment of a run.
     Deployment,
@@ -35,46 +35,46 @@ impl ItemKind {
     }
 }
 
-/// One of them.
+/// An item at a forge.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Item {
-    /// The source at whose forge it stands.
+    /// The source whose forge has the item.
     pub source: SourceName,
-    /// What kind of thing it is.
+    /// The kind.
     pub kind: ItemKind,
-    /// The revision, the change or the run that it is about.
+    /// The revision, pull request or run of the item.
     pub subject: String,
-    /// What tells it from others about the same.
+    /// A name that distinguishes items of the same subject.
     pub name: String,
 }
 
-/// What is known of it.
+/// The known state of an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportedState {
-    /// What the forge calls it; empty if that is not known.
+    /// Its identifier at the forge; empty if unknown.
     pub forge_id: String,
-    /// How many annotations it has.
+    /// Number of its annotations.
     pub annotations: u64,
-    /// Digest of what was reported last; empty if nothing was.
+    /// Digest of the last reported content; empty if there is none.
     pub digest: String,
-    /// Whether the outcome of the last call is known. Where it is not, it is looked for at the forge.
+    /// Whether the result of the last call is known. If not, the item is searched at the forge.
     pub is_sure: bool,
-    /// When the last call was begun.
+    /// Time at which the last call began.
     pub at: Timestamp,
 }
 
-/// The right to make a call about one item; nobody else has it.
+/// The exclusive right to make a call about one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claimed {
     /// The item.
     pub item: Item,
-    /// What was known of it when it was claimed.
+    /// Its known state at the time of the claim.
     pub before: ReportedState,
     token: String,
 }
 
 impl Store {
-    /// All items about a subject that are known, by their names.
+    /// All known items of a subject, by name.
     pub async fn items_about(
         &self,
         source: &SourceName,
@@ -92,8 +92,8 @@ impl Store {
         rows.iter().map(|row| Ok((row.try_get("name")?, read(row, 0)?))).collect()
     }
 
-    /// Claims an item for a call, which is made before `lease_duration` is over; `None` if somebody else is making one. `token` says
-    /// who claims. It is noted before the call is made.
+    /// Claims an item for a call within `lease_duration`; `None` if another server makes a call. `token` identifies the claimer.
+    /// The claim is stored before the call.
     pub async fn claim_item(
         &self,
         item: &Item,
@@ -122,21 +122,21 @@ impl Store {
         Ok(Some(Claimed { item: item.clone(), before: read(&row, 1)?, token: token.to_owned() }))
     }
 
-    /// Trusts nothing that is known of the forges: it is of an older copy of the store, and is looked for there when it is
+    /// Marks all states as uncertain: they come from an older copy of the store, so each item is searched at the forge when it is
     /// needed.
     pub(super) async fn mark_uncertain(&self) -> Result<(), StoreError> {
         sqlx::query("UPDATE reported SET unsure = unsure + 1").execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// Gives back all claims of somebody whose calls were broken off: whether they were done is not known.
+    /// Releases all claims of a token whose calls were interrupted. The results of these calls are unknown.
     pub async fn release_items(&self, token: &str) -> Result<(), StoreError> {
         let update = "UPDATE reported SET claim = NULL, claimed_until = 0 WHERE claim = $1";
         sqlx::query(update).bind(token.to_owned()).execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// Notes what stands there after a call, and gives the claim back.
+    /// Records the state after a call and releases the claim.
     pub async fn record_item(&self, claimed: &Claimed, current: &ReportedState) -> Result<(), StoreError> {
         let update =
             "UPDATE reported SET forge_id = $1, annotations = $2, digest = $3, claim = NULL, claimed_until = 0,
@@ -159,7 +159,7 @@ impl Store {
     }
 }
 
-/// What is known, where `claims` of the calls whose outcome is not known is the one that is about to be made.
+/// The known state. `claims` is the number of calls with an unknown result that are only about to be made.
 fn read(row: &AnyRow, claims: u64) -> Result<ReportedState, StoreError> {
     Ok(ReportedState {
         forge_id: row.try_get("forge_id")?,

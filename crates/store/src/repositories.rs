@@ -1,5 +1,5 @@
-//! Which repository each source is at its forge, by the identifier that stays when it is renamed or moved; and whether pull
-//! requests and merge groups hold something of a fork.
+//! The repository of each source at its forge, by the permanent identifier that a rename or a move does not change. Also whether
+//! pull requests and merge groups contain content of a fork.
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -10,21 +10,21 @@ use super::written::text;
 use super::{Store, StoreError};
 use slipway_domain::{CommitSha, ForgeId, Repository, SourceName};
 
-/// How it became known which repository a source is.
+/// How the repository of a source became known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Learned {
-    /// The server's settings say so.
+    /// From the server's settings.
     Settings,
-    /// The forge's API answered it.
+    /// From the forge's API.
     Api,
-    /// The first delivery under the source's name came from it.
+    /// From the first delivery under the source's name.
     Delivery,
-    /// A person accepted it.
+    /// From a person who accepted it.
     Person,
 }
 
 impl Learned {
-    /// The word in the store, in the API and for people.
+    /// The name in the store, in the API and for display.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Settings => "settings",
@@ -34,26 +34,26 @@ impl Learned {
         }
     }
 
-    /// What a newer version may have written and this one does not know counts as a person's word.
+    /// A value that only a newer version knows counts as `Person`.
     fn from_name(word: &str) -> Self {
         [Self::Settings, Self::Api, Self::Delivery].into_iter().find(|one| one.as_str() == word).unwrap_or(Self::Person)
     }
 }
 
-/// The repository that a source is.
+/// The repository of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinnedRepository {
     /// The source.
     pub source: SourceName,
-    /// The repository: its identifier, and what it was called last.
+    /// The repository: its identifier and its latest name.
     pub repository: Repository,
-    /// How that became known.
+    /// How it became known.
     pub learned: Learned,
-    /// When.
+    /// Time of the record.
     pub at: Timestamp,
-    /// Another repository that was found under the source's name, and that nobody has accepted.
+    /// Another repository that was found under the source's name and that no person has accepted.
     pub refused: Option<ForgeId>,
-    /// The repository that the source was before.
+    /// The previous repository of the source.
     pub former: Option<ForgeId>,
 }
 
@@ -77,14 +77,14 @@ fn read(row: &AnyRow) -> Result<PinnedRepository, StoreError> {
 }
 
 impl Store {
-    /// The repository that a source is; `None` as long as nobody has told.
+    /// The repository of a source; `None` if it is not known yet.
     pub async fn repository_of(&self, source: &SourceName) -> Result<Option<PinnedRepository>, StoreError> {
         let select = sqlx::AssertSqlSafe(format!("SELECT {COLUMNS} FROM repositories WHERE source = $1"));
         let row = sqlx::query(select).bind(source.as_str().to_owned()).fetch_optional(&self.database.pool).await?;
         row.as_ref().map(read).transpose()
     }
 
-    /// The sources that are a repository.
+    /// The sources with this repository.
     pub async fn sources_of_repository(&self, id: &ForgeId) -> Result<Vec<SourceName>, StoreError> {
         let select = sqlx::query("SELECT source FROM repositories WHERE id = $1 ORDER BY source");
         let rows = select.bind(id.as_str().to_owned()).fetch_all(&self.database.pool).await?;
@@ -93,7 +93,7 @@ impl Store {
         rows.iter().map(name).collect()
     }
 
-    /// Notes which repository a source is, unless that is known. Answers what is known then.
+    /// Records the repository of a source, unless one is known. Returns the known one.
     pub async fn pin_repository(
         &self,
         source: &SourceName,
@@ -114,7 +114,7 @@ impl Store {
         known.ok_or_else(|| StoreError::Unreadable(format!("the repository of `{source}`: it is gone again")))
     }
 
-    /// Makes another repository the one that a source is, whatever it was.
+    /// Replaces the repository of a source.
     pub async fn accept_repository(
         &self,
         source: &SourceName,
@@ -136,7 +136,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes what the repository of a source is called now.
+    /// Records the new name of a source's repository.
     pub async fn rename_repository(&self, source: &SourceName, repository: &Repository) -> Result<(), StoreError> {
         let update = sqlx::query("UPDATE repositories SET full_name = $3 WHERE source = $1 AND id = $2");
         let update = update.bind(source.as_str().to_owned()).bind(repository.id.as_str().to_owned());
@@ -144,7 +144,8 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that another repository was found under the name of a source that is `pinned`, or that none is (any more).
+    /// Records that another repository was found under the name of a source with the repository `pinned`; `None` clears the
+    /// record.
     pub async fn refuse_repository(
         &self,
         source: &SourceName,
@@ -157,7 +158,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes whether the branch of a pull request is in a fork.
+    /// Records whether the branch of a pull request is in a fork.
     pub async fn record_pull_request(&self, source: &SourceName, number: u64, fork: bool) -> Result<(), StoreError> {
         let put = "INSERT INTO pull_request_origins (source, change_id, fork) VALUES ($1, $2, $3)
                    ON CONFLICT (source, change_id) DO UPDATE SET fork = $3";
@@ -166,14 +167,14 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the branch of a pull request is in a fork; `None` if no delivery told.
+    /// Whether the branch of a pull request is in a fork; `None` if no delivery reported it.
     pub async fn is_from_fork(&self, source: &SourceName, number: u64) -> Result<Option<bool>, StoreError> {
         let select = sqlx::query("SELECT fork FROM pull_request_origins WHERE source = $1 AND change_id = $2");
         let select = select.bind(source.as_str().to_owned()).bind(stored(number));
         read_fork(select.fetch_optional(&self.database.pool).await?.as_ref())
     }
 
-    /// Notes whether a merge group holds something of a fork. Groups that are older than a month are forgotten.
+    /// Records whether a merge group contains content of a fork. Removes groups that are older than a month.
     pub async fn record_merge_group(
         &self,
         source: &SourceName,
@@ -191,7 +192,7 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the merge group of a commit holds something of a fork; `None` if no such group is known.
+    /// Whether the merge group of a commit contains content of a fork; `None` if no such group is known.
     pub async fn group_is_from_fork(&self, source: &SourceName, head: &CommitSha) -> Result<Option<bool>, StoreError> {
         let select = sqlx::query("SELECT fork FROM merge_groups WHERE source = $1 AND head = $2");
         let select = select.bind(source.as_str().to_owned()).bind(head.as_str().to_owned());
@@ -199,14 +200,14 @@ impl Store {
     }
 }
 
-/// Milliseconds for which a merge group is remembered.
+/// How long a merge group is kept, in milliseconds.
 const GROUPS_KEPT: i64 = 30 * 24 * 3_600 * 1_000;
 
 fn read_fork(row: Option<&AnyRow>) -> Result<Option<bool>, StoreError> {
     Ok(row.map(|row| row.try_get::<i64, _>("fork")).transpose()?.map(|fork| fork != 0))
 }
 
-/// Forgets where a pull request that was closed came from.
+/// Removes the origin of a closed pull request.
 pub(super) async fn forget_pull_request(
     connection: &mut AnyConnection,
     source: &SourceName,

@@ -1,4 +1,4 @@
-//! Runs of one revision or one change, and runs that are begun again.
+//! Runs of one revision or of one pull request, and repetitions of runs.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -12,24 +12,24 @@ use super::written::text;
 use super::{Store, StoreError, quarantine};
 use slipway_domain::{Actor, CommitSha, ConcurrencyGroup, Run, RunId, SourceName};
 
-/// Runs of one change or revision that are looked at.
+/// Maximum number of runs that are read for one pull request or revision.
 const MAX: i64 = 1_000;
 
-/// What became of a run that was to begin again.
+/// The result of a request to repeat a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Retrained {
-    /// It did, as this run.
+    /// The new run has begun.
     Begun(Box<Run>),
-    /// It did already, for the same cause.
+    /// The repetition has already begun, for the same cause.
     Known(Box<Run>),
-    /// A newer run of the model is there, which counts.
+    /// A newer run of the model takes precedence.
     Overtaken,
-    /// It has not ended yet.
+    /// The run has not ended yet.
     UnderWay,
 }
 
 impl Store {
-    /// The newest run of each model at a revision, leaving out those that take its artifact onward.
+    /// The newest run of each model at a revision, without runs that promote its artifact downstream.
     pub async fn newest_at(&self, source: &SourceName, head: &CommitSha) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id, lane FROM runs WHERE source = $1 AND head = $2
                       ORDER BY created_at DESC, id DESC LIMIT $3";
@@ -37,7 +37,7 @@ impl Store {
         self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
     }
 
-    /// The newest run of each model at the newest revision of a change that touches one.
+    /// The newest run of each model at the newest revision of a pull request that affects a model.
     pub async fn newest_of_pull_request(&self, source: &SourceName, number: u64) -> Result<Vec<Run>, StoreError> {
         let select = "SELECT id, lane FROM runs
                       WHERE source = $1 AND change_id = $2 AND change_id IS NOT NULL
@@ -49,7 +49,7 @@ impl Store {
         self.newest_of_each(&select.fetch_all(&self.database.pool).await?).await
     }
 
-    /// The first run of each model, of rows with the identifiers and lanes of runs. Only their documents are read.
+    /// The first run of each model, from rows with the columns `id` and `lane`. Only the documents of these runs are read.
     async fn newest_of_each(&self, rows: &[AnyRow]) -> Result<Vec<Run>, StoreError> {
         let mut seen = BTreeSet::new();
         let mut wanted: Vec<String> = Vec::new();
@@ -70,7 +70,7 @@ impl Store {
         Ok(runs)
     }
 
-    /// The newest run of the lane that a run is in.
+    /// The newest run in the concurrency group of a run.
     pub async fn newest_in_concurrency_group(&self, run: &Run) -> Result<Run, StoreError> {
         let select = "SELECT document FROM runs WHERE lane = $1 ORDER BY created_at DESC, id DESC LIMIT 1";
         let row = sqlx::query(select)
@@ -80,8 +80,8 @@ impl Store {
         read_document(&row.ok_or(StoreError::NoSuchRun { run: run.id })?)
     }
 
-    /// The revision before the first run of the lane that a run is in, whether that run is kept or not; `None` if there was none
-    /// before it.
+    /// The revision before the first run in the concurrency group of a run, even if retention removed that run; `None` if there
+    /// was no earlier revision.
     pub async fn start_of_concurrency_group(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
         let removed =
             sqlx::query("SELECT base FROM lane_starts WHERE lane = $1").bind(text(run.concurrency_group().as_str()));
@@ -96,9 +96,8 @@ impl Store {
         Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
     }
 
-    /// Begins `new`, which repeats the newest run of its lane, for a cause that is told once: told again, it has begun
-    /// already. So it has if `of` is meant, and another run of the lane came after that one. Whoever calls has the turn to
-    /// open runs.
+    /// Inserts `new`, which repeats the newest run of its concurrency group. A repetition with the same cause has no effect. The
+    /// call also has no effect if `of` is set and the group has a newer run. The caller holds the lock for opening runs.
     pub(super) async fn retrain_in(
         &self,
         connection: &mut AnyConnection,

@@ -1,4 +1,4 @@
-//! What moves a run from outside: superseding, cancelling, retrying, another priority.
+//! Actions on a run from outside its worker: supersede, cancel, retry.
 
 use jiff::Timestamp;
 use sqlx::AnyConnection;
@@ -9,7 +9,7 @@ use super::written::text;
 use super::{Store, StoreError, logs};
 use slipway_domain::{Actor, Run, RunEvent, RunId, Transition};
 
-/// Supersedes an older run. One that stalled while promoting never reached the environment, so it may go too.
+/// Supersedes an older run. A run that stalled while promoting never reached the environment, so it may end as well.
 pub(super) async fn supersede(
     database: &Database,
     connection: &mut AnyConnection,
@@ -26,7 +26,7 @@ pub(super) async fn supersede(
     Ok(())
 }
 
-/// Ends a run from outside. Its lease ends with it, so the worker that holds it can record nothing more.
+/// Ends a run from outside its worker. Its lease ends too, so the worker cannot record anything more.
 pub(super) async fn terminate(
     database: &Database,
     connection: &mut AnyConnection,
@@ -61,7 +61,7 @@ pub(super) async fn terminate(
 }
 
 impl Store {
-    /// Ends a run from outside (cancelled), whoever holds it.
+    /// Ends a run (cancelled), even if a worker has claimed it.
     pub async fn terminate(&self, run: RunId, event: RunEvent, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
         let mut transaction = self.database.begin_moving().await?;
         let run = load(&self.database, &mut transaction, run).await?;
@@ -70,8 +70,8 @@ impl Store {
         Ok(run)
     }
 
-    /// Makes a stalled run due again. One that a newer run of its lane has overtaken fails instead: an older revision
-    /// must not be promoted over a newer one.
+    /// Makes a stalled run due again. If its concurrency group has a newer run, it fails instead: an older revision must not be
+    /// promoted over a newer one.
     pub async fn retry_run(&self, run: RunId, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
         let mut transaction = self.database.begin_moving().await?;
         let mut run = load(&self.database, &mut transaction, run).await?;
@@ -106,7 +106,7 @@ impl Store {
     }
 }
 
-/// Whether a later run of the same lane exists.
+/// Whether the concurrency group has a newer run.
 async fn has_newer(connection: &mut AnyConnection, run: &Run) -> Result<bool, StoreError> {
     let select = "SELECT 1 AS newer FROM runs WHERE lane = $1 AND (created_at, id) > ($2, $3) LIMIT 1";
     let newer = sqlx::query(select)

@@ -1,4 +1,4 @@
-//! Runs: how they are recorded, superseded and looked up.
+//! Runs: insertion, superseding and queries.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -18,59 +18,59 @@ use slipway_domain::{
     Actor, CommitSha, ConcurrencyGroup, Origin, Run, RunEvent, RunId, RunState, SourceName, Transition,
 };
 
-/// Lengths of a run's identifier and of a commit's name.
+/// Lengths of a run's identifier and of a commit.
 const WHOLE_ID: usize = 36;
 const WHOLE_COMMIT: usize = 40;
 
-/// Rows of counters beyond which they are summed up.
+/// Number of counter rows above which they are summed up.
 const MAX_PIECES: u64 = 1_000;
 
-/// Which runs are asked for.
+/// A filter of runs.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
-    /// Only those of these sources; of all if `None`.
+    /// Only runs of these sources; `None` means all sources.
     pub scope: Option<Vec<SourceName>>,
-    /// Only those of this source.
+    /// Only runs of this source.
     pub source: Option<SourceName>,
-    /// Only those of this model.
+    /// Only runs of this model.
     pub model: Option<String>,
-    /// Only those in this state.
+    /// Only runs in this state.
     pub state: Option<RunState>,
-    /// Only those whose identifiers begin so: hexadecimal digits in lower case, and dashes at their places.
+    /// Only runs whose identifiers have this prefix: hexadecimal digits in lower case, with dashes at their positions.
     pub id: Option<String>,
-    /// Only those of the revisions whose names begin with these hexadecimal digits in lower case.
+    /// Only runs of revisions that begin with these hexadecimal digits in lower case.
     pub head: Option<String>,
-    /// Only those that wait for a person, or only those that do not.
+    /// Only stalled runs, or only runs that are not stalled.
     pub stalled: Option<bool>,
-    /// Only those older than this one.
+    /// Only runs older than this one.
     pub before: Option<RunCursor>,
 }
 
-/// Names of sources as one text, `,a,b,`: a source is among them if `,source,` is in it. Names hold no commas, and
-/// none of the signs that have a meaning for `LIKE`. Only for tables that stay small: no index helps.
+/// Names of sources as one text, `,a,b,`: it contains a source if it contains `,source,`. Names contain neither commas nor
+/// wildcards of `LIKE`. Only for tables that stay small, because no index is used.
 pub(super) fn scope_list(scope: &[SourceName]) -> String {
     scope.iter().fold(",".to_owned(), |list, name| list + name.as_str() + ",")
 }
 
-/// A place in the list of runs.
+/// A position in the list of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunCursor {
-    /// When the run was recorded.
+    /// Time at which the run was recorded.
     pub created_at: Timestamp,
     /// The run.
     pub id: RunId,
 }
 
-/// Where a run stands among those that wait to be taken.
+/// Position of a run among those that wait to be claimed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueuePlace {
-    /// Its place in its repository's queue, from one.
+    /// Its position in its repository's queue, from one.
     pub position: u64,
-    /// How many runs of the repository wait.
+    /// Number of waiting runs of the repository.
     pub waiting: u64,
-    /// The run of the same lane that has to end first.
+    /// The run of the same concurrency group that must end first.
     pub behind: Option<RunId>,
-    /// When it is due, if that is later.
+    /// Time at which it is due, if that is in the future.
     pub due_at: Option<Timestamp>,
 }
 
@@ -83,7 +83,7 @@ pub(super) fn document(run: &Run) -> Result<String, StoreError> {
     written::document("the run", run)
 }
 
-/// The run of a row that holds its `key` and its `source` beside its document; `None`, and set aside, if it cannot be read.
+/// The run of a row with `key`, `source` and document; `None`, and put into the quarantine, if it is unreadable.
 pub(super) async fn read_or_set_aside(connection: &mut AnyConnection, row: &AnyRow) -> Result<Option<Run>, StoreError> {
     match read_document(row) {
         Err(StoreError::Unreadable(reason)) => {
@@ -99,8 +99,9 @@ pub(super) fn read_state(word: &str) -> Result<RunState, StoreError> {
     RunState::from_name(word).ok_or_else(|| StoreError::Unreadable(format!("`{word}` is not a state of a run")))
 }
 
-/// Inserts a run, and supersedes what it replaces. A change's run is recorded once a revision: its cause is not a
-/// branch's move, which is known to be new. Says whether it was new. The transaction is one that opens runs.
+/// Inserts a run and supersedes the runs it replaces. For a pull request only one run per revision is recorded; a run of a branch
+/// is always new, because the move of its branch is. Returns whether the run was new. The transaction must come from
+/// `begin_opening`.
 pub(super) async fn open(
     database: &Database,
     connection: &mut AnyConnection,
@@ -114,8 +115,8 @@ pub(super) async fn open(
     Ok(true)
 }
 
-/// Inserts a run for a cause, and supersedes what it replaces. A run that passed and waits is not replaced by one that
-/// still has to pass.
+/// Inserts a run with a cause and supersedes the runs it replaces. A run that passed and waits is not superseded by a run that
+/// has not passed yet.
 pub(super) async fn insert(
     database: &Database,
     connection: &mut AnyConnection,
@@ -168,7 +169,7 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// What a run follows from, in words.
+/// The cause of a run as plain text.
 fn cause_of(run: &Run) -> String {
     match (&run.pull_request, &run.origin) {
         (Some(pull_request), _) => format!("change {} at {}", pull_request.number, run.head.short()),
@@ -198,7 +199,7 @@ async fn is_known(
     Ok(known.fetch_optional(connection).await?.is_some())
 }
 
-/// Ends the runs of a change that was closed.
+/// Ends the runs of a closed pull request.
 pub(super) async fn close_pull_request(
     database: &Database,
     connection: &mut AnyConnection,
@@ -233,7 +234,7 @@ impl Store {
         read_document(&row.ok_or(StoreError::NoSuchRun { run })?)
     }
 
-    /// Runs, newest first. What cannot be read is set aside, and the list goes on behind it.
+    /// Runs, newest first. Unreadable ones are put into the quarantine, and the list continues after them.
     pub async fn runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<Run>, StoreError> {
         let sources = match (&filter.source, &filter.scope) {
             (source, None) => return self.runs_of(source.as_ref(), filter, limit).await,
@@ -250,7 +251,7 @@ impl Store {
         Ok(runs)
     }
 
-    /// Runs of one source or of all of them, newest first, whatever the filter's scope.
+    /// Runs of one source or of all sources, newest first, independent of the filter's scope.
     async fn runs_of(
         &self,
         source: Option<&SourceName>,
@@ -303,7 +304,7 @@ impl Store {
         Ok(wanted.bind_to(sqlx::query(AssertSqlSafe(select))).fetch_all(&self.database.pool).await?)
     }
 
-    /// Where a run stands in its source's queue; `None` if it is not waiting to be taken.
+    /// Position of a run in its source's queue; `None` if it does not wait to be claimed.
     pub async fn queue_place(&self, run: &Run, now: Timestamp) -> Result<Option<QueuePlace>, StoreError> {
         let own = "SELECT due_at, priority, created_at FROM runs
                    WHERE id = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
@@ -339,7 +340,7 @@ impl Store {
         }))
     }
 
-    /// How many runs are in each state, as triggers of the database have counted them.
+    /// Number of runs in each state, as counted by triggers of the database.
     pub async fn runs_by_state(&self) -> Result<Vec<(RunState, u64)>, StoreError> {
         let select = "SELECT state, CAST(SUM(amount) AS BIGINT) AS count, COUNT(*) AS pieces FROM run_counts
                       GROUP BY state";
@@ -348,20 +349,20 @@ impl Store {
         let mut pieces = 0;
         for row in &rows {
             pieces += count_of(row, "pieces")?;
-            // A newer server that shares the store may know more states.
+            // A newer server that shares the store can know more states.
             if let Some(state) = RunState::from_name(&row.try_get::<String, _>("state")?) {
                 counts.push((state, count_of(row, "count")?));
             }
         }
         if pieces > MAX_PIECES && self.database.is_shared() {
-            // What is counted stays right without it.
+            // The counts are correct even if this fails.
             self.sum_up_counts().await.ok();
         }
         counts.retain(|(_, count)| *count > 0);
         Ok(counts)
     }
 
-    /// Replaces the rows of counters by their sums. Only for PostgreSQL: SQLite changes its counters in place.
+    /// Replaces the counter rows by their sums. Only for PostgreSQL: SQLite updates its counters in place.
     async fn sum_up_counts(&self) -> Result<(), StoreError> {
         let sum_up = "WITH gone AS (DELETE FROM run_counts RETURNING state, amount)
                       INSERT INTO run_counts (state, amount) SELECT state, SUM(amount) FROM gone GROUP BY state";
@@ -369,16 +370,16 @@ impl Store {
         Ok(())
     }
 
-    /// When the run that waits longest was recorded, of those that are due and held by nobody.
+    /// Creation time of the oldest run that is due and not claimed.
     pub async fn longest_waiting(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        // The sign keeps both databases from going through all runs by their time.
+        // The sign prevents both databases from reading all runs by their time.
         let select = "SELECT MIN(+created_at) AS oldest FROM runs
                       WHERE active = 1 AND stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1";
         let row = sqlx::query(select).bind(millis(now)).fetch_one(&self.database.pool).await?;
         row.try_get::<Option<i64>, _>("oldest")?.map(super::database::timestamp).transpose()
     }
 
-    /// How many runs are due and held by nobody, and how many wait for a person.
+    /// Number of runs that are due and not claimed, and number of stalled runs.
     pub async fn waiting_and_stalled(&self, now: Timestamp) -> Result<(u64, u64), StoreError> {
         let select =
             "SELECT COUNT(CASE WHEN stalled = 0 AND state <> 'waiting' AND lease IS NULL AND due_at <= $1 THEN 1 END)
@@ -389,7 +390,7 @@ impl Store {
         Ok((count_of(&row, "waiting")?, count_of(&row, "stalled")?))
     }
 
-    /// The newest earlier run of the same model that has a run key, for saying what differs.
+    /// The newest earlier run of the same model with a cache key and an artifact, to report the differences.
     pub async fn earlier_with_key(&self, run: &Run) -> Result<Option<Run>, StoreError> {
         let select = "SELECT id AS key, source, document FROM runs
                       WHERE source = $1 AND model = $2 AND run_key IS NOT NULL AND artifact IS NOT NULL

@@ -1,5 +1,5 @@
-//! How many digests of a model's test rows are remembered, and which are forgotten beyond that: the oldest first, and none of the
-//! set that was just used.
+//! Limits of the stored digests of a model's test rows. Beyond them the oldest digests are removed, but none of the set that was
+//! just used.
 
 use sqlx::AnyConnection;
 
@@ -7,19 +7,19 @@ use super::StoreError;
 use super::test_sets::NewUse;
 use super::written::text;
 
-/// Rows of a model that are remembered. Servers of earlier versions have the same limit, and count what is in `test_rows`.
+/// Maximum number of stored rows of a model. Servers of earlier versions have the same limit and count the rows in `test_rows`.
 pub(super) const MAX_ROWS: usize = 8_000_000;
-/// Other digests of them. A set of the most rows that are told apart adds six million at most.
+/// Maximum number of their other digests. A set with the maximum number of distinguished rows adds at most six million.
 pub(super) const MAX_FORMS: usize = 16_000_000;
 
-/// A part and its rows.
+/// A part and its number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PartSize {
     pub(super) part: i64,
     pub(super) rows: usize,
 }
 
-/// Other digests that were stored together: their number, their part, and how many they are.
+/// Other digests that were stored together: their number, part and count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FormSize {
     pub(super) number: i64,
@@ -27,14 +27,14 @@ pub(super) struct FormSize {
     pub(super) digests: usize,
 }
 
-/// What is stored of a model, in the order in which it was added.
+/// The stored digests of a model, in the order of insertion.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Remembered {
     pub(super) parts: Vec<PartSize>,
     pub(super) forms: Vec<FormSize>,
 }
 
-/// What is to be forgotten: numbers of parts, and of other digests.
+/// Numbers of parts, and of other digests, to remove.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Forgotten {
     parts: Vec<i64>,
@@ -42,7 +42,7 @@ struct Forgotten {
 }
 
 impl Remembered {
-    /// Forgets the oldest rows and other digests, once so many more of each were added for a set of the parts `used`.
+    /// Removes the oldest rows and other digests, after `added` of each were inserted for a set with the parts `used`.
     pub(super) async fn forget(
         &self,
         connection: &mut AnyConnection,
@@ -62,8 +62,8 @@ impl Remembered {
         Ok(())
     }
 
-    /// What is beyond the most rows and the most other digests. Digests of a part that is forgotten go with it; else those of parts
-    /// that the set has no rows of go first.
+    /// The digests beyond both limits. Other digests of a removed part are removed with it; after that, those of parts that the
+    /// set does not contain are removed first.
     fn beyond(&self, most: (usize, usize), added: (usize, usize), used: &[i64]) -> Forgotten {
         let mut forgotten = Forgotten::default();
         let mut rows = self.parts.iter().map(|part| part.rows).sum::<usize>() + added.0;

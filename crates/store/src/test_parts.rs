@@ -1,5 +1,5 @@
-//! The parts that a test set's rows belong to. Millions of rows are loaded and matched before the write lock is taken; under it
-//! is only seen whether that still holds, and what is new is added.
+//! The parts of a test set's rows. Millions of rows are loaded and matched before the write lock is taken. Under the lock the
+//! result is only validated, and new rows are inserted.
 
 use jiff::Timestamp;
 use sqlx::{AnyConnection, Row as _};
@@ -11,34 +11,34 @@ use super::test_sets::{Alike, NewUse};
 use super::written::text;
 use super::{Store, StoreError};
 
-/// Where the rows of a set belong, as far as was known when it was looked up.
+/// The result of a lookup of a set's rows.
 #[derive(Debug)]
 pub(super) struct RowLookup {
-    /// The parts of the set, where it is known.
+    /// The parts of the set, if it is known.
     known: Vec<i64>,
-    /// What was stored of the model, where something is added to it.
+    /// The stored digests of the model, if some are added.
     seen: Option<Remembered>,
-    /// Rows that were never seen, packed and in rising order: a part of their own.
+    /// New rows, packed and in ascending order; they form a new part.
     fresh: Option<Vec<u8>>,
-    /// Of each of the parts the digests of its rows that are not stored; `None` where none are to be stored.
+    /// For each part the digests of its rows that are not stored; `None` if none must be stored.
     forms: Option<Vec<Vec<u8>>>,
-    /// The parts that the rows belong to, and the part of each row; of none if all belong to the first.
+    /// The parts of the rows, and the part of each row; empty if all belong to the first part.
     matched: Matched,
 }
 
-/// What is stored of a model: its parts in rising order, and other digests of their rows with their numbers.
+/// The stored digests of a model: its parts in ascending order, and other digests of their rows with their numbers.
 struct Loaded {
     parts: Vec<Stored>,
     forms: Vec<(i64, Stored)>,
 }
 
 impl Store {
-    /// Looks up where the rows of a set belong. Changes nothing.
+    /// Looks up the parts of a set's rows without a change of the store.
     pub(super) async fn look_up_rows(&self, new: &NewUse<'_>) -> Result<RowLookup, StoreError> {
         let mut connection = self.database.pool.acquire().await?;
         let known = known_parts(&mut connection, new).await?;
         let has_forms = !new.rows.is_empty() && *new.alike != Alike::default();
-        // A set that is known may have been noted by a server that stored no other digests of its rows.
+        // A known set can have been recorded by a server that stored no other digests of its rows.
         let lacks_forms = has_forms && (known.is_empty() || !forms_are_stored(&mut connection, new).await?);
         if !lacks_forms && (known.len() == 1 || (new.rows.is_empty() && !known.is_empty())) {
             let parts = known.iter().copied().map(Some).collect();
@@ -55,7 +55,7 @@ impl Store {
 }
 
 impl RowLookup {
-    /// Matches the rows with all that is stored. `with_forms` says whether their other digests are to be stored.
+    /// Matches the rows with all stored digests. `with_forms` states whether their other digests must be stored.
     fn of(known: Vec<i64>, loaded: Loaded, rows: &[u64], alike: &Alike, with_forms: bool) -> Self {
         let Loaded { parts, forms } = loaded;
         let seen = (known.is_empty() || with_forms).then(|| Remembered {
@@ -75,10 +75,10 @@ impl RowLookup {
         let mut matched = Matched::of(&stored, rows, alike);
         let mut fresh = None;
         if let Some(oldest) = known.first() {
-            // Rows that were forgotten since were in the oldest part.
+            // Rows that were removed since then belong to the oldest part.
             matched = matched.or(*oldest);
         } else if rows.is_empty() {
-            // A set whose rows are not told apart is a part without rows.
+            // A set without distinguished rows is a part without rows.
             (matched.parts, fresh) = (vec![None], Some(Vec::new()));
         } else {
             fresh = matched.unseen(rows);
@@ -87,8 +87,8 @@ impl RowLookup {
         Self { known, seen, fresh, forms, matched }
     }
 
-    /// Adds what is new under the write lock, and answers the parts of the set; nothing if others have added or forgotten rows
-    /// since, so that it has to be looked up again.
+    /// Inserts new rows under the write lock and returns the parts of the set; `None` if another server added or removed rows
+    /// since the lookup, which must then be repeated.
     pub(super) async fn store_rows(
         &self,
         connection: &mut AnyConnection,
@@ -100,7 +100,7 @@ impl RowLookup {
         let Some(seen) = &self.seen else {
             return Ok(Some(self.matched.parts.iter().flatten().copied().collect()));
         };
-        // What is stored under a number never changes, and no number is given twice.
+        // The content of a number never changes, and no number is reused.
         let parts = numbers(connection, new, PART_NUMBERS).await?;
         let forms = numbers(connection, new, FORM_NUMBERS).await?;
         if !parts.iter().eq(seen.parts.iter().map(|part| &part.part))
@@ -126,8 +126,8 @@ impl RowLookup {
         Ok(Some(parts))
     }
 
-    /// Stores the digests by which rows are known again once they are written otherwise, and answers how many there are. That they
-    /// are stored is known of the set by its first row.
+    /// Stores the other digests of the rows, by which a row in another form is found, and returns their number. The entry of the
+    /// first part is always inserted: it marks the digests of the set as stored.
     async fn insert_forms(
         &self,
         connection: &mut AnyConnection,
@@ -151,7 +151,7 @@ impl RowLookup {
         Ok(added)
     }
 
-    /// The part of each row, as an index into the parts of the set; empty if all belong to the first.
+    /// The part of each row, as an index into the parts of the set; empty if all belong to the first part.
     pub(super) fn into_of_row(self) -> Vec<u32> {
         self.matched.of_row
     }
@@ -196,7 +196,7 @@ async fn forms_of(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<Ve
     rows.iter().map(|row| Ok((row.try_get("number")?, (row.try_get("part")?, row.try_get("hashes")?)))).collect()
 }
 
-/// A number that no part of the model ever had, those that were forgotten among them.
+/// A number that no part of the model ever had, including removed parts.
 async fn next_part(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<i64, StoreError> {
     let select = "SELECT COALESCE(MAX(part), 0) + 1 AS next FROM (
                       SELECT part FROM test_rows WHERE source = $1 AND model = $2
@@ -205,7 +205,7 @@ async fn next_part(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<i
     Ok(row.fetch_one(connection).await?.try_get("next")?)
 }
 
-/// A number that no other digests of the model ever had: the latest are not forgotten.
+/// A number that no other digests of the model ever had: the latest ones are never removed.
 async fn next_form(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<i64, StoreError> {
     let select = "SELECT COALESCE(MAX(number), 0) + 1 AS next FROM test_row_forms WHERE source = $1 AND model = $2";
     let row = sqlx::query(select).bind(new.source.as_str().to_owned()).bind(text(new.model));

@@ -1,5 +1,5 @@
-//! Uses of test sets: which rows have judged candidates of a model, how often, and what people were shown. Kept for good: a
-//! use that is forgotten would make rows look fresh.
+//! Uses of test sets: which rows have judged candidates of a model, how often, and which results people were shown. Uses are
+//! never removed, because rows would otherwise count as fresh.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ use slipway_domain::{PartUsage, RowsEnd, RunId, SourceName, TestSetUsage};
 /// A use of a test set.
 #[derive(Debug, Clone, Copy)]
 pub struct NewUse<'a> {
-    /// The run that uses it.
+    /// The run.
     pub run: RunId,
     /// The model's source.
     pub source: &'a SourceName,
@@ -24,35 +24,35 @@ pub struct NewUse<'a> {
     pub model: &'a str,
     /// Digest of the set's rows.
     pub set: &'a Digest,
-    /// Digests of the rows, in the order of the set; none if rows are not told apart.
+    /// Digests of the rows, in the order of the set; empty if rows are not distinguished.
     pub rows: &'a [u64],
-    /// Other digests of the same rows, in the same order, by which a row that is written otherwise is known again: first those
-    /// that are kept with new rows, then those that are only looked for.
+    /// Other digests of the same rows, in the same order, by which a row in another form is recognised: first those that are
+    /// stored with new rows, then those that are only searched.
     pub alike: &'a Alike,
-    /// Names of the columns of their table, in rising order; none where rows have no columns.
+    /// Names of the columns of their table, in ascending order; empty if rows have no columns.
     pub columns: &'a [String],
-    /// What is asked of them: the same for the same candidate, champion and policies.
+    /// Digest of the question: the same for the same candidate, champion and policies.
     pub question: &'a Digest,
-    /// Digest of what the candidate says of the rows: whoever says the same is the same candidate.
+    /// Digest of the candidate's predictions for the rows: equal predictions mean the same candidate.
     pub candidate: &'a Digest,
     /// Whether authors are shown figures.
     pub figures: bool,
 }
 
-/// Digests of rows that stay the same where only their form changes, a list of all rows each.
+/// Digests that stay the same if only the form of a row changes; each list covers all rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Alike {
-    /// Kept with rows that are new.
+    /// Stored with new rows.
     pub kept: Vec<Vec<u64>>,
-    /// Looked for alone: of some columns of the rows.
+    /// Only searched, computed from some columns of the rows.
     pub sought: Vec<Vec<u64>>,
 }
 
-/// Lists of columns that are remembered of a model.
+/// Number of column lists that are stored for a model.
 const MAX_COLUMN_LISTS: i64 = 8;
 
 impl Store {
-    /// Columns that the test tables of a model had before, the latest first: each a list of names in rising order.
+    /// Earlier columns of a model's test tables, newest first: each a list of names in ascending order.
     pub async fn test_columns(&self, source: &SourceName, model: &str) -> Result<Vec<Vec<String>>, StoreError> {
         let select = "SELECT names FROM test_set_columns WHERE source = $1 AND model = $2 ORDER BY used DESC LIMIT $3";
         let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(text(model)).bind(MAX_COLUMN_LISTS);
@@ -60,16 +60,16 @@ impl Store {
         let mut lists = Vec::with_capacity(rows.len());
         for row in rows {
             let names: String = row.try_get("names")?;
-            // What cannot be read is only not looked for.
+            // An unreadable list is only not searched.
             lists.extend(serde_json::from_str::<Vec<String>>(&names));
         }
         Ok(lists)
     }
 
-    /// Notes a use, and answers what was known of the set's rows before. The same run with the same question is one use, however
-    /// often it is noted and by however many servers.
+    /// Records a use and returns the earlier usage of the set's rows. The same run with the same question is one use, independent
+    /// of repetitions and servers.
     pub async fn record_use(&self, new: &NewUse<'_>) -> Result<TestSetUsage, StoreError> {
-        // Whoever has to start over does so because somebody else has added rows: not all can wait for each other.
+        // A repetition is necessary only if another server added rows, so at least one server makes progress.
         loop {
             let lookup = self.look_up_rows(new).await?;
             if let Some(usage) = self.record_use_after(lookup, new).await? {
@@ -78,7 +78,7 @@ impl Store {
         }
     }
 
-    /// Notes a use of rows that were looked up; nothing if others have added rows since.
+    /// Records a use of rows that were looked up; `None` if another server added rows since then.
     pub(super) async fn record_use_after(
         &self,
         lookup: RowLookup,
@@ -94,14 +94,14 @@ impl Store {
         Ok(Some(TestSetUsage { parts, of_row: lookup.into_of_row() }))
     }
 
-    /// Notes what became of a use: whether the candidate passed, and which rows are used up by it.
+    /// Records the outcome of a use: whether the candidate passed, and which rows it used up.
     pub async fn record_use_outcome(&self, new: &NewUse<'_>, passed: bool, ends: &[RowsEnd]) -> Result<(), StoreError> {
         let mut transaction = self.database.begin().await?;
         let update = "UPDATE test_set_uses SET passed = $3 WHERE run = $1 AND question = $2";
         let update = sqlx::query(update).bind(new.run.to_string()).bind(new.question.to_string());
         update.bind(i64::from(passed)).execute(&mut *transaction).await?;
         for end in ends {
-            // The question may be asked again by a step that is done again: it is no later use than the first time.
+            // A repeated step can ask the question again: the first use counts.
             let insert = "INSERT INTO test_row_ends (source, model, part, candidate, sequence, at)
                           SELECT $1, $2, CAST($3 AS BIGINT), $4, MIN(sequence), CAST($5 AS BIGINT) FROM test_set_uses
                           WHERE source = $1 AND model = $2 AND question = $6 HAVING COUNT(*) > 0
@@ -114,7 +114,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Whether every row of a set is used up, so that nothing is kept from authors any more.
+    /// Whether every row of a set is used up, so that nothing is withheld from authors any more.
     pub async fn is_used_up(&self, source: &SourceName, model: &str, set: &Digest) -> Result<bool, StoreError> {
         let select = "SELECT COUNT(DISTINCT parts.part) AS parts, COUNT(DISTINCT ends.part) AS ended
                       FROM test_set_parts AS parts LEFT JOIN test_row_ends AS ends
@@ -160,7 +160,7 @@ async fn record_columns(connection: &mut AnyConnection, new: &NewUse<'_>) -> Res
     Ok(())
 }
 
-/// What was asked of the parts before this question was asked first.
+/// The usage of the parts before this question was first asked.
 async fn usage_of(
     connection: &mut AnyConnection,
     new: &NewUse<'_>,
@@ -195,7 +195,7 @@ async fn usage_of(
     Ok(parts.iter().map(of).collect())
 }
 
-/// The parts that were used up before this question was asked first, unless by a pass of the same candidate.
+/// The parts that were used up before this question was first asked, except by a pass of the same candidate.
 async fn retired_parts(connection: &mut AnyConnection, new: &NewUse<'_>) -> Result<BTreeSet<i64>, StoreError> {
     let select = "SELECT DISTINCT part FROM test_row_ends
                   WHERE source = $1 AND model = $2 AND candidate <> $3

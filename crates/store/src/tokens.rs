@@ -1,4 +1,4 @@
-//! API tokens: who may call, as what, and for which repositories. Only their hashes are kept.
+//! API tokens: permitted callers, their roles and their sources. Only the hashes of tokens are stored.
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,26 +16,26 @@ use super::written::text;
 use super::{Store, StoreError, quarantine};
 use slipway_domain::SourceName;
 
-/// What every token begins with, so that secret scanners know it.
+/// The prefix of every token, by which secret scanners recognise it.
 const PREFIX: &str = "slipway_";
 
-/// What a token's holder may do.
+/// The rights of a token's holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Read.
+    /// Reads.
     Viewer,
-    /// Read, and steer runs and deliveries.
+    /// Reads, and controls runs and deliveries.
     Operator,
-    /// Everything, the audit log included.
+    /// All rights, including the audit log.
     Admin,
 }
 
 impl Role {
-    /// All roles, from the least to the most.
+    /// All roles, in ascending order of rights.
     pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
 
-    /// The word in the store, on the API and on the command line.
+    /// The name in the store, in the API and on the command line.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -54,11 +54,11 @@ impl FromStr for Role {
     }
 }
 
-/// A token's secret: shown once, when it is made.
+/// A token's secret, shown once at its creation.
 pub struct TokenSecret(String);
 
 impl TokenSecret {
-    /// A secret with 256 random bits.
+    /// Generates a secret with 256 random bits.
     fn draw() -> Result<Self, StoreError> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)
@@ -66,7 +66,7 @@ impl TokenSecret {
         Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
-    /// The text to be sent as `Authorization: Bearer …`.
+    /// The text for `Authorization: Bearer …`.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -78,36 +78,36 @@ impl fmt::Debug for TokenSecret {
     }
 }
 
-/// A token as it is kept.
+/// A token as stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Token {
-    /// Its name: who it was made for.
+    /// Its name, which identifies the holder.
     pub name: String,
-    /// What its holder may do.
+    /// The rights of its holder.
     pub role: Role,
-    /// The sources it is good for; all of them if it names none.
+    /// The sources it is valid for; if empty, all sources.
     pub sources: Vec<SourceName>,
-    /// When it was made.
+    /// Time of its creation.
     pub created_at: Timestamp,
-    /// When it ends by itself.
+    /// Time of its expiry.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// Time of its revocation.
     pub revoked_at: Option<Timestamp>,
 }
 
 impl Token {
-    /// Whether it is good now.
+    /// Whether it is valid at a time.
     pub fn is_valid(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
     }
 
-    /// Whether it is good for a source.
+    /// Whether it is valid for a source.
     pub fn covers(&self, source: &SourceName) -> bool {
         self.sources.is_empty() || self.sources.contains(source)
     }
 }
 
-/// The hash a secret is known by. The secret holds 256 random bits, so nothing slower is needed to keep it.
+/// The stored hash of a secret. The secret has 256 random bits, so a fast hash is sufficient.
 fn hash(secret: &str) -> String {
     Digest::of(secret.as_bytes()).to_string()
 }
@@ -129,7 +129,7 @@ fn read(row: &AnyRow) -> Result<Token, StoreError> {
 }
 
 impl Store {
-    /// Makes a token. Its secret is in the answer and nowhere else.
+    /// Creates a token. Its secret is returned and stored nowhere.
     pub async fn create_token(
         &self,
         name: &str,
@@ -152,7 +152,7 @@ impl Store {
         if done.rows_affected() == 1 { Ok(secret) } else { Err(StoreError::TokenExists { name: name.to_owned() }) }
     }
 
-    /// Revokes a token, for good.
+    /// Revokes a token permanently.
     pub async fn revoke_token(&self, name: &str) -> Result<(), StoreError> {
         let update = "UPDATE tokens SET revoked_at = $1 WHERE name = $2 AND revoked_at IS NULL";
         let done = sqlx::query(update).bind(millis(Timestamp::now())).bind(text(name));
@@ -160,17 +160,17 @@ impl Store {
         if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::NoSuchToken { name: name.to_owned() }) }
     }
 
-    /// The token with this secret, good or not. The secret is looked up by its hash, so that how long the answer takes
-    /// says nothing about it.
+    /// The token with this secret, valid or not. The lookup uses the hash of the secret, so that the response time reveals
+    /// nothing about the secret.
     pub async fn token_of(&self, secret: &str) -> Result<Option<Token>, StoreError> {
         let select =
             "SELECT name AS key, name, role, sources, created_at, expires_at, revoked_at FROM tokens WHERE hash = $1";
         let rows = sqlx::query(select).bind(hash(secret)).fetch_all(&self.database.pool).await?;
-        // A token that cannot be read, for example because of a role that only a newer server knows, is good for nothing.
+        // An unreadable token, for example with a role that only a newer server knows, is not valid.
         Ok(self.readable_of(quarantine::TOKEN, &rows, read).await?.into_iter().next())
     }
 
-    /// All tokens, revoked ones included, by name.
+    /// All tokens by name, including revoked ones.
     pub async fn tokens(&self) -> Result<Vec<Token>, StoreError> {
         let select =
             "SELECT name AS key, name, role, sources, created_at, expires_at, revoked_at FROM tokens ORDER BY name";

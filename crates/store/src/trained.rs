@@ -1,5 +1,5 @@
-//! What trainings made. By their run key: equal keys are equal weights, so nothing is trained twice. By the artifact: what is
-//! known of it goes with it to every environment.
+//! Results of trainings. By their cache key: equal keys mean equal weights, so nothing is trained twice. By the artifact: the
+//! results accompany it to every environment.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
@@ -11,19 +11,19 @@ use super::written::text;
 use super::{Store, StoreError, quarantine, references};
 use slipway_domain::{Document, RunId, SeedRun};
 
-/// What a training made.
+/// The result of a training.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trained {
-    /// The run it was done for.
+    /// The run that requested it.
     pub run: RunId,
     /// The weights.
     pub artifact: Digest,
-    /// What training reported of them.
+    /// The report of the training.
     pub report: Document,
 }
 
 impl Store {
-    /// Notes what the training of a run key made, in place of what an earlier one did.
+    /// Records the result of a training for a cache key; it replaces an earlier one.
     pub async fn record_trained(&self, key: &Digest, trained: &Trained) -> Result<(), StoreError> {
         let Trained { run, artifact, report: Document { name, digest } } = trained;
         let upsert = "INSERT INTO trained (run_key, run, artifact, report, report_digest, at)
@@ -44,21 +44,21 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Notes that what a training made is used again now: retention counts from here.
+    /// Records that a result is reused now: retention counts from this time.
     pub async fn use_trained(&self, key: &Digest) -> Result<(), StoreError> {
         let update = sqlx::query("UPDATE trained SET at = $1 WHERE run_key = $2");
         update.bind(millis(Timestamp::now())).bind(key.to_string()).execute(&self.database.pool).await?;
         Ok(())
     }
 
-    /// What the training of a run key made, if there was one and what is noted of it can be read.
+    /// The result of the training with a cache key, if it exists and is readable.
     pub async fn trained(&self, key: &Digest) -> Result<Option<Trained>, StoreError> {
         let select = "SELECT run_key AS key, run, artifact, report, report_digest FROM trained WHERE run_key = $1";
         let rows = sqlx::query(select).bind(key.to_string()).fetch_all(&self.database.pool).await?;
         Ok(self.readable_of(quarantine::TRAINED, &rows, read_trained).await?.into_iter().next())
     }
 
-    /// The newest training that made an artifact, if one is known.
+    /// The newest training with this artifact, if one is known.
     pub async fn training_of(&self, artifact: &Digest) -> Result<Option<Trained>, StoreError> {
         let select = "SELECT run_key AS key, run, artifact, report, report_digest FROM trained WHERE artifact = $1
                       ORDER BY at DESC LIMIT 1";
@@ -66,7 +66,7 @@ impl Store {
         Ok(self.readable_of(quarantine::TRAINED, &rows, read_trained).await?.into_iter().next())
     }
 
-    /// Notes the trainings of an artifact's model with other seeds; one of a seed takes the place of an earlier one of it.
+    /// Records the trainings of an artifact's model with other seeds; each replaces an earlier one with the same seed.
     pub async fn record_seeds(&self, artifact: &Digest, seeds: &[SeedRun]) -> Result<(), StoreError> {
         let upsert = "INSERT INTO seeds (artifact, seed, seed_run_key, seed_artifact, at) VALUES ($1, $2, $3, $4, $5)
                       ON CONFLICT (artifact, seed) DO UPDATE SET seed_run_key = excluded.seed_run_key,

@@ -1,5 +1,5 @@
-//! Revisions of changes from forks that nobody approved yet. What a delivery said of them is only where to look: which
-//! commit is judged is read from git when somebody approves it.
+//! Revisions of pull requests from forks without an approval. The values of a delivery only locate the revision: at an approval
+//! the commit to judge is read from git.
 
 use sqlx::{AnyConnection, Row as _};
 
@@ -9,7 +9,7 @@ use super::{Store, StoreError};
 use slipway_domain::{CommitSha, PullRequestHead, SourceName};
 
 impl Store {
-    /// Notes that a revision of a change waits for somebody's approval.
+    /// Records that a revision of a pull request waits for an approval.
     pub async fn record_unapproved(
         &self,
         source: &SourceName,
@@ -24,7 +24,7 @@ impl Store {
         Ok(())
     }
 
-    /// What waits for an approval of the change of this number: at this revision, if something does, or else at another.
+    /// The revision of this pull request that waits for an approval: the one at `head`, if it waits, else another one.
     pub async fn unapproved_pull_request(
         &self,
         source: &SourceName,
@@ -37,7 +37,7 @@ impl Store {
         select.fetch_optional(&self.database.pool).await?.as_ref().map(read).transpose()
     }
 
-    /// The change that waits for an approval of this revision, if one does.
+    /// The pull request that waits for an approval of this revision, if there is one.
     pub async fn unapproved_at(
         &self,
         source: &SourceName,
@@ -50,7 +50,7 @@ impl Store {
     }
 }
 
-/// Nothing of a change that was closed waits any more.
+/// Removes the waiting revisions of a closed pull request.
 pub(super) async fn forget(
     connection: &mut AnyConnection,
     source: &SourceName,

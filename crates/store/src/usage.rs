@@ -1,4 +1,4 @@
-//! What takes how much room: table by table, and source by source. For people who ask; every row is counted.
+//! Storage usage by table and by source. For explicit queries of users, because every row is counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,27 +9,27 @@ use sqlx::{AssertSqlSafe, Row as _};
 use super::database::{Dialect, count_of};
 use super::{Store, StoreError};
 
-/// What a table takes.
+/// The usage of a table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableUsage {
     /// The table.
     pub table: String,
-    /// Its rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Room on disk with its indexes, in bytes.
+    /// Size on disk with its indexes, in bytes.
     pub bytes: u64,
 }
 
-/// What a source takes.
+/// The usage of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SourceUsage {
-    /// Deliveries.
+    /// Number of deliveries.
     pub deliveries: u64,
-    /// Their bodies as stored, in bytes.
+    /// Size of their bodies as stored, in bytes.
     pub delivery_bytes: u64,
-    /// Runs.
+    /// Number of runs.
     pub runs: u64,
-    /// Lines of their logs, in bytes, of runs that have ended.
+    /// Size of the logs of ended runs, in bytes.
     pub log_bytes: u64,
     /// Artifacts of its runs.
     #[serde(skip)]
@@ -37,7 +37,7 @@ pub struct SourceUsage {
 }
 
 impl Store {
-    /// What each table takes.
+    /// The usage of each table.
     pub async fn table_usage(&self) -> Result<Vec<TableUsage>, StoreError> {
         let size = match self.database.dialect {
             Dialect::Sqlite => {
@@ -56,7 +56,7 @@ impl Store {
         Ok(usage)
     }
 
-    /// What each source takes.
+    /// The usage of each source.
     pub async fn source_usage(&self) -> Result<BTreeMap<String, SourceUsage>, StoreError> {
         let mut usage: BTreeMap<String, SourceUsage> = BTreeMap::new();
         let deliveries =

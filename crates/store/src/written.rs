@@ -1,4 +1,4 @@
-//! What is written into columns: documents that are known to read back, and texts that both databases take.
+//! Values of columns: documents that are verified to be readable, and texts that both databases accept.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::StoreError;
 
-/// Numbers that differ by less than this share of their size are the same number, printed and read.
+/// Numbers with a smaller relative difference count as equal after printing and parsing.
 const SAME: f64 = 1e-12;
 
-/// A document as it is stored. It is read back first: what would come back as something else, or not at all, is refused
-/// with [`StoreError::Unwritable`] instead of being found out by whoever has to read it.
+/// A document as stored. It is parsed back first: a document that would be read with another value, or not at all, is refused
+/// with [`StoreError::Unwritable`], instead of an error at a later read.
 pub(super) fn document<T: Serialize + DeserializeOwned>(what: &'static str, value: &T) -> Result<String, StoreError> {
     let refused = |reason: String| StoreError::Unwritable { what, reason };
     let text = serde_json::to_string(value).map_err(|error| refused(error.to_string()))?;
     let back: T = serde_json::from_str(&text).map_err(|error| refused(error.to_string()))?;
-    // A number that JSON does not know is written as `null`, and what is optional reads that as nothing.
+    // A number that JSON cannot represent is written as `null`, and an optional field reads that as `None`.
     let values = serde_json::to_value(value).and_then(|first| Ok((first, serde_json::to_value(&back)?)));
     let (first, second) = values.map_err(|error| refused(error.to_string()))?;
     match difference(&first, &second, "") {
@@ -24,7 +24,7 @@ pub(super) fn document<T: Serialize + DeserializeOwned>(what: &'static str, valu
     }
 }
 
-/// The place of the first difference of two documents.
+/// The path of the first difference of two documents.
 fn difference(first: &Value, second: &Value, place: &str) -> Option<String> {
     match (first, second) {
         (Value::Object(one), Value::Object(other)) => {
@@ -48,8 +48,8 @@ fn difference(first: &Value, second: &Value, place: &str) -> Option<String> {
     }
 }
 
-/// A text as both databases take it: PostgreSQL knows no NUL, so it is shown as the sign for what cannot be shown. Whoever
-/// looks for a text passes it through here as well, so that both databases find the same.
+/// A text that both databases accept: PostgreSQL has no NUL, so it is replaced by the replacement character. Queries pass texts
+/// through this function as well, so that both databases find the same rows.
 pub(super) fn text(value: impl Into<String>) -> String {
     let value = value.into();
     if value.contains('\0') { value.replace('\0', "\u{fffd}") } else { value }

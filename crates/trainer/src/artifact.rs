@@ -1,5 +1,5 @@
-//! Weights as one safetensors file that says how its network is built, written and read with every check before
-//! libtorch sees a byte.
+//! Writes and reads weights as one safetensors file that also contains the architecture. All checks are made before libtorch
+//! receives any data.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -17,21 +17,21 @@ use crate::output;
 /// The largest weights file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 30;
 
-/// A network ready to predict.
+/// A network that is ready to predict.
 pub(crate) struct Loaded {
     /// SHA-256 of the file.
     pub(crate) digest: Digest,
-    /// How it is built.
+    /// The architecture.
     pub(crate) architecture: Architecture,
     /// The network.
     pub(crate) network: Network,
-    /// What happens before it.
+    /// The preprocessing before it.
     pub(crate) preprocessing: Preprocessing,
-    // Holds the variables that the network's layers refer to.
+    // Owns the variables that the network's layers refer to.
     _store: nn::VarStore,
 }
 
-/// Writes weights and architecture; answers the file's digest and size.
+/// Writes weights and architecture. Returns the file's digest and size.
 pub(crate) fn write(
     path: &Path,
     architecture: &Architecture,
@@ -56,7 +56,7 @@ pub(crate) fn write(
     Ok((Digest::of(&file), file.len() as u64))
 }
 
-/// A tensor's values as little-endian floats: 64 bits where it has them (what was learnt of a table's columns), else 32.
+/// A tensor's values as little-endian floats: 64 bits if it has them (fitted statistics of a table's columns), otherwise 32 bits.
 fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
     let flat = tensor.to_device(Device::Cpu).contiguous().view([-1]);
     if !flat.isfinite().all().int64_value(&[]).eq(&1) {
@@ -72,7 +72,7 @@ fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
     Ok((Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
 }
 
-/// Reads an artifact and builds its network on `device`.
+/// Reads an artifact and constructs its network on `device`.
 pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     let size = path.metadata().map_err(|error| of_file(path, &error))?.len();
     if size > MAX_FILE_BYTES {
@@ -98,14 +98,14 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     store.freeze();
     let fitted = |name: &str, shape: &Shape| {
         let sizes: Vec<i64> = shape.0.iter().map(|size| i64::from(*size)).collect();
-        // Artifacts of earlier trainers hold them as 32-bit floats, which were computed with as such.
+        // Artifacts of earlier trainers store them as 32-bit floats, and those trainers computed with them as such.
         Ok(tensor_of(&tensors, name, &sizes, &[Dtype::F64, Dtype::F32])?.to_device(device))
     };
     let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, &architecture.input, fitted)?;
     Ok(Loaded { digest, architecture, network, preprocessing, _store: store })
 }
 
-/// What an architecture has to be before a network is built from it: nothing in a file's header is believed.
+/// Validates an architecture before a network is constructed from it. The file's header is untrusted.
 fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
     let Architecture { api_version, input, classes, preprocess, model, .. } = architecture;
     if api_version != API_VERSION {
@@ -138,7 +138,7 @@ fn unusable(what: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
 }
 
-/// Copies every weight into its variable; names, shapes and types have to be exactly those of the architecture.
+/// Copies every weight into its variable. Names, shapes and types must be exactly those of the architecture.
 fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, preprocessing: &[String]) -> Result<(), Fault> {
     let variables = store.variables();
     let known = |name: &str| variables.contains_key(name) || preprocessing.iter().any(|known| known == name);
@@ -169,7 +169,7 @@ fn tensor_of(tensors: &SafeTensors<'_>, name: &str, shape: &[i64], kinds: &[Dtyp
     Ok(values.reshape(found.as_slice()))
 }
 
-/// Numbers of `WIDTH` bytes each.
+/// Decodes numbers of `WIDTH` bytes each.
 fn little_endian<T, const WIDTH: usize>(bytes: &[u8], number: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
     bytes.as_chunks::<WIDTH>().0.iter().map(|bytes| number(*bytes)).collect()
 }

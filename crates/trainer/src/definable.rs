@@ -1,5 +1,4 @@
-//! Whether the metrics that are asked for are defined on the test rows, whatever will be predicted: found before anything is
-//! trained.
+//! Checks before training whether the requested metrics are defined on the test rows for any predictions.
 
 use slipway_contract::metrics::{Attributes, Predictions, RowScores, Rows as Judged, View, all};
 use slipway_contract::table::{did_you_mean, shown};
@@ -7,13 +6,13 @@ use slipway_contract::{Fault, FaultKind, Metric, Model};
 
 use crate::data::Rows;
 
-/// Labels that a message names.
+/// The most labels that a message names.
 const MAX_NAMED: usize = 10;
 
-/// Why no row answers a question, and what to do.
+/// Why no row meets a requirement, and what the user should do.
 pub(crate) struct Complaint {
     pub(crate) message: String,
-    /// Empty where there is nothing to do.
+    /// Empty if there is no advice.
     pub(crate) help: String,
 }
 
@@ -23,7 +22,7 @@ impl Complaint {
     }
 }
 
-/// Finds every metric that the test rows leave undefined, or that is of a class that no row has.
+/// A fault for every metric that is undefined on the test rows, or that names a class without rows.
 pub(crate) fn check(model: &Model, rows: &TestRows<'_>) -> Vec<Fault> {
     let metrics = model.spec.evaluation.metrics.iter().enumerate();
     let complaints = metrics.filter_map(|(index, metric)| Some((index, rows.complaint(metric)?)));
@@ -34,12 +33,12 @@ pub(crate) fn check(model: &Model, rows: &TestRows<'_>) -> Vec<Fault> {
     complaints.map(fault).collect()
 }
 
-/// Test rows as a model would predict them that is always right and sure: a metric that is undefined for it is undefined for
+/// Test rows with the predictions of a model that is always right and certain. A metric that is undefined for it is undefined for
 /// every model.
 pub(crate) struct TestRows<'rows> {
     test: &'rows Rows,
     perfect: Predictions,
-    /// The rows of each class.
+    /// The number of rows of each class.
     counts: Vec<u64>,
 }
 
@@ -53,7 +52,7 @@ impl<'rows> TestRows<'rows> {
         Self { test, perfect, counts }
     }
 
-    /// How many there are.
+    /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.perfect.labels.len()
     }
@@ -63,20 +62,20 @@ impl<'rows> TestRows<'rows> {
         &self.perfect.labels
     }
 
-    /// The classes that the training rows have.
+    /// The classes of the training rows.
     pub(crate) fn classes(&self) -> &[String] {
         &self.perfect.classes
     }
 
-    /// Classes that no row has.
+    /// The classes without test rows.
     pub(crate) fn missing(&self) -> Vec<&'rows str> {
         let without = self.counts.iter().zip(&self.test.classes).filter(|(count, _)| **count == 0);
         without.map(|(_, class)| class.as_str()).collect()
     }
 
-    /// What is wrong with a metric of the specification.
+    /// The complaint about a metric of the specification.
     fn complaint(&self, metric: &Metric) -> Option<Complaint> {
-        // A metric of groups has no value without their column, which only a policy's answer has.
+        // A metric of groups has no value without their column, which is available only for policies.
         if metric.column().is_none()
             && let Some(complaint) = self.unanswered_class(metric, "row")
         {
@@ -89,7 +88,7 @@ impl<'rows> TestRows<'rows> {
         }
     }
 
-    /// An average over classes says nothing of a class without rows, and an agreement nothing of rows of one class.
+    /// The complaint about classes without rows, if the metric averages over classes or measures an agreement of several classes.
     fn passes_over_classes(&self, metric: &Metric) -> Option<Complaint> {
         let missing = self.lacking(metric);
         if missing.is_empty() {
@@ -101,12 +100,12 @@ impl<'rows> TestRows<'rows> {
         Some(Complaint::new(message, no_rows(&missing)))
     }
 
-    /// Classes that a metric needs rows of and that no row has.
+    /// The classes that a metric needs rows of and that have none.
     fn lacking<'names>(&'names self, metric: &'names Metric) -> Vec<&'names str> {
         metric.lacks_rows_of(&self.perfect.classes, &self.counts)
     }
 
-    /// What is wrong with a metric of a policy: `columns` are those by which it may group rows.
+    /// The complaint about a metric of a policy. `columns` are the columns that it may group rows by.
     pub(crate) fn judge_by_policy(&self, metric: &Metric, columns: &Attributes) -> Option<Complaint> {
         if let Some(complaint) = self.unanswered_class(metric, "test row") {
             return Some(complaint);
@@ -119,8 +118,8 @@ impl<'rows> TestRows<'rows> {
         }
     }
 
-    /// A class of the metric that is none at all, or that it needs rows of and that no row has: `row` says which rows are meant
-    /// where it is none.
+    /// The complaint about a class of the metric that does not exist, or that it needs rows of and that has none. `row` names the
+    /// kind of rows in the message about a class that does not exist.
     fn unanswered_class(&self, metric: &Metric, row: &str) -> Option<Complaint> {
         if let Some(class) = metric.classes().find(|class| self.perfect.class(class).is_none()) {
             let all = listed(&self.perfect.classes);
@@ -133,13 +132,13 @@ impl<'rows> TestRows<'rows> {
         Some(Complaint::new(message, no_rows(&[class])))
     }
 
-    /// A metric of groups is undefined while a group lacks the rows that its rate is taken over.
+    /// The complaint about a metric of groups. It is undefined if a group has no rows for the denominator of its rate.
     fn undefined_of_groups(&self, metric: &Metric, column: &str, columns: &Attributes) -> Option<Complaint> {
         if metric.needs_rows_of(&self.perfect.classes).is_empty() {
-            // A rate of predictions, which labels say nothing of.
+            // A rate of predictions does not depend on labels.
             return None;
         }
-        // A column that predictions do not have was refused with the policy.
+        // A policy that names a column that predictions do not have was rejected before.
         let groups = columns.get(column)?;
         let scores = RowScores::new();
         let rows = Judged { table: View::Classes(&self.perfect), attributes: columns, row_scores: &scores };
@@ -210,7 +209,7 @@ fn perfect_predictions(test: &Rows) -> Predictions {
     }
 }
 
-/// The first of some names.
+/// The first of some names, as a phrase.
 pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
     let first: Vec<String> = names.iter().take(MAX_NAMED).map(|name| shown(name.as_ref())).collect();
     format!("`{}`{}", first.join("`, `"), if names.len() > MAX_NAMED { ", …" } else { "" })

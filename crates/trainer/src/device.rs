@@ -1,21 +1,21 @@
-//! Where to compute, and which libtorch does it.
+//! Selects the device for computing, and reports the version of libtorch.
 
 use std::fmt;
 
 use slipway_contract::{DevicePreference, Fault, FaultKind};
 use tch::Device;
 
-/// Loads libtorch's CUDA part, if there is one. It has to happen before the first call into libtorch, which remembers
-/// for good whether it was there. Answers why it was not.
+/// Loads libtorch's CUDA part, if it exists. This must happen before the first call into libtorch, which stores permanently
+/// whether CUDA was available. The error explains why it was not.
 fn load_cuda() -> Result<(), String> {
     use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
     #[expect(unsafe_code, reason = "loading a library runs its initialisers")]
-    // SAFETY: the library is libtorch's own, found where libtorch was found; it stays loaded for good.
+    // SAFETY: the library is libtorch's own, found where libtorch was found. It stays loaded for the life of the process.
     let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
     library.map(std::mem::forget).map_err(|error| error.to_string())
 }
 
-/// The device a job computes on. To be called before anything else of libtorch.
+/// The device that a job computes on. Call this before any other function of libtorch.
 pub(crate) fn choose(preference: DevicePreference) -> Result<Device, Fault> {
     if preference == DevicePreference::Cpu {
         return Ok(Device::Cpu);
@@ -37,8 +37,8 @@ pub(crate) fn name(device: Device) -> &'static str {
     if device.is_cuda() { "cuda" } else { "cpu" }
 }
 
-/// Version of the libtorch that is loaded, from the `version.py` that PyTorch's packages keep beside it, or the
-/// `build-version` of a plain libtorch; `unknown` if there is neither.
+/// The version of the loaded libtorch, from the `version.py` that PyTorch's packages keep beside it, or from the `build-version`
+/// of a plain libtorch; `unknown` if neither exists.
 pub(crate) fn libtorch_version() -> String {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
     let library =
@@ -52,7 +52,7 @@ pub(crate) fn libtorch_version() -> String {
     quoted.or_else(|| read("build-version").map(|text| text.trim().to_owned())).unwrap_or_else(|| "unknown".to_owned())
 }
 
-/// What this machine offers.
+/// The version of libtorch and the devices of this machine.
 pub struct Probe {
     libtorch: String,
     devices: i64,
@@ -60,10 +60,10 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Looks.
+    /// Detects them.
     pub fn take() -> Self {
         let cuda = load_cuda();
-        // The first call into libtorch also makes sure that it is mapped when its version is looked for.
+        // The first call into libtorch also ensures that it is mapped when its version is read.
         let devices = if tch::Cuda::is_available() { tch::Cuda::device_count() } else { 0 };
         Self { libtorch: libtorch_version(), devices, cuda }
     }

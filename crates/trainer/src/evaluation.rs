@@ -1,4 +1,4 @@
-//! Evaluates artifacts on a model's test rows: all on the same rows, so that they can be compared row by row.
+//! Evaluates artifacts on a model's test rows. All artifacts use the same rows, so that they can be compared row by row.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,12 +15,12 @@ use crate::job::JobContext;
 use crate::progress::Reporter;
 use crate::{device, latency, output, predictions, samples};
 
-/// Rows predicted at a time.
+/// Rows per batch of predictions.
 const BATCH: i64 = 256;
-/// Version of the evaluator: reports are comparable only if it is the same.
+/// Version of the evaluator. Reports are comparable only if their versions are equal.
 const EVALUATOR: &str = "classification/1";
 
-/// Evaluates the candidate, and the champion if there is one.
+/// Evaluates the candidate, the artifacts of other seeds, and the champion if there is one.
 pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<(), Fault> {
     Reporter::stage("evaluating the candidate");
     let candidate = one(job, &job.candidate, "candidate", context)?;
@@ -33,7 +33,7 @@ pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<
     Reporter::stage("evaluating the champion");
     let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", context)));
     match evaluated.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))).map(drop) {
-        // A champion that does not fit these rows is for the gate to judge, not the end of the job.
+        // If the champion does not fit these rows, the gate decides. The job does not fail.
         Err(fault) if fault.kind != FaultKind::Memory => {
             let fault = Fault { kind: FaultKind::Artifact, ..fault };
             output::write_json(&context.output.join("champion-fault.json"), &fault)
@@ -42,7 +42,7 @@ pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<
     }
 }
 
-/// Evaluates one artifact and answers how it is built.
+/// Evaluates one artifact and returns its architecture.
 fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>) -> Result<Architecture, Fault> {
     let begun = Instant::now();
     let loaded = artifact::load(&context.folder.join(weights), context.device)?;
@@ -51,7 +51,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     let table = predict(&rows, &loaded, context.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
-    // Only now, so that a champion that cannot be evaluated leaves no half of a folder.
+    // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
     let folder = context.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
@@ -76,7 +76,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     Ok(loaded.architecture)
 }
 
-/// The metrics the model asks for, and accuracy in any case.
+/// The metrics of the model's specification, and always accuracy.
 fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
     for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([Metric::Accuracy]).enumerate() {
@@ -90,7 +90,7 @@ fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, 
     Ok(values)
 }
 
-/// The test rows in terms of an artifact, which has to fit them.
+/// The test rows in terms of an artifact, which must fit them.
 fn rows_for(model: &Model, source: &Path, loaded: &Loaded) -> Result<Rows, Fault> {
     let architecture = &loaded.architecture;
     if let Some(columns) = &architecture.columns
@@ -136,10 +136,10 @@ fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Predicti
     })
 }
 
-/// From rows to the scores of the known classes: what serving the artifact computes as well.
+/// Computes the scores of the known classes from rows, as a server of the artifact does.
 pub(crate) fn scores_of(loaded: &Loaded, batch: &Tensor, classes: i64, device: tch::Device) -> Tensor {
     let batch = loaded.preprocessing.apply(&batch.to_device(device));
-    // Outputs beyond the known classes (a last layer wider than needed) cannot be the label.
+    // Outputs beyond the known classes (a last layer that is too wide) cannot be the label.
     let outputs = loaded.network.forward(&batch, false).narrow(1, 0, classes);
     outputs.softmax(1, Kind::Float).to_device(tch::Device::Cpu).contiguous()
 }

@@ -1,10 +1,10 @@
-//! Turns what libtorch, files and panics say into faults with a kind.
+//! Converts errors of libtorch, of files and of panics to faults with a kind.
 
 use std::any::Any;
 
 use slipway_contract::{Fault, FaultKind};
 
-/// What libtorch and the system say when memory runs out.
+/// Parts of the messages of libtorch and of the operating system when memory runs out.
 const OUT_OF_MEMORY: [&str; 5] =
     ["not enough memory", "can't allocate memory", "out of memory", "memory allocation of", "std::bad_alloc"];
 
@@ -22,7 +22,7 @@ fn of_text(text: &str) -> Fault {
     Fault::new(FaultKind::Internal, message)
 }
 
-/// What libtorch said before its backtrace; a panic of `unwrap` carries it quoted, its line breaks escaped.
+/// The message of libtorch before its backtrace. A panic of `unwrap` quotes it with escaped line breaks.
 fn headline(text: &str) -> &str {
     const BACKTRACES: [&str; 4] = ["\nException raised from", "\\nException raised from", "\nframe #", "\\nframe #"];
     let text = text.split_once("value: Torch(\"").map_or(text, |(_, said)| said);
@@ -30,18 +30,18 @@ fn headline(text: &str) -> &str {
     text[..end.unwrap_or(text.len())].trim()
 }
 
-/// What a panic was about.
+/// The fault of a panic.
 pub(crate) fn of_panic(panic: &(dyn Any + Send)) -> Fault {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     of_text(text.unwrap_or("a panic without words"))
 }
 
-/// A file of ours could not be read or written.
+/// The fault of a file of the job that could not be read or written.
 pub(crate) fn of_file(path: &std::path::Path, error: &std::io::Error) -> Fault {
     Fault::new(FaultKind::Internal, format!("`{}`: {error}", path.display()))
 }
 
-/// An exit code for a fault: those of the contract's `Job`.
+/// The exit code for a fault, as the contract's `Job` defines it.
 pub(crate) fn exit_code(kind: FaultKind) -> u8 {
     match kind {
         FaultKind::Specification => 2,

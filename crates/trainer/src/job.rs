@@ -1,4 +1,4 @@
-//! One job from its file to its exit code.
+//! Runs one job, from its file to its exit code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -10,26 +10,26 @@ use crate::{device, evaluation, failure, training};
 
 /// The largest job file that is read, in bytes.
 const MAX_JOB_BYTES: u64 = 4 << 20;
-/// More threads than any machine has use for.
+/// The most threads of a job.
 const MAX_THREADS: u32 = 1024;
-/// What the exit code of a panic is.
+/// The exit code of a panic.
 const PANIC: u8 = 101;
 
-/// Where a job's files are, and what it computes with.
+/// The folders of a job, and its device and threads.
 pub(crate) struct JobContext<'a> {
     /// The job's folder.
     pub(crate) folder: &'a Path,
-    /// Where results go.
+    /// The folder of the results.
     pub(crate) output: std::path::PathBuf,
-    /// Where to compute.
+    /// The device for computing.
     pub(crate) device: tch::Device,
-    /// Threads.
+    /// The number of threads.
     pub(crate) threads: u32,
 }
 
-/// Does the job in `folder` and answers the exit code. The last line of progress says how it ended.
+/// Runs the job in `folder` and returns the exit code. The last line of progress contains the result.
 pub fn run(folder: &Path) -> u8 {
-    // The default hook would print a backtrace for people; the fault below says the same in one line.
+    // The default hook would print a backtrace. The fault below reports the panic in one line.
     std::panic::set_hook(Box::new(|_| {}));
     let (fault, code) = match catch_unwind(AssertUnwindSafe(|| work(folder))) {
         Ok(Ok(())) => {

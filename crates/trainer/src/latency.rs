@@ -1,4 +1,4 @@
-//! How long the prediction of a single row takes: the whole way from the row to its scores, one row at a time.
+//! Measures the time of the prediction of a single row, from the row to its scores.
 
 use std::time::{Duration, Instant};
 
@@ -8,16 +8,16 @@ use crate::artifact::Loaded;
 use crate::data::Rows;
 use crate::evaluation::scores_of;
 
-/// Predictions before the first that counts: libtorch chooses its kernels and fills its caches in them.
+/// Predictions that are not counted. In them libtorch selects its kernels and fills its caches.
 const WARM_UP: usize = 50;
-/// Predictions that are timed: fewer do not bound a 99th percentile from above at a confidence of 0.99.
+/// The fewest timed predictions. Fewer do not bound a 99th percentile from above at a confidence of 0.99.
 const MIN: usize = 850;
-/// Predictions that are timed if they are quick.
+/// The most timed predictions.
 const MAX: usize = 1_000;
-/// After this, the fewest are enough.
+/// After this time the fewest predictions suffice.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
-/// Times of single predictions in milliseconds, over the test rows in turn.
+/// The times of single predictions in milliseconds. The test rows are used in turn.
 pub(crate) fn measure(loaded: &Loaded, rows: &Rows, device: tch::Device) -> Vec<f64> {
     let _guard = tch::no_grad_guard();
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! Trains and evaluates one model, in a process of its own: whatever a model does to libtorch ends with this process.
+//! Trains and evaluates one model in a process of its own, so that a failure in libtorch ends only this process.
 
 mod artifact;
 mod data;

@@ -1,4 +1,4 @@
-//! Entry point of the trainer: `slipway-trainer --job FOLDER`, or `--probe` to say what libtorch is there.
+//! Entry point of the trainer: `slipway-trainer --job FOLDER`, or `--probe` to print the version of libtorch and the devices.
 
 use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Trains or evaluates one model, as a job file says; started by `slipway`.
+/// Trains or evaluates one model as a job file describes; started by `slipway`.
 #[derive(Parser)]
 #[command(name = "slipway-trainer", version)]
 struct Arguments {
-    /// Folder that holds `job.json`
+    /// Folder that contains `job.json`
     #[arg(long, value_name = "FOLDER", required_unless_present = "probe")]
     job: Option<PathBuf>,
-    /// Say which libtorch and which devices there are, and end
+    /// Print the version of libtorch and the available devices, and exit
     #[arg(long)]
     probe: bool,
 }
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
     slipway_trainer::prepare_memory();
     let arguments = Arguments::parse();
     let Some(folder) = arguments.job else {
-        // Nobody reading the answer is no failure of the probe.
+        // A closed output is no failure of the probe.
         let _ = writeln!(std::io::stdout(), "{}", slipway_trainer::Probe::take());
         return ExitCode::SUCCESS;
     };
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     ExitCode::from(slipway_trainer::run(&folder))
 }
 
-/// Standard input is the controller's hold on this process: when it closes, the controller is gone, and so are we.
+/// Ends this process when its standard input is closed, because the controller that holds it open has then ended.
 fn end_with_the_controller() {
     if std::io::stdin().is_terminal() {
         return;

@@ -4,7 +4,7 @@ use slipway_contract::{ConvolutionOptions, Fault, FaultKind, Layer, LayerStack, 
 use tch::nn::{self, Module as _, ModuleT as _};
 use tch::{Kind, Tensor};
 
-/// A network whose weights live in a variable store.
+/// A network with its weights in a variable store.
 pub(crate) struct Network {
     layers: Vec<Built>,
 }
@@ -19,7 +19,7 @@ enum Built {
     BatchNorm { layer: nn::BatchNorm, of_columns: bool },
 }
 
-/// Shape of a row as it reaches the first layer.
+/// The shape of a row at the first layer.
 pub(crate) fn shape_after(preprocess: &[Preprocess], input: &Shape) -> Result<Shape, Fault> {
     preprocess.iter().enumerate().try_fold(input.clone(), |shape, (index, step)| {
         step.shape_after(&shape).map_err(|(message, help)| {
@@ -29,7 +29,7 @@ pub(crate) fn shape_after(preprocess: &[Preprocess], input: &Shape) -> Result<Sh
 }
 
 impl Network {
-    /// Builds the stack for rows of shape `input`; its variables get their initial values from libtorch's generator.
+    /// Constructs the stack for rows of shape `input`. Its variables get their initial values from libtorch's generator.
     pub(crate) fn build(root: &nn::Path<'_>, stack: &LayerStack, input: &Shape) -> Result<Self, Fault> {
         let shapes = stack.shapes(input).map_err(|error| {
             let fault = Fault::new(FaultKind::Specification, error.message);
@@ -46,14 +46,14 @@ impl Network {
         self.layers.iter().fold(rows.shallow_clone(), |rows, layer| layer.forward(&rows, training))
     }
 
-    /// Whether a batch of a single row cannot be trained on: batch normalisation over columns finds no variance in it.
+    /// Whether a batch of a single row cannot be used for training: batch normalisation over columns finds no variance in it.
     pub(crate) fn needs_two_rows(&self) -> bool {
         self.layers.iter().any(|layer| matches!(layer, Built::BatchNorm { of_columns: true, .. }))
     }
 }
 
-/// PyTorch's default for convolutions and linear layers: uniform within one over the square root of the inputs to one
-/// output, for weights and biases alike (torch.nn.Linear, torch.nn.Conv2d, "Variables").
+/// PyTorch's default for convolutions and linear layers: uniform within one divided by the square root of the number of inputs of
+/// one output, for weights and biases alike (torch.nn.Linear, torch.nn.Conv2d, "Variables").
 fn uniform(inputs: u64) -> nn::Init {
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let bound = 1.0 / (inputs as f64).sqrt();
@@ -114,7 +114,7 @@ impl Built {
     }
 }
 
-/// Preprocessing with everything it learnt from the training rows.
+/// Preprocessing with the statistics that were fitted to the training rows.
 pub(crate) struct Preprocessing {
     steps: Vec<Fitted>,
 }
@@ -125,14 +125,14 @@ enum Fitted {
     Reshape(Vec<i64>),
 }
 
-/// Names of a fitted step's tensors in an artifact.
+/// The name of a fitted step's tensor in an artifact.
 fn tensor_name(index: usize, what: &str) -> String {
     format!("preprocess.{index}.{what}")
 }
 
 impl Preprocessing {
-    /// Learns from the training rows what the steps need; `rows` are floats, `[rows, …shape]`. What is learnt has the
-    /// precision of the rows.
+    /// Fits the steps to the training rows. `rows` are floats, `[rows, …shape]`. The fitted statistics have the precision of the
+    /// rows.
     pub(crate) fn fit(steps: &[Preprocess], rows: &Tensor) -> Self {
         let mut rows = rows.shallow_clone();
         let mut fitted = Vec::with_capacity(steps.len());
@@ -143,7 +143,7 @@ impl Preprocessing {
                 Preprocess::Standardize => {
                     let mean = rows.mean_dim([0].as_slice(), false, rows.kind());
                     let deviation = rows.std_dim([0].as_slice(), false, false);
-                    // A value that never changes carries nothing; dividing by one leaves it at zero.
+                    // A constant value contains no information. Dividing by one leaves it at zero.
                     let deviation = deviation.where_self(&deviation.gt(0.0), &Tensor::ones_like(&deviation));
                     Fitted::Standardize { mean, deviation }
                 }
@@ -176,13 +176,13 @@ impl Preprocessing {
         Ok(Self { steps: fitted })
     }
 
-    /// Names of the tensors that the steps have in an artifact.
+    /// The names of the steps' tensors in an artifact.
     pub(crate) fn names(steps: &[Preprocess]) -> Vec<String> {
         let fitted = steps.iter().enumerate().filter(|(_, step)| matches!(step, Preprocess::Standardize));
         fitted.flat_map(|(index, _)| ["mean", "deviation"].map(|what| tensor_name(index, what))).collect()
     }
 
-    /// What was learnt, by its name in an artifact.
+    /// The fitted statistics, by their names in an artifact.
     pub(crate) fn tensors(&self) -> Vec<(String, Tensor)> {
         let mut tensors = Vec::new();
         for (index, step) in self.steps.iter().enumerate() {
@@ -194,7 +194,7 @@ impl Preprocessing {
         tensors
     }
 
-    /// Rows as they reach the first layer: in the precision of `rows` up to the last step, then as 32-bit floats.
+    /// The rows at the first layer. The steps use the precision of `rows`, and the result is converted to 32-bit floats.
     pub(crate) fn apply(&self, rows: &Tensor) -> Tensor {
         self.steps.iter().fold(rows.shallow_clone(), |rows, step| step.apply(&rows)).to_kind(Kind::Float)
     }

@@ -1,4 +1,4 @@
-//! How weights follow the gradient: libtorch's optimizers with the options of a specification.
+//! Constructs libtorch's optimizers with the options of a specification.
 
 use slipway_contract::{Fault, Optimizer};
 use tch::nn::{self, OptimizerConfig as _};
@@ -22,7 +22,7 @@ mod tests {
 
     use super::*;
 
-    /// Weights after each of four steps down `3 a² + b² / 2` from `a = 1`, `b = -2`.
+    /// The weights after each of four steps on `3 a² + b² / 2` from `a = 1`, `b = -2`.
     fn steps(optimizer: Optimizer) -> Vec<[f64; 2]> {
         let store = nn::VarStore::new(Device::Cpu);
         let mut weights = store.root().zeros("weights", &[2]);

@@ -1,4 +1,4 @@
-//! Files the trainer writes: under a temporary name first, so that a name that is there is a file that is whole.
+//! Writes the trainer's files, first under a temporary name, so that a file under its final name is complete.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -1,5 +1,5 @@
-//! What is lost between the numbers of a table, the 64-bit floats that they are read as, and the 32-bit floats that a network
-//! computes with.
+//! Finds the losses of precision between the numbers of a table, the 64-bit floats that they are read as, and the 32-bit floats
+//! that a network computes with.
 
 use std::collections::HashSet;
 
@@ -10,14 +10,14 @@ use tch::{Kind, Tensor};
 use crate::data::{Faults, Rows};
 use crate::network::Preprocessing;
 
-/// Rows that are looked at together.
+/// Rows that are processed together.
 const CHUNK: i64 = 65_536;
-/// Rows whose values are compared: enough to see that a column loses its differences.
+/// The most rows whose values are compared. They suffice to show that distinct values of a column become equal.
 const MAX_COMPARED: i64 = 131_072;
-/// Values beyond this overflow 32-bit floats as soon as a network multiplies them with each other: the square of it is 1e36.
+/// Larger values overflow 32-bit floats when a network multiplies them with each other: the square of this limit is 1e36.
 const LARGE: f64 = 1e18;
 
-/// Refuses values that are no finite 32-bit floats after preprocessing, at their places.
+/// A fault for every value that is not a finite 32-bit float after preprocessing, with its position.
 pub(crate) fn every_value_fits(rows: &Rows, preprocessing: &Preprocessing) -> Vec<Fault> {
     let Some(columns) = columns_of(rows) else { return Vec::new() };
     let (file, key) = rows.origin.as_ref().map_or(("", ""), |origin| (origin.file.as_str(), origin.key.as_str()));
@@ -55,7 +55,7 @@ fn beyond_floats(rows: &Rows, columns: &[String], row: i64, column: i64, value: 
     )
 }
 
-/// Warns of columns whose numbers are not told apart as floats, or are too large to compute with.
+/// The warnings about columns whose distinct numbers become equal as floats, or whose numbers are too large for the computation.
 pub(crate) fn warnings(rows: &Rows, steps: &[Preprocess], preprocessing: &Preprocessing) -> Result<Vec<Fault>, Fault> {
     let Some(columns) = columns_of(rows) else { return Ok(Vec::new()) };
     let mut warnings = lost_digits(rows, columns)?;
@@ -82,7 +82,7 @@ fn standardizes(steps: &[Preprocess]) -> bool {
     steps.iter().any(|step| matches!(step, Preprocess::Standardize))
 }
 
-/// How values come into a range that can be computed with.
+/// The help text for values that are too large for the computation.
 pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
     if standardizes(steps) {
         "scale the column in the table"
@@ -91,7 +91,7 @@ pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
     }
 }
 
-/// Whole numbers with more digits than 64-bit floats keep: identifiers, most often.
+/// The warnings about whole numbers with more digits than 64-bit floats keep. Most are identifiers.
 fn lost_digits(rows: &Rows, columns: &[String]) -> Result<Vec<Fault>, Fault> {
     let Some(origin) = &rows.origin else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
@@ -103,7 +103,7 @@ fn lost_digits(rows: &Rows, columns: &[String]) -> Result<Vec<Fault>, Fault> {
         };
         let read = bits(&values)?;
         let kept = read.iter().collect::<HashSet<_>>().len();
-        // A number is told apart by its digits where they are lost, and else by what is kept of it.
+        // A number is identified by its digits if they are lost, otherwise by its float.
         let mut noted = lost.noted.iter().peekable();
         let written = (0..).zip(&read).map(|(row, bits)| match noted.next_if(|(noted, _)| *noted == row) {
             Some((_, digits)) => (true, *digits),
@@ -134,7 +134,7 @@ fn lost_differences(
     let _guard = tch::no_grad_guard();
     let mut different: Vec<[HashSet<u64>; 2]> = columns.iter().map(|_| Default::default()).collect();
     for (start, before, after) in chunks(rows, preprocessing) {
-        // Steps that change the number of values leave no column to be compared.
+        // After steps that change the number of values there are no columns to compare.
         if start >= MAX_COMPARED || after.size() != before.size() {
             break;
         }
@@ -161,8 +161,7 @@ fn lost_differences(
     Ok(lost.map(warning).collect())
 }
 
-/// The column with the largest value after preprocessing, and that value, if it is so large that a network cannot compute with
-/// it.
+/// The column with the largest value after preprocessing, and that value, if it is too large for the computation.
 pub(crate) fn too_large(rows: &Rows, preprocessing: &Preprocessing) -> Option<(String, f64)> {
     let columns = rows.columns.as_ref()?;
     let _guard = tch::no_grad_guard();
@@ -183,7 +182,7 @@ fn columns_of(rows: &Rows) -> Option<&Vec<String>> {
     rows.columns.as_ref().filter(|_| rows.features.kind() == Kind::Double)
 }
 
-/// The rows part by part: the first row of each, and its values before and after preprocessing.
+/// The rows in chunks: the first row of each, and its values before and after preprocessing.
 fn chunks<'rows>(
     rows: &'rows Rows,
     preprocessing: &'rows Preprocessing,
@@ -196,7 +195,7 @@ fn chunks<'rows>(
     })
 }
 
-/// The values of a column as bits; both zeros are one.
+/// The values of a column as bits. Both zeros are equal.
 fn bits(column: &Tensor) -> Result<Vec<u64>, Fault> {
     let values = Vec::<f64>::try_from(&column.contiguous()).map_err(|error| crate::failure::of_torch(&error))?;
     Ok(values.into_iter().map(|value| (value + 0.0).to_bits()).collect())

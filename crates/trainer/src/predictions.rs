@@ -1,4 +1,4 @@
-//! `predictions.parquet`: a row for every test row, from which every figure of a report can be computed again.
+//! Writes `predictions.parquet`: one row for every test row, from which every figure of a report can be recomputed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,21 +17,21 @@ use crate::output;
 /// Columns of texts, each with its name.
 pub(crate) type Attributes = [(String, Vec<String>)];
 
-/// Writes the predictions, and beside them the columns by which rows may be grouped.
+/// Writes the predictions, and the columns that rows may be grouped by.
 pub(crate) fn write(path: &Path, table: &Predictions, attributes: &Attributes) -> Result<(), Fault> {
     let content = encode(table, attributes)
         .map_err(|error| Fault::new(FaultKind::Internal, format!("predictions cannot be written: {error}")))?;
     output::write(path, &content)
 }
 
-/// A parquet file of ours.
+/// A writer for parquet files of the trainer.
 pub(crate) fn writer(schema: Type) -> Result<SerializedFileWriter<Vec<u8>>, ParquetError> {
     let properties =
         WriterProperties::builder().set_created_by(format!("slipway-trainer {}", env!("CARGO_PKG_VERSION")));
     SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties.build()))
 }
 
-/// A column of texts, one in every row.
+/// A column of texts without missing values.
 pub(crate) fn text_column(name: &str) -> Result<Type, ParquetError> {
     let column = Type::primitive_type_builder(name, Physical::BYTE_ARRAY);
     column.with_repetition(Repetition::REQUIRED).with_logical_type(Some(LogicalType::String)).build()
@@ -74,7 +74,7 @@ fn schema(table: &Predictions, attributes: &Attributes) -> Result<Type, ParquetE
     Type::group_type_builder("predictions").with_fields(fields).build()
 }
 
-/// Writes the next column, of texts.
+/// Writes the next column, which contains texts.
 pub(crate) fn write_texts<'a>(
     group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
     texts: impl Iterator<Item = &'a str>,

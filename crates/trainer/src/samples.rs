@@ -1,4 +1,4 @@
-//! Samples of the data for checks that look at data instead of predictions: digests of rows, and columns that may drift.
+//! Writes samples of the data for checks of data: digests of rows, and columns that may drift.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::predictions::{text_column, write_texts, writer};
 use crate::progress::Reporter;
 use crate::{failure, output};
 
-/// The column that holds a digest of each row. No column of a table is called like this by chance.
+/// The column with a digest of each row. A column of a table is unlikely to have this name.
 const DIGEST: &str = "sha256(row)";
-/// Bytes of a digest that are kept: enough that rows that differ have different ones.
+/// The stored bytes of a digest. They suffice to distinguish different rows.
 const DIGEST_BYTES: usize = 16;
 
 /// Values of one column of a sample.
@@ -31,7 +31,7 @@ enum Values {
 /// A sample: columns of equal length.
 type Sample = Vec<(String, Values)>;
 
-/// Writes the samples that are asked for. Rows are read in terms of the candidate's classes and columns.
+/// Writes the requested samples. Rows are read in terms of the candidate's classes and columns.
 pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &JobContext<'_>) -> Result<(), Fault> {
     let SampleRequest { leakage, drift, rows, columns } = &job.samples;
     if job.samples.files().is_empty() {
@@ -78,7 +78,7 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
     Ok(())
 }
 
-/// Numbers if both columns hold nothing else, texts if not.
+/// Numbers if both columns contain only numbers, otherwise texts.
 fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
     let numbers = |texts: &[String]| {
         let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
@@ -90,15 +90,15 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
     }
 }
 
-/// A digest of the values and the label of every row: the same for rows that are alike.
+/// A digest of the values and the label of every row. Equal rows have equal digests.
 fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
     let flat = rows.features.view([-1]);
-    // Bytes stay bytes: as floats they would take eight times as much.
+    // Bytes are hashed as bytes. As floats they would take eight times as much memory.
     let bytes: Vec<u8> = if flat.kind() == Kind::Uint8 {
         Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
     } else {
         let values = Vec::<f64>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
-        // Zero has two signs that compare as equal.
+        // Adding zero turns -0.0 into 0.0. Both compare as equal.
         values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
     };
     let width = bytes.len() / rows.len().max(1);

@@ -1,11 +1,10 @@
-//! Which training rows are kept aside to watch training: the same share of every class (stratified), drawn from the seeded
-//! generator.
+//! Selects the validation rows: the same share of every class (stratified), drawn from the seeded generator.
 
 use slipway_contract::{Fault, FaultKind};
 use tch::{Kind, Tensor};
 
-/// Indices of the rows to learn from and of those kept aside, each in a random order. Of every class that has rows, at least
-/// one is kept aside and at least one is learnt from; `labels` are places in `classes`.
+/// The indexes of the training rows and of the validation rows, each in random order. If `validation_split` is above zero, every
+/// class with rows has at least one validation row and at least one training row. `labels` are indexes into `classes`.
 pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
     let rows = i64::try_from(labels.len()).unwrap_or(i64::MAX);
     let order = Tensor::randperm(rows, (Kind::Int64, tch::Device::Cpu));
@@ -46,12 +45,12 @@ pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f
     Ok((Tensor::from_slice(&training), Tensor::from_slice(&validation)))
 }
 
-/// How many rows of a class are kept aside.
+/// The number of validation rows of a class.
 fn share_of(count: u64, validation_split: f64) -> u64 {
     if count == 0 { 0 } else { rounded(count, validation_split).clamp(1, count - 1) }
 }
 
-/// The share of a class, in whole rows.
+/// The share of a class, rounded to whole rows.
 fn rounded(count: u64, validation_split: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
@@ -63,7 +62,7 @@ fn rounded(count: u64, validation_split: f64) -> u64 {
     rows
 }
 
-/// Labels and rows are numbered from zero.
+/// Converts a label or a row number to an index. Both are counted from zero.
 fn place(number: i64) -> usize {
     usize::try_from(number).unwrap_or(0)
 }

@@ -1,4 +1,4 @@
-//! The training loop: seeded, deterministic, and watched on rows kept aside.
+//! The training loop: seeded, deterministic, and observed on validation rows.
 
 use std::time::Instant;
 
@@ -14,10 +14,10 @@ use crate::network::{self, Network, Preprocessing};
 use crate::progress::Reporter;
 use crate::{artifact, device, optimizer, output, precision, split};
 
-/// Rows predicted at a time when watching.
+/// Rows per batch of predictions for the observation.
 const WATCH_BATCH: i64 = 512;
 
-/// Trains a model and writes weights, report and card.
+/// Trains a model and writes the weights, the report and the card.
 pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut reporter = Reporter::new();
     let model = &job.model;
@@ -92,10 +92,10 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     output::write_json(&context.output.join("card.json"), &card)
 }
 
-/// Finds what would end a training before its first step. Faults of independent parts are found together.
+/// Finds the faults that would end a training before its first step. Faults of independent parts are found together.
 pub(crate) fn check(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut faults = job.model.problems();
-    // A specification with mistakes describes no network.
+    // A specification with mistakes defines no network.
     let said = if faults.is_empty() {
         let (prepared, mut said) = prepare(job, context);
         said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, context.device)));
@@ -110,31 +110,32 @@ pub(crate) fn check(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     output::write_json(&context.output.join(Job::WARNINGS), &said.warnings)
 }
 
-/// What was found on the way to a training.
+/// The faults and warnings before a training.
 struct Said {
     faults: Vec<Fault>,
     warnings: Vec<Fault>,
 }
 
-/// Everything that a training begins with.
+/// The inputs of a training.
 struct Prepared {
     rows: Rows,
     network: Network,
     store: nn::VarStore,
-    /// Rows to learn from, and those kept aside.
+    /// The indexes of the training rows. The field below contains those of the validation rows.
     training: Tensor,
     validation: Tensor,
     preprocessing: Preprocessing,
 }
 
-/// Reads the data and builds the network. Where anything is at fault nothing is prepared, and everything that can be found is.
+/// Reads the data and constructs the network. If there is a fault, nothing is prepared, and all faults that can be found are
+/// returned.
 fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Said) {
     let model = &job.model;
     let ValidatedData { training, shape, test, faults, warnings } =
         data::validate(job, &context.folder.join(&job.source), outputs_of(model));
     let mut said = Said { faults, warnings };
     let Some(rows) = training else {
-        // Layers can be looked at all the same.
+        // The layers can be checked nevertheless.
         let built = shape.map(|shape| built(model, &nn::VarStore::new(context.device), &shape));
         said.faults.extend(built.and_then(Result::err));
         return (None, said);
@@ -144,7 +145,7 @@ fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Sa
 }
 
 fn build(model: &Model, rows: Rows, test: Option<&Rows>, device: tch::Device, said: &mut Said) -> Option<Prepared> {
-    // The order of what is drawn from the generator decides the weights: the network, then the split.
+    // The order of the draws from the generator determines the weights: the network first, then the split.
     tch::manual_seed(i64::from(model.spec.training.seed));
     let store = nn::VarStore::new(device);
     let network = built(model, &store, &rows.shape).map_err(|fault| said.faults.push(fault)).ok()?;
@@ -163,7 +164,7 @@ fn build(model: &Model, rows: Rows, test: Option<&Rows>, device: tch::Device, sa
     Some(Prepared { rows, network, store, training, validation, preprocessing })
 }
 
-/// Notes all faults for whoever started the job, and answers the first.
+/// Writes all faults to the job's output, and returns the first.
 fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     let unknown = || Fault::new(FaultKind::Internal, "the training cannot begin, and nothing says why");
     match output::write_json(&context.output.join(Job::FAULTS), &faults) {
@@ -177,8 +178,8 @@ fn warn(warning: &Fault) {
     Reporter::stage(&format!("warning: {}{help}", warning.message));
 }
 
-/// A loss that no scaled data give: a network that knows nothing loses the logarithm of the number of classes, which is at most 9.2
-/// for 10,000. A hundred thousand times as much means that values are far from the range in which weights begin.
+/// A loss that scaled data never give. An untrained network has the logarithm of the number of classes, which is at most 9.2 for
+/// 10,000. A loss a hundred thousand times as large means that values are far from the range of the initial weights.
 const ABSURD_LOSS: f64 = 1e6;
 
 fn absurd(loss: f64, when: &str, model: &Model) -> Option<Fault> {
@@ -192,7 +193,7 @@ fn absurd(loss: f64, when: &str, model: &Model) -> Option<Fault> {
 }
 
 impl Prepared {
-    /// A warning if the first rows give an absurd loss before anything is learnt.
+    /// A warning if the first rows give an absurd loss before training.
     fn absurd_at_first(self, model: &Model, device: tch::Device) -> Option<Fault> {
         let Self { rows, network, training, preprocessing, .. } = self;
         let _guard = tch::no_grad_guard();
@@ -222,7 +223,7 @@ fn network_of(model: &Model, store: &nn::VarStore, input: &Shape) -> Result<Netw
     Ok(network)
 }
 
-/// Width of the last layer; the specification was checked to end with a linear one.
+/// The width of the last layer. The specification was checked to end with a linear layer.
 fn outputs_of(model: &Model) -> u32 {
     match model.spec.model.sequential.last() {
         Some(Layer::Linear(outputs)) => *outputs,
@@ -230,7 +231,7 @@ fn outputs_of(model: &Model) -> u32 {
     }
 }
 
-/// How many of the rows learnt from each class has.
+/// The number of training rows of each class.
 fn rows_by_class(rows: &Rows, training: &Tensor) -> Result<Vec<(String, u64)>, Fault> {
     let labels = rows.label_tensor().index_select(0, training);
     let labels = Vec::<i64>::try_from(&labels).map_err(|error| crate::failure::of_torch(&error))?;
@@ -241,16 +242,16 @@ fn rows_by_class(rows: &Rows, training: &Tensor) -> Result<Vec<(String, u64)>, F
     Ok(rows.classes.iter().cloned().zip(counts).collect())
 }
 
-/// Fits preprocessing to the rows learnt from; rows kept aside must not leak into it.
+/// Fits preprocessing to the training rows. Validation rows must not influence it.
 fn fit(model: &Model, rows: &Rows, training: &Tensor) -> Preprocessing {
     let _guard = tch::no_grad_guard();
     let fits = model.spec.preprocess.iter().any(|step| matches!(step, slipway_contract::Preprocess::Standardize));
-    // Only standardizing looks at all rows; otherwise one is enough to pass through.
+    // Only `standardize` needs all rows. Otherwise one row suffices to apply the steps.
     let seen = if fits { training.shallow_clone() } else { training.narrow(0, 0, 1) };
     Preprocessing::fit(&model.spec.preprocess, &rows.batch(&seen))
 }
 
-/// What does not change while training.
+/// The constant inputs of the training loop.
 struct Course<'a> {
     rows: &'a Rows,
     labels: Tensor,
@@ -273,7 +274,7 @@ impl Course<'_> {
         let (mut last, mut warned) = ((f64::NAN, None), false);
         for epoch in 1..=spec.epochs {
             let begun = Instant::now();
-            // Every epoch has a seed of its own, so that its order depends on nothing but the seed and its number.
+            // Every epoch has its own seed, so that its order depends only on the seed and the number of the epoch.
             tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(epoch));
             let training_loss = self.epoch(spec, epoch, training, &mut optimizer, reporter)?;
             if let Some(warning) = absurd(training_loss, &format!("in epoch {epoch}"), model).filter(|_| !warned) {
@@ -288,7 +289,7 @@ impl Course<'_> {
         Ok(last)
     }
 
-    /// One pass over the rows learnt from; answers the mean loss.
+    /// One pass over the training rows. Returns the mean loss.
     fn epoch(
         &self,
         spec: &TrainingSpec,
@@ -345,7 +346,7 @@ impl Course<'_> {
         self.network.forward(&self.preprocessing.apply(&rows), training)
     }
 
-    /// Share of the rows at some indices that are predicted right.
+    /// The share of correct predictions for the rows at some indexes.
     fn accuracy(&self, indices: &Tensor) -> f64 {
         let _guard = tch::no_grad_guard();
         let count = indices.size()[0];

@@ -1,4 +1,4 @@
-//! Builds the span tree from the parser's events, within bounds.
+//! Builds the span tree from the parser's events, within limits.
 
 use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
@@ -12,7 +12,7 @@ use super::syntax::{Advice, advice};
 use super::tree::{Comment, Entry, Kind, Node, Style, Tree};
 use super::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
 
-/// What the parser may take, beyond its own defaults: the size of the text already bounds comments.
+/// The parser's limits beyond its own defaults. The size of the text already bounds comments.
 fn options() -> granit_parser::Options {
     granit_parser::options! {
         max_buffered_comment_events: MAX_BYTES,
@@ -21,7 +21,7 @@ fn options() -> granit_parser::Options {
     }
 }
 
-/// Reads all documents of a text.
+/// Builds the tree of all documents of a text.
 pub(super) fn build(file: &str, text: &str) -> Result<Tree, Diagnostic> {
     if text.len() > MAX_BYTES {
         return Err(too_large(file, text.len()));
@@ -48,12 +48,12 @@ struct Builder<'name> {
     documents: Vec<Node>,
     comments: Vec<Comment>,
     aliased: BTreeSet<usize>,
-    /// How many values stand behind each closed anchor, and how deep they nest.
+    /// For each closed anchor, the number of values behind it and how deep they nest.
     weights: HashMap<usize, (usize, usize)>,
     total: usize,
 }
 
-/// A collection whose end has not come yet.
+/// A collection whose end was not read yet.
 struct Open {
     start: usize,
     anchor: Option<usize>,
@@ -61,7 +61,7 @@ struct Open {
     body: Body,
     /// The number of values before it.
     total_before: usize,
-    /// How deep the values in it nest, aliases written out.
+    /// How deep the values in it nest, with aliases expanded.
     height: usize,
 }
 
@@ -182,7 +182,7 @@ impl<'name> Builder<'name> {
         self.add(Node { span, anchor, tag, kind });
     }
 
-    /// Puts a finished value where it belongs.
+    /// Adds a finished value to the innermost open collection, or to the documents.
     fn add(&mut self, node: Node) {
         match self.open.last_mut().map(|open| &mut open.body) {
             None => self.documents.push(node),
@@ -194,7 +194,7 @@ impl<'name> Builder<'name> {
         }
     }
 
-    /// Notes how deep a value nests in the collection around it.
+    /// Records how deep a value nests in the collection around it.
     fn grow(&mut self, height: usize) {
         if let Some(open) = self.open.last_mut() {
             open.height = open.height.max(height);
@@ -230,7 +230,7 @@ impl<'name> Builder<'name> {
     }
 }
 
-/// The parser's "no anchor" is zero.
+/// The parser represents "no anchor" by zero.
 fn numbered(anchor: usize) -> Option<usize> {
     (anchor != 0).then_some(anchor)
 }

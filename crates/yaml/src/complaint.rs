@@ -1,37 +1,37 @@
-//! Translates what serde says of a mistake into the words of this product: key, value, text, list.
+//! Translates the messages of serde into the terms of Slipway: key, value, text, list.
 
-/// A mistake, taken apart.
+/// A parsed mistake.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Complaint {
-    /// A key or a choice nobody knows.
+    /// An unknown key or choice.
     Unknown { name: String, expected: Vec<String> },
-    /// A key that must be there.
+    /// A required key that is missing.
     Missing { name: String },
     /// A value of the wrong kind.
     Mismatch { expected: String, came: Came },
-    /// Text that the deserializer cannot parse, though the span tree could.
+    /// Text that the deserializer cannot parse although the span tree could be built.
     Syntax(String),
-    /// What a type says for itself.
+    /// A message of a type's own.
     Other(String),
 }
 
 /// The value that did not fit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Came {
-    /// A scalar: how a message calls it, and its text.
+    /// A scalar: its description in messages, and its text.
     Scalar { words: String, text: String },
     /// A list.
     List,
     /// A mapping.
     Mapping,
-    /// A value left out, or `null`.
+    /// A value that is left out, or `null`.
     Nothing,
-    /// Anything else, in words.
+    /// Any other value, as a phrase.
     Other(String),
 }
 
 impl Came {
-    /// How a message calls it.
+    /// Its description in messages.
     pub(super) fn words(&self) -> &str {
         match self {
             Self::Scalar { words, .. } | Self::Other(words) => words,
@@ -42,14 +42,14 @@ impl Came {
     }
 }
 
-/// How messages call what is expected where any text will do.
+/// The description of an expected value if any text is valid.
 pub(super) const A_TEXT: &str = "a text";
 
-/// How much of a user's text a message repeats.
+/// The most characters of a user's text that a message repeats.
 pub(super) const SHOWN: usize = 60;
 
 impl Complaint {
-    /// Takes a message of serde apart.
+    /// Parses a message of serde.
     pub(super) fn parse(message: &str) -> Self {
         unknown(message)
             .or_else(|| missing(message))
@@ -59,7 +59,7 @@ impl Complaint {
     }
 
     fn other(message: &str) -> Self {
-        // Only a syntax error goes on after its place: "… at line 1 column 2, while scanning a plain scalar at …".
+        // Only a syntax error continues after its position: "… at line 1 column 2, while scanning a plain scalar at …".
         if let Some((problem, _)) = message.split_once(" at line ")
             && message.contains(", while ")
         {
@@ -95,7 +95,7 @@ fn mismatch(message: &str) -> Option<Complaint> {
     Some(Complaint::Mismatch { expected, came: describe_received(came) })
 }
 
-/// The largest number of a type that has no negative ones.
+/// The largest number of an unsigned type.
 fn range_of(expected: &str) -> Option<u64> {
     Some(match expected {
         "u8" => u8::MAX.into(),
@@ -120,7 +120,7 @@ fn describe_received(came: &str) -> Came {
     }
     for (prefix, word) in [("integer ", "the number "), ("floating point ", "the number "), ("boolean ", "")] {
         if let Some(quoted) = came.strip_prefix(prefix) {
-            // Numbers beyond 64 bits are told with the type that holds them.
+            // Messages about numbers beyond 64 bits contain the type of the number.
             let quoted = quoted.split(" as ").next().unwrap_or(quoted);
             let words = format!("{word}{quoted}");
             let text = quoted.trim_matches('`').to_owned();
@@ -137,7 +137,7 @@ fn describe_received(came: &str) -> Came {
     }
 }
 
-/// What was expected, in words.
+/// The expected value as a phrase.
 fn describe_expected(expected: &str) -> String {
     let word = match expected {
         "u8" | "u16" | "u32" | "u64" | "u128" | "usize" => "a whole number, not negative,",
@@ -179,7 +179,7 @@ fn describe_derived(expected: &str) -> String {
     }
 }
 
-/// The expected name closest to the one that came, if it is close: one slip in three letters.
+/// The expected name closest to `name`, if it is close: at most one edit for every three letters.
 pub fn suggestion<'names>(name: &str, expected: &'names [String]) -> Option<&'names str> {
     let allowed = (name.chars().count() / 3).max(1);
     let simple = |text: &str| text.to_lowercase().replace('-', "_");

@@ -1,4 +1,4 @@
-//! A document taken from its tree to be mended and read again. Its paths are those of the tree.
+//! A copy of a document that can be repaired and read again. Its paths are those of the tree.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use super::tree::{Kind, Node, Tree};
 pub(super) enum Draft {
     Mapping(Vec<Field>),
     Sequence(Vec<Draft>),
-    /// A scalar as the text will have it; empty if it is left out.
+    /// A scalar as it will be written. Empty if it is left out.
     Scalar(String),
 }
 
@@ -20,13 +20,13 @@ pub(super) enum Draft {
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) name: String,
-    /// The byte at which the key begins in the tree's text.
+    /// The byte offset of the key in the tree's text.
     pub(super) start: usize,
     pub(super) value: Draft,
 }
 
 impl Draft {
-    /// The first document of a tree; of a key that is written twice, the first.
+    /// The first document of a tree. If a key occurs twice, the first is used.
     pub(super) fn of(tree: &Tree) -> Self {
         let Some(root) = tree.documents().first() else { return Self::Scalar("~".to_owned()) };
         let mut draft = Self::of_node(root, &tree.anchors());
@@ -68,7 +68,7 @@ impl Draft {
         }
     }
 
-    /// The fields that a value brings in behind a merge key; what cannot be merged brings none.
+    /// The fields that a value adds through a merge key. A value that cannot be merged adds none.
     fn into_merged(self) -> Vec<Field> {
         match self {
             Self::Mapping(fields) => fields,
@@ -77,7 +77,7 @@ impl Draft {
         }
     }
 
-    /// The value at a path; behind the end of a list stands its last item.
+    /// The value at a path. Beyond the end of a list it is the last item.
     pub(super) fn at(&self, path: &Path) -> Option<&Self> {
         path.segments().iter().try_fold(self, |here, segment| match (here, segment) {
             (Self::Mapping(fields), Segment::Key(name)) => {
@@ -98,7 +98,7 @@ impl Draft {
         })
     }
 
-    /// Puts a value at a path, where there is one or a mapping that can take it. Whether it could.
+    /// Sets the value at a path, if there is a value or a mapping that can take it. Returns whether it succeeded.
     pub(super) fn put(&mut self, path: &Path, value: Self) -> bool {
         if let Some(here) = self.at_mut(path.segments()) {
             *here = value;
@@ -114,7 +114,7 @@ impl Draft {
         }
     }
 
-    /// Takes the key at the end of a path out of its mapping. Whether it could.
+    /// Removes the key at the end of a path from its mapping. Returns whether it succeeded.
     pub(super) fn remove(&mut self, path: &Path) -> bool {
         let Some((Segment::Key(name), above)) = path.segments().split_last() else { return false };
         match self.at_mut(above) {
@@ -127,7 +127,7 @@ impl Draft {
         }
     }
 
-    /// Takes the key that begins at a byte out of its mapping. Whether it could.
+    /// Removes the key at a byte offset from its mapping. Returns whether it succeeded.
     pub(super) fn remove_key(&mut self, start: usize) -> bool {
         match self {
             Self::Scalar(_) => false,
@@ -140,7 +140,7 @@ impl Draft {
         }
     }
 
-    /// Gives the key that begins at a byte another name, unless its mapping has that already. Whether it could.
+    /// Renames the key at a byte offset, unless its mapping has the new name already. Returns whether it succeeded.
     pub(super) fn rename_key(&mut self, start: usize, to: &str) -> bool {
         match self {
             Self::Scalar(_) => false,
@@ -159,7 +159,7 @@ impl Draft {
         }
     }
 
-    /// The document as a text.
+    /// The document as text.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         self.write(0, &mut text);
@@ -197,7 +197,7 @@ impl Draft {
     }
 }
 
-/// A scalar on one line: what is plain stays plain, because its type depends on that.
+/// A scalar on one line. A plain scalar stays plain, because its type depends on that.
 fn scalar(node: &Node, value: &str) -> String {
     let is_text = node.is_quoted() || node.tag.as_deref().is_some_and(|tag| tag.ends_with("str"));
     if node.is_left_out() {

@@ -1,5 +1,4 @@
-//! Finds keys that are there without a value. Readers take them for absent, so that what somebody began to ask for would not be
-//! asked for at all.
+//! Finds keys without a value. Deserializers treat them as absent, so an incomplete setting would be ignored silently.
 
 use slipway_domain::Diagnostic;
 
@@ -7,32 +6,32 @@ use super::draft::Draft;
 use super::path::{Path, Segment};
 use super::tree::Tree;
 
-/// How YAML spells that there is nothing (yaml.org/spec/1.2.2, core schema).
+/// The spellings of null in YAML (yaml.org/spec/1.2.2, core schema).
 const NOTHING: [&str; 4] = ["~", "null", "Null", "NULL"];
 
 /// A key without a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmptyKey {
-    /// The way to the value that is not there.
+    /// The path of the missing value.
     pub path: Path,
-    /// `~` or `null` as it is written; `None` if nothing at all stands behind the key.
+    /// `~` or `null` as written; `None` if nothing stands after the key.
     pub written: Option<String>,
-    /// The byte at which the key begins.
+    /// The byte offset of the key.
     start: usize,
 }
 
 impl EmptyKey {
-    /// Whether its value is left out, and is none that could be meant as a text.
+    /// Whether its value is left out. A written `null` may be meant as text.
     pub fn is_left_out(&self) -> bool {
         self.written.is_none()
     }
 
-    /// Whether it is the key of a list item, as in `- relu:`, which only names something.
+    /// Whether it is the key of a list item, as in `- relu:`, which is only a name.
     pub fn is_item(&self) -> bool {
         matches!(self.path.segments(), [.., Segment::Index(_), Segment::Key(_)])
     }
 
-    /// What is said of it.
+    /// The diagnostic about it.
     pub(super) fn diagnostic(&self, file: &str, tree: &Tree) -> Diagnostic {
         let key = match self.path.segments().last() {
             Some(Segment::Key(key)) => key.as_str(),
@@ -48,7 +47,7 @@ impl EmptyKey {
     }
 }
 
-/// Every key of a document without a value, aliases and merge keys followed, in the order of the document.
+/// Every key of a document without a value, with aliases and merge keys expanded, in the order of the document.
 pub(super) fn empty_keys(draft: &Draft) -> Vec<EmptyKey> {
     let mut found = Vec::new();
     beneath(draft, &Path::root(), &mut found);

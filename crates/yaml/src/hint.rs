@@ -1,10 +1,10 @@
-//! What to write in the place of a value that does not fit.
+//! Suggests a replacement for a value of the wrong type.
 
 use super::complaint::{A_TEXT, Came};
 use super::search::Place;
 use super::tree::{Kind, Node, Tree};
 
-/// What to do about a value that does not fit. `key` is the key or the choice that it belongs to.
+/// The help text for a value of the wrong type. `key` is the key or the choice that the value belongs to.
 pub(super) fn for_mismatch(place: Place<'_>, key: Option<&str>, expected: &str, came: &Came) -> Option<String> {
     let node = place.node;
     match came {
@@ -33,7 +33,7 @@ pub(super) fn for_mismatch(place: Place<'_>, key: Option<&str>, expected: &str, 
     }
 }
 
-/// What to do about a key that nobody knows, and that was a part of a number: `{rate: 0,01}` holds the key `01`.
+/// The help text for an unknown key that is part of a number: `{rate: 0,01}` contains the key `01`.
 pub(super) fn for_decimal_comma(tree: &Tree, key: &Node) -> Option<String> {
     let digits = key.scalar().filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))?;
     let before = tree.text().get(..key.span.start)?.strip_suffix(',')?;
@@ -47,7 +47,7 @@ fn is_number(expected: &str) -> bool {
     expected.starts_with("a whole number") || expected.starts_with("a number")
 }
 
-/// Whether any text would do: messages of types that take a name, or something else in its place, begin with the name.
+/// Whether any text is valid. Messages of types that accept a name or something else begin with the name.
 fn is_any_text(expected: &str) -> bool {
     expected == A_TEXT || expected.starts_with("the name of ")
 }
@@ -64,7 +64,7 @@ fn for_nothing(node: &Node, expected: &str) -> String {
 
 fn for_scalar(node: &Node, written: &str, expected: &str) -> Option<String> {
     match expected {
-        // The file's own spelling: `1.0` is what is meant, not the number one.
+        // Use the file's own spelling: `1.0` is meant, not the number one.
         _ if is_any_text(expected) && !node.is_quoted() => {
             Some(format!("YAML takes it for a number or a truth value; write it in quotes: `\"{written}\"`"))
         }
@@ -97,8 +97,8 @@ fn for_number(written: &str, expected: &str, is_quoted: bool) -> Option<String> 
     }
 }
 
-/// The number that a text seems to mean: without quotes, signs of thousands, leading zeros; a share instead of per cent; a point
-/// instead of a comma. `None` if there is none, or none that is not written so already.
+/// The number that a text probably means: without quotes, separators of thousands and leading zeros, with a share instead of per
+/// cent, and with a point instead of a comma. `None` if there is no such number.
 fn number_meant(written: &str, is_whole: bool) -> Option<String> {
     let (digits, is_share) = match written.strip_suffix('%') {
         Some(share) => (share.trim_end(), true),
@@ -117,7 +117,7 @@ fn number_meant(written: &str, is_whole: bool) -> Option<String> {
     Some(if is_whole || is_share { format!("{number}") } else { without_zeros(&digits).to_owned() })
 }
 
-/// A comma stands for the point of a fraction, or among thousands.
+/// A comma is a decimal separator, or it separates thousands.
 fn without_commas(digits: &str, is_whole: bool) -> Option<String> {
     let parts: Vec<&str> = digits.split(',').collect();
     let are_thousands = parts.len() > 1 && parts[1..].iter().all(|part| part.len() == 3) && !parts[0].starts_with('0');
@@ -135,7 +135,7 @@ fn without_zeros(digits: &str) -> &str {
     if is_needed && rest.len() < digits.len() { &digits[digits.len() - rest.len() - 1..] } else { rest }
 }
 
-/// The one scalar of a mapping or of a list.
+/// The only scalar of a mapping or of a list.
 fn only_scalar(node: &Node) -> Option<&str> {
     match &node.kind {
         Kind::Mapping { entries, .. } => match &entries[..] {

@@ -1,8 +1,8 @@
-//! Reads YAML: a tree of byte spans for editors and diagnostics, and typed reading with mistakes shown where they are.
+//! Reads YAML: a tree with byte spans for edits and diagnostics, and typed reading that reports the position of every mistake.
 //!
-//! [`Tree`] keeps what other readers drop: byte ranges, quoting, anchors, tags and comments. [`read`] turns one document into a
-//! type and a mistake into a [`Diagnostic`](slipway_domain::Diagnostic) with line, column and a suggestion; [`read_all`] finds all
-//! of them. Nothing here writes YAML into files: edits are the business of `manifest`.
+//! [`Tree`] keeps what other readers drop: byte ranges, quoting, anchors, tags and comments. [`read`] converts one document to a
+//! type, and a mistake to a [`Diagnostic`](slipway_domain::Diagnostic) with line, column and a suggestion. [`read_all`] finds all
+//! mistakes. This package does not edit YAML files. The package `slipway-manifest` does.
 
 mod build;
 mod complaint;
@@ -34,11 +34,11 @@ pub use scalar::scalar_of;
 pub use search::{Place, nearest_position};
 pub use tree::{Comment, Entry, Kind, Node, Style, Tree};
 
-/// The largest text that is read: real files are a few kilobytes, and everything here is kept in memory.
+/// The largest text that is read, in bytes. Real files have a few kilobytes, and the whole text is kept in memory.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// How deep collections may nest: deeper than any hand-written file, shallow enough for recursion.
+/// The deepest nesting of collections. It is deeper than any hand-written file, and shallow enough for recursion.
 pub const MAX_DEPTH: usize = 64;
 
-/// How many values one file may hold, each alias counted as what it stands for: stops alias bombs.
+/// The most values of one file, where each alias counts as the value that it stands for. This stops alias bombs.
 pub const MAX_NODES: usize = 200_000;

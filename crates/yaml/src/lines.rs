@@ -1,11 +1,11 @@
-//! Turns byte offsets into lines and columns that a person sees in an editor.
+//! Converts byte offsets to lines and columns as an editor shows them.
 
 use slipway_domain::Position;
 
-/// What an editor hides at the start of a file.
+/// The character that an editor hides at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// A text with the offsets at which its lines begin.
+/// A text with the offsets of its lines.
 #[derive(Debug, Clone)]
 pub(super) struct Lines {
     text: String,
@@ -13,7 +13,7 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Finds the lines of a text; `\n`, `\r\n` and a lone `\r` end one, as in YAML.
+    /// Finds the lines of a text. `\n`, `\r\n` and a lone `\r` end a line, as in YAML.
     pub(super) fn of(text: &str) -> Self {
         let bytes = text.as_bytes();
         let ends_line = |at: usize| match bytes[at] {
@@ -26,17 +26,17 @@ impl Lines {
         Self { text: text.to_owned(), starts }
     }
 
-    /// The line, from zero, that holds a byte.
+    /// The line of a byte, counted from zero.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line begins, by its number from zero.
+    /// The offset of a line. `line` is counted from zero.
     pub(super) fn start_of(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
 
-    /// The place of a byte; an offset within a character or past the end takes the nearest place before it.
+    /// The position of a byte. For an offset within a character or past the end it is the nearest position before it.
     pub(super) fn position(&self, offset: usize) -> Position {
         let mut offset = offset.min(self.text.len());
         while !self.text.is_char_boundary(offset) {
@@ -48,7 +48,6 @@ impl Lines {
         Position { line: line + 1, column: before.chars().count() + 1 }
     }
 
-    /// The whole text.
     pub(super) fn text(&self) -> &str {
         &self.text
     }

@@ -1,7 +1,7 @@
-//! Merge keys of YAML 1.1 (yaml.org/type/merge.html): `<<: *defaults` brings the keys of another mapping in, `<<: [*a, *b]` those
-//! of several. A mapping's own keys win, wherever they stand; of several mappings the earlier one wins.
+//! Merge keys of YAML 1.1 (yaml.org/type/merge.html). `<<: *defaults` adds the keys of another mapping, `<<: [*a, *b]` those of
+//! several. A mapping's own keys take precedence, wherever they stand. Of several mappings the earlier one takes precedence.
 //!
-//! How often values are multiplied is bounded where the tree is built: an alias counts there as all that it stands for.
+//! The expansion of values is bounded when the tree is built: an alias counts there as the value that it stands for.
 
 use std::collections::HashMap;
 
@@ -9,12 +9,12 @@ use slipway_domain::Diagnostic;
 
 use super::tree::{Entry, Kind, Node, Style, Tree};
 
-/// What a key is called that merges.
+/// The merge key.
 const MERGE: &str = "<<";
-/// How keys at the top begin that hold nothing but values to refer to.
+/// The prefix of keys at the top level that only contain values for references.
 const EXTENSION: &str = "x-";
 
-/// The values that have anchors, by the anchors' numbers.
+/// The values with anchors, by the number of the anchor.
 pub(super) type Anchors<'tree> = HashMap<usize, &'tree Node>;
 
 impl Tree {
@@ -31,7 +31,7 @@ impl Tree {
         found
     }
 
-    /// Whether the first document has to be written out before a type can be read from it.
+    /// Whether the first document must be expanded before it can be deserialized.
     pub(super) fn is_written_short(&self) -> bool {
         let mut open: Vec<&Node> = self.documents().first().into_iter().collect();
         let root = open.first().copied();
@@ -47,7 +47,7 @@ impl Tree {
         false
     }
 
-    /// Every merge key of the first document that merges something else than mappings.
+    /// A diagnostic for every merge key of the first document whose value is not a mapping or a list of mappings.
     pub(super) fn wrong_merges(&self, file: &str) -> Vec<Diagnostic> {
         let anchors = self.anchors();
         let mut wrong = Vec::new();
@@ -75,7 +75,7 @@ impl Tree {
         })
     }
 
-    /// The mappings that the value of a merge key stands for.
+    /// The mappings that the value of a merge key refers to.
     fn merged<'tree>(&'tree self, value: &'tree Node) -> Vec<&'tree Node> {
         let Some(value) = self.behind(value) else { return Vec::new() };
         match &value.kind {
@@ -85,18 +85,18 @@ impl Tree {
     }
 }
 
-/// Whether a key merges: `"<<"` in quotes is a key like any other.
+/// Whether a key is a merge key. `"<<"` in quotes is an ordinary key.
 pub(super) fn is_merge(key: &Node) -> bool {
     let is_plain = matches!(&key.kind, Kind::Scalar { style: Style::Plain, .. });
     key.scalar() == Some(MERGE) && is_plain && key.tag.as_deref().is_none_or(|tag| !tag.ends_with("str"))
 }
 
-/// Whether a key at the top only holds values to refer to.
+/// Whether a key at the top level only contains values for references.
 pub(super) fn is_extension(key: &Node) -> bool {
     key.scalar().is_some_and(|key| key.starts_with(EXTENSION))
 }
 
-/// What a value is that cannot be merged.
+/// Describes a value that cannot be merged; `None` if it can.
 fn not_merged(value: &Node, anchors: &Anchors<'_>) -> Option<&'static str> {
     let behind = |node| follow(node, anchors);
     match &behind(value)?.kind {
@@ -110,7 +110,7 @@ fn not_merged(value: &Node, anchors: &Anchors<'_>) -> Option<&'static str> {
     }
 }
 
-/// The value that an alias stands for; any other value itself.
+/// The value that an alias refers to. Any other value is returned itself.
 pub(super) fn follow<'tree>(node: &'tree Node, anchors: &Anchors<'tree>) -> Option<&'tree Node> {
     match node.kind {
         Kind::Alias(anchor) => anchors.get(&anchor).copied(),

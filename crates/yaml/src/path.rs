@@ -1,4 +1,4 @@
-//! The way to a value: `spec.model.sequential[3].conv2d`, parsed once and printed the same way.
+//! The path of a value: `spec.model.sequential[3].conv2d`. Parsing and printing use the same form.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,9 @@ use std::str::FromStr;
 pub enum Segment {
     /// The value of a key: `spec`, or `["key.with.dots"]`.
     Key(String),
-    /// A list item by its number, from zero: `[0]`.
+    /// A list item by its index, counted from zero: `[0]`.
     Index(usize),
-    /// The one list item in which this key has this value: `[name=server]`, `[app.kubernetes.io/name=api]`, `["a=b"="c]"]`.
+    /// The only list item in which this key has this value: `[name=server]`, `[app.kubernetes.io/name=api]`, `["a=b"="c]"]`.
     Item {
         /// The key.
         key: String,
@@ -19,7 +19,7 @@ pub enum Segment {
     },
 }
 
-/// Steps from the root of a document to a value; the root itself is `.`.
+/// The steps from the root of a document to a value. The root itself is `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Path(Vec<Segment>);
 
@@ -32,7 +32,7 @@ pub struct NotAPath {
 }
 
 impl Segment {
-    /// The key, if it is one.
+    /// The key, if the step is one.
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
@@ -94,7 +94,7 @@ fn bare(text: &str) -> Result<(Segment, &str), &'static str> {
     Ok((Segment::Key(text[..end].to_owned()), &text[end..]))
 }
 
-/// What stands behind an opening bracket, with its closing one.
+/// The text after an opening bracket, up to its closing one.
 fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
     const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`, with quotes around what holds `]`";
     let (segment, rest) = if text.starts_with('"') {
@@ -112,7 +112,7 @@ fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
     Ok((segment, rest.strip_prefix(']').ok_or(EXPECTED)?))
 }
 
-/// An item whose key has the value that `text` begins with, in quotes or up to the closing bracket.
+/// An item whose key has the value at the beginning of `text`, in quotes or up to the closing bracket.
 fn item(key: String, text: &str) -> Option<(Segment, &str)> {
     let (value, rest) = if text.starts_with('"') {
         quoted(text)?
@@ -123,7 +123,7 @@ fn item(key: String, text: &str) -> Option<(Segment, &str)> {
     Some((Segment::Item { key, value }, rest))
 }
 
-/// A text within double quotes, where `\` takes the next character as it is.
+/// A text in double quotes, where `\` escapes the next character.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let mut value = String::new();
     let mut characters = text.char_indices().skip(1);
@@ -158,12 +158,12 @@ impl fmt::Display for Path {
     }
 }
 
-/// Whether a key can stand without quotes.
+/// Whether a key needs no quotes.
 fn is_bare(key: &str) -> bool {
     !key.is_empty() && !key.contains(|c: char| matches!(c, '.' | '[' | ']' | '"' | '\\') || c.is_whitespace())
 }
 
-/// Whether a key can stand without quotes before the `=` of an item: labels hold dots and slashes.
+/// Whether a key before the `=` of an item needs no quotes. Labels contain dots and slashes.
 fn is_bare_item_key(key: &str) -> bool {
     !key.is_empty() && !key.contains(|c: char| matches!(c, '[' | ']' | '"' | '\\' | '=') || c.is_whitespace())
 }

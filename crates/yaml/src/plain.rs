@@ -1,23 +1,23 @@
-//! What readers of YAML 1.1 and 1.2 make of a scalar without quotes: text, or something else in at least one of them.
+//! Determines the type of an unquoted scalar in readers of YAML 1.1 and 1.2: text, or another type in at least one of them.
 
-/// What an unquoted scalar is to at least one reader.
+/// The type of an unquoted scalar in at least one reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reading {
-    /// Text to every reader.
+    /// Text in every reader.
     Text,
-    /// A number to some reader: `7`, `1e3`, `0x1f`, `1_000`, `12:30`, `.inf`.
+    /// A number in some reader: `7`, `1e3`, `0x1f`, `1_000`, `12:30`, `.inf`.
     Number,
-    /// A truth value to some reader: `true`, `No`, `on`, `y`.
+    /// A truth value in some reader: `true`, `No`, `on`, `y`.
     Boolean,
-    /// Nothing: `~`, `null`.
+    /// Null: `~`, `null`.
     Null,
-    /// A date to some reader: `2026-01-31`.
+    /// A date in some reader: `2026-01-31`.
     Date,
-    /// A word with a meaning of its own in YAML 1.1: `<<`, `=`.
+    /// A word with a special meaning in YAML 1.1: `<<`, `=`.
     Special,
 }
 
-/// How an unquoted scalar is read; where readers differ, the meaning that is not text wins.
+/// The type of an unquoted scalar. If readers differ, a type other than text takes precedence.
 pub fn reading_of(text: &str) -> Reading {
     let lower = text.to_ascii_lowercase();
     match lower.as_str() {
@@ -30,9 +30,9 @@ pub fn reading_of(text: &str) -> Reading {
     }
 }
 
-/// Whether a text may stand without quotes, in block and flow style alike, and is the same text to every reader.
+/// Whether a text needs no quotes in block and flow style, and every reader reads it as the same text.
 ///
-/// Stricter than YAML: letters, digits and `/._-+:@=` in ASCII, and a first character that means nothing.
+/// This is stricter than YAML: only ASCII letters, digits and `/._-+:@=`, and a first character without a special meaning.
 pub fn is_plain_text(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '=');
     let first = text.chars().next();
@@ -76,7 +76,7 @@ fn is_decimal(text: &str) -> bool {
         && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent))
 }
 
-/// `12:30:45`, sixty seconds to the minute, as YAML 1.1 has it.
+/// `12:30:45`, a sexagesimal number of YAML 1.1.
 fn is_sexagesimal(text: &str) -> bool {
     let mut parts = text.split(':');
     let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Reads one YAML document into a type; a mistake comes back with its place, in the user's words.
+//! Reads one YAML document into a type. A mistake is reported with its position and in the user's terms.
 
 use std::borrow::Cow;
 
@@ -15,11 +15,11 @@ use super::path::{Path, Segment};
 use super::search::Link;
 use super::tree::{Entry, Kind, Node, Tree};
 
-/// Reads exactly one document. An enum is written as its name alone or as a mapping with one key: `- relu`,
-/// `- conv2d: {filters: 32}`.
+/// Reads exactly one document. An enum is written as its name alone or as a mapping with one key: `- relu`, `- conv2d: {filters:
+/// 32}`.
 ///
-/// Refused besides what does not fit `T`: duplicate keys, no document or more than one, more than
-/// [`MAX_BYTES`](super::MAX_BYTES), and values nested or multiplied by aliases beyond reason.
+/// Rejects, besides values that do not fit `T`: duplicate keys, no document or more than one, more than
+/// [`MAX_BYTES`](super::MAX_BYTES), and values that exceed the limits of nesting or of expanded aliases.
 pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Diagnostic> {
     let tree = Tree::parse(file, text)?;
     one_document(file, &tree)?;
@@ -32,14 +32,15 @@ pub fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, Diagnostic
     deserialize(&written_out(&tree, text)).map_err(|(path, error)| explain(file, &tree, &path, &error).0)
 }
 
-/// The text itself or, if it merges mappings, its first document without merge keys and aliases.
+/// The text itself. If the text merges mappings, its first document without merge keys and aliases.
 pub(super) fn written_out<'text>(tree: &Tree, text: &'text str) -> Cow<'text, str> {
     if tree.is_written_short() { Cow::Owned(Draft::of(tree).text()) } else { Cow::Borrowed(text) }
 }
 
-/// Reads a text into a type, or says where that failed.
+/// Reads a text into a type, or returns the path and the error.
 pub(super) fn deserialize<T: DeserializeOwned>(text: &str) -> Result<T, (Path, serde_yaml::Error)> {
-    // The deserializer would count the mark as a column, and take the first key for deeper than the rest.
+    // The deserializer would count the byte order mark as a column, and treat the first key as more deeply indented than the
+    // rest.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut track = serde_path_to_error::Track::new();
     let deserializer = serde_path_to_error::Deserializer::new(serde_yaml::Deserializer::from_str(text), &mut track);
@@ -69,7 +70,7 @@ pub(super) fn duplicate(file: &str, tree: &Tree, earlier: &Node, again: &Node) -
         .help("keep one of the two")
 }
 
-/// The tracked way as a path, as far as it is known.
+/// Converts the tracked path, as far as it is known.
 fn path_of(tracked: &serde_path_to_error::Path) -> Path {
     let known = tracked.iter().map_while(|segment| match segment {
         Tracked::Seq { index } => Some(Segment::Index(*index)),
@@ -80,20 +81,20 @@ fn path_of(tracked: &serde_path_to_error::Path) -> Path {
     known.fold(Path::root(), |path, segment| path.then(segment))
 }
 
-/// Where a mistake has to be mended before what follows can be read.
+/// The part that must be repaired before the rest can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Slip {
-    /// The key that begins at this byte is nobody's; the one at a path is meant, perhaps.
+    /// The key at this byte offset is unknown. The key at the path may be meant.
     Key { start: usize, meant: Option<Path> },
-    /// A mapping lacks a key.
+    /// A mapping has no value for a required key.
     Missing(Path, String),
-    /// A value does not fit.
+    /// A value has the wrong type.
     Value(Path),
-    /// The text cannot be read at all.
+    /// The text cannot be parsed.
     Text,
 }
 
-/// Says in the user's words what the deserializer missed, and where.
+/// Explains an error of the deserializer with its position, in the user's terms.
 pub(super) fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::Error) -> (Diagnostic, Slip) {
     let reported = error.location().map(|location| Position { line: location.line(), column: location.column() });
     let way = tree.way_through(0, path);
@@ -104,12 +105,12 @@ pub(super) fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::
         Complaint::Unknown { name, expected } => {
             let slip = match unknown_node(last, &name, &expected) {
                 Some((key, true)) => {
-                    // The deserializer stands at the key that it does not know, or at the mapping around it.
+                    // The deserializer reports the unknown key, or the mapping around it.
                     let mapping = without_last(&last.path, &name);
                     let meant = suggestion(&name, &expected).map(|name| mapping.then(Segment::Key(name.to_owned())));
                     Slip::Key { start: key.span.start, meant }
                 }
-                // Without its tag nothing of a mapping can be read.
+                // Without its tag key no part of a mapping can be read.
                 _ => Slip::Value(without_last(&last.path, TAG)),
             };
             (unknown(file, tree, last, &name, &expected), slip)
@@ -128,10 +129,10 @@ pub(super) fn explain(file: &str, tree: &Tree, path: &Path, error: &serde_yaml::
     }
 }
 
-/// The key of a mapping that says which keys the others are.
+/// The key of a mapping that decides which other keys are valid.
 const TAG: &str = "format";
 
-/// The path without its last key, if it is this one.
+/// The path without its last key, if that is `name`.
 fn without_last(path: &Path, name: &str) -> Path {
     match path.segments() {
         [above @ .., Segment::Key(key)] if key == name => {
@@ -141,7 +142,7 @@ fn without_last(path: &Path, name: &str) -> Path {
     }
 }
 
-/// The message without the place and the path that the deserializer adds: both are told in our own form.
+/// The message without the position and the path that the deserializer adds. Both are reported separately.
 fn bare_message(message: &str, reported: Option<Position>, way: &[Link<'_>]) -> String {
     let suffix = reported.map_or_else(String::new, |at| format!(" at line {} column {}", at.line, at.column));
     let message = message.strip_suffix(&suffix).unwrap_or(message);
@@ -150,7 +151,7 @@ fn bare_message(message: &str, reported: Option<Position>, way: &[Link<'_>]) -> 
     prefixes.find_map(|prefix| message.strip_prefix(&prefix)).unwrap_or(message).to_owned()
 }
 
-/// A path as `serde_yaml` prints it: keys as they are, whatever they hold.
+/// A path as `serde_yaml` prints it, with keys unescaped.
 fn printed_by_the_deserializer(path: &Path) -> String {
     path.segments().iter().fold(String::new(), |way, segment| match segment {
         Segment::Key(key) | Segment::Item { value: key, .. } if way.is_empty() => key.clone(),
@@ -160,7 +161,7 @@ fn printed_by_the_deserializer(path: &Path) -> String {
     })
 }
 
-/// How a message names a value.
+/// A value's name in messages.
 fn named(path: &Path) -> String {
     if path.segments().is_empty() { "the document".to_owned() } else { format!("`{path}`") }
 }
@@ -187,8 +188,8 @@ fn unknown(file: &str, tree: &Tree, link: &Link<'_>, name: &str, expected: &[Str
 
 /// The key or value with an unknown name, and whether it is a key.
 ///
-/// An internally tagged choice is reported as a whole: of the mappings beneath that hold the name as a key, the one that
-/// shares most keys with the expected ones is meant; the outer one if there are several.
+/// An internally tagged choice is reported as a whole. Of the mappings beneath that contain the name as a key, the one with the
+/// most expected keys is selected. If several are equal, the outermost is.
 fn unknown_node<'tree>(link: &Link<'tree>, name: &str, expected: &[String]) -> Option<(&'tree Node, bool)> {
     if link.place.node.scalar() == Some(name) {
         return Some((link.place.node, false));
@@ -211,7 +212,7 @@ fn unknown_node<'tree>(link: &Link<'tree>, name: &str, expected: &[String]) -> O
     })
 }
 
-/// How many keys of a mapping are expected ones.
+/// The number of expected keys in a mapping.
 fn likeness(entries: &[Entry], expected: &[String]) -> usize {
     let is_expected = |key: &str| expected.iter().any(|name| name == key);
     entries.iter().filter(|entry| entry.key.scalar().is_some_and(is_expected)).count()
@@ -226,8 +227,8 @@ fn missing(file: &str, tree: &Tree, link: &Link<'_>, name: &str) -> Diagnostic {
         .help(format!("add `{name}: …`"))
 }
 
-/// The value that does not fit: the reported one or, when a whole mapping is reported for a part of it, the only value beneath
-/// that is like the one that came.
+/// The value of the wrong type: the reported one. If a whole mapping is reported for a part of it, the only value beneath it that
+/// matches the received value.
 fn meant<'tree>(link: &Link<'tree>, came: &Came) -> (&'static str, Link<'tree>) {
     let mut alike = link.beneath().into_iter().filter(|link| is_like(link.place.node, came));
     match (is_like(link.place.node, came), alike.next(), alike.next()) {
@@ -239,7 +240,7 @@ fn meant<'tree>(link: &Link<'tree>, came: &Came) -> (&'static str, Link<'tree>) 
 
 fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: &str, came: &Came) -> Diagnostic {
     let written = link.place.node.scalar().filter(|_| !link.place.node.is_quoted());
-    // The file's own spelling: `1.0` is what is meant, not the number one.
+    // Use the file's own spelling: `1.0` is meant, not the number one.
     let came_words = match (written, came) {
         (Some(written), Came::Scalar { words, text }) if is_same_value(link.place.node, text) => {
             let shown: String = written.chars().take(SHOWN).collect();
@@ -259,13 +260,13 @@ fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: 
     }
 }
 
-/// Whether a plain scalar is the number or truth value that came, however it is spelt.
+/// Whether a plain scalar is the received number or truth value, in any spelling.
 fn is_same_value(node: &Node, text: &str) -> bool {
     let (Some(written), false) = (node.scalar(), node.is_quoted()) else { return false };
     number(written).is_some_and(|value| number(text) == Some(value)) || written.eq_ignore_ascii_case(text)
 }
 
-/// The number that YAML reads in a plain scalar: whole ones with another base too.
+/// The number that YAML reads in a plain scalar, including whole numbers in another base.
 fn number(text: &str) -> Option<f64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1.0, digits),

@@ -1,4 +1,4 @@
-//! Finds all mistakes of a document: each is mended by a guess, so that what follows it can be read as well.
+//! Finds all mistakes of a document. It replaces each by a guess, so that the rest can be read.
 
 use std::collections::HashSet;
 
@@ -12,28 +12,28 @@ use super::path::{Path, Segment};
 use super::read::{Slip, deserialize, duplicate, explain, one_document, read, written_out};
 use super::tree::Tree;
 
-/// Mistakes that are looked for in one document: each costs reading it once more.
+/// The most mistakes of one document. Each costs one more pass.
 const MAX_MISTAKES: usize = 50;
-/// The largest text that is read more than once, in bytes. No person writes a larger one.
+/// The largest text that is read more than once, in bytes. Files written by people are smaller.
 const MAX_RECOVERED_BYTES: usize = 64 << 10;
 
-/// What was read of a document.
+/// The result of reading a document.
 #[derive(Debug)]
 pub struct Recovered<T> {
-    /// The value, with guesses where there are mistakes; `None` if none could be made.
+    /// The value, with guesses in place of mistakes; `None` if no value could be constructed.
     pub value: Option<T>,
-    /// All mistakes, in the order in which they are met.
+    /// All mistakes, in the order in which they were found.
     pub mistakes: Vec<Diagnostic>,
-    /// Where the value is a guess.
+    /// The parts of the value that are guesses.
     pub guesses: Guesses,
 }
 
-/// The places of a document where mistakes were mended by guesses: what is wrong there is no mistake of the author's.
+/// The paths of a document where guesses replace mistakes. Further mistakes there are not the author's.
 #[derive(Debug, Clone, Default)]
 pub struct Guesses(Vec<Path>);
 
 impl Guesses {
-    /// Whether the value at a path, a part of it, or what it is a part of is a guess.
+    /// Whether a guess contains the value at a path, is contained in it, or equals it.
     pub fn touch(&self, path: &str) -> bool {
         path.parse().is_ok_and(|path| self.are_related_to(&path))
     }
@@ -44,8 +44,8 @@ impl Guesses {
     }
 }
 
-/// Reads exactly one document as [`read`](super::read) does, and goes on after a mistake. `sample` is a sound document, from which
-/// guesses are taken. A key without a value is a mistake, unless `may_be_empty` says that it stands for something.
+/// Reads exactly one document like [`read`](super::read), and continues after a mistake. Guesses are taken from `sample`, a valid
+/// document. A key without a value is a mistake, unless `may_be_empty` returns true for it.
 pub fn read_all<T: DeserializeOwned>(
     file: &str,
     text: &str,
@@ -89,13 +89,13 @@ pub fn read_all<T: DeserializeOwned>(
     mending.read(file, &tree, has_duplicates)
 }
 
-/// A document on its way to one that can be read.
+/// A document that is being repaired.
 struct Mending {
     draft: Draft,
     sample: Draft,
     mistakes: Vec<Diagnostic>,
     guesses: Guesses,
-    /// Values that were replaced, so that the same is not tried twice.
+    /// Values that were replaced, so that the same replacement is not tried twice.
     mended: HashSet<Path>,
 }
 
@@ -109,7 +109,7 @@ impl Mending {
                     break;
                 }
                 Err((path, error)) => {
-                    // Of keys that are written twice it is not known which one is meant.
+                    // If a key occurs twice, it is unknown which one is meant.
                     let is_known = !has_duplicates || tree.leads_to(0, &path);
                     let (mistake, slip) = explain(file, tree, &path, &error);
                     let mended = if is_known { self.mend(mistake, slip) } else { self.replace(path) };
@@ -122,7 +122,7 @@ impl Mending {
         Recovered { value, mistakes: self.mistakes, guesses: self.guesses }
     }
 
-    /// Notes a mistake unless an earlier guess led to it, and mends it. Whether it could.
+    /// Records a mistake unless an earlier guess caused it, and repairs it. Returns whether it succeeded.
     fn mend(&mut self, mistake: Diagnostic, slip: Slip) -> bool {
         match slip {
             Slip::Key { start, meant } => {
@@ -152,7 +152,7 @@ impl Mending {
                 }
             }
             Slip::Value(path) => {
-                // What an alias repeats is wrong once.
+                // A mistake in an anchored value is reported once, not for every alias.
                 if !self.guesses.are_related_to(&path) && !self.mistakes.contains(&mistake) {
                     self.mistakes.push(mistake);
                 }
@@ -167,20 +167,20 @@ impl Mending {
         }
     }
 
-    /// Notes that a key has no value, and puts a guess there if the sample has one.
+    /// Records that a key has no value, and adds a guess if the sample has one.
     fn fill(&mut self, mistake: Diagnostic, path: Path) {
-        // What an alias repeats is wrong once.
+        // A mistake in an anchored value is reported once, not for every alias.
         if !self.mistakes.contains(&mistake) {
             self.mistakes.push(mistake);
         }
-        // Without a guess it stays: whether its name is known shows when it is read.
+        // Without a guess the key stays. The next pass shows whether its name is known.
         if let Some(guess) = self.sample.at(&path).cloned() {
             self.draft.put(&path, guess);
         }
         self.guesses.0.push(path);
     }
 
-    /// Puts a guess in the place of a value, or of what it is a part of.
+    /// Replaces a value, or the smallest possible part around it, by a guess.
     fn replace(&mut self, path: Path) -> bool {
         let mut path = path;
         loop {

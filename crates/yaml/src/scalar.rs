@@ -1,21 +1,22 @@
-//! Texts as scalars of YAML that every reader takes for the same text.
+//! Writes texts as YAML scalars that every reader reads as the same text.
 
 use std::fmt::Write as _;
 
 use super::plain::is_plain_text;
 
-/// A text as a scalar: plain where that is the same text to every reader, else in double quotes.
+/// A text as a scalar: plain if every reader reads it as the same text, otherwise in double quotes.
 pub fn scalar_of(text: &str) -> String {
     if is_plain_text(text) { text.to_owned() } else { quoted(text) }
 }
 
-/// A text in double quotes. What YAML does not print, and what would turn a line around or break it, is escaped.
+/// A text in double quotes. Characters that YAML does not print, that reverse the text direction or that break the line are
+/// escaped.
 pub(super) fn quoted(text: &str) -> String {
     let mut written = String::with_capacity(text.len() + 2);
     written.push('"');
     for character in text.chars() {
         let code = u32::from(character);
-        // Writing into a string cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = match character {
             '"' | '\\' => write!(written, "\\{character}"),
             '\n' => write!(written, "\\n"),
@@ -30,7 +31,7 @@ pub(super) fn quoted(text: &str) -> String {
     written
 }
 
-/// Whether a character may stand in double quotes as it is, and says nothing of how others are shown.
+/// Whether a character may stand in double quotes unescaped and does not change how other characters are shown.
 fn is_printed(character: char) -> bool {
     !character.is_control()
         && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

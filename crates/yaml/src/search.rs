@@ -1,4 +1,4 @@
-//! Finds values in the span tree: by path, by byte, and keys that are written twice.
+//! Finds values in the span tree by path and by byte, and keys that occur twice.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use slipway_domain::Position;
 use super::path::{Path, Segment};
 use super::tree::{Entry, Kind, Node, Tree};
 
-/// A value in its place.
+/// A value with its key.
 #[derive(Debug, Clone, Copy)]
 pub struct Place<'tree> {
-    /// The key it belongs to, unless it is a list item or a root.
+    /// The key of the value, unless the value is a list item or a root.
     pub key: Option<&'tree Node>,
     /// The value.
     pub node: &'tree Node,
 }
 
-/// Where the value at a path of a text's first document is, or the deepest value on the way to it; `None` if the text
-/// is not YAML.
+/// The position of the value at a path of a text's first document, or of the deepest existing value on that path; `None` if the
+/// text is not YAML.
 pub fn nearest_position(text: &str, path: &str) -> Option<Position> {
     Tree::parse("", text).ok().map(|tree| tree.nearest_position(path))
 }
@@ -30,24 +30,25 @@ impl Tree {
         (way.len() == path.segments().len() + 1).then_some(last.place)
     }
 
-    /// Where the value at a path of the first document is; `None` if there is none, or `path` is no path.
+    /// The position of the value at a path of the first document; `None` if there is none, or if `path` is not a path.
     ///
-    /// That is the value's own beginning if it stands on the line of its key, else the key: a block of lines is best shown by
-    /// its name.
+    /// This is the position of the value if it stands on the line of its key, and otherwise of the key, because a key identifies
+    /// a block of lines best.
     pub fn position_of(&self, path: &str) -> Option<Position> {
         let path: Path = path.parse().ok()?;
         let way = self.way_through(0, &path);
         (way.len() == path.segments().len() + 1).then(|| way.last().map(|link| self.position_at(link.place)))?
     }
 
-    /// Where the value at a path of the first document is or, if there is none, the deepest value on the way to it.
+    /// The position of the value at a path of the first document or, if there is none, of the deepest existing value on that
+    /// path.
     pub fn nearest_position(&self, path: &str) -> Position {
         self.way_through(0, &path.parse().unwrap_or_default())
             .last()
             .map_or(Position { line: 1, column: 1 }, |link| self.position_at(link.place))
     }
 
-    /// Where to point for a value: itself on the line of its key, else its key.
+    /// The position to show for a value: the value if it stands on the line of its key, otherwise its key.
     pub fn position_at(&self, place: Place<'_>) -> Position {
         let at = place.node.span.start;
         match place.key {
@@ -56,12 +57,12 @@ impl Tree {
         }
     }
 
-    /// The first key of a document that its mapping already holds, with the earlier one: `(earlier, again)`.
+    /// The first key of a document that occurs earlier in its mapping, with that earlier key: `(earlier, again)`.
     pub fn duplicate_key(&self, document: usize) -> Option<(&Node, &Node)> {
         self.duplicate_keys(document).into_iter().next()
     }
 
-    /// Every key of a document that its mapping already holds, each with the one before it.
+    /// Every key of a document that occurs earlier in its mapping, each with the one before it.
     pub(super) fn duplicate_keys(&self, document: usize) -> Vec<(&Node, &Node)> {
         let mut found = Vec::new();
         if let Some(root) = self.documents.get(document) {
@@ -70,12 +71,12 @@ impl Tree {
         found
     }
 
-    /// Whether a path leads to a value of a document, through aliases and merge keys too.
+    /// Whether a path leads to a value of a document, with aliases and merge keys followed.
     pub(super) fn leads_to(&self, document: usize, path: &Path) -> bool {
         self.way_through(document, path).len() == path.segments().len() + 1
     }
 
-    /// The values on the way down a path, through aliases and merge keys: where what a reader sees there is written.
+    /// The values along a path, with aliases and merge keys followed: the places where the values that a reader sees are written.
     pub(super) fn way_through(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
         let Some(node) = self.documents.get(document) else {
             return Vec::new();
@@ -85,14 +86,14 @@ impl Tree {
             let next = links.last().and_then(|link| {
                 let node = self.behind(link.place.node)?;
                 let place = match segment {
-                    // Of a key that is written twice it is not known which is meant.
+                    // If a key occurs twice, it is unknown which one is meant.
                     Segment::Key(key) if node.holds_twice(key) => None,
                     Segment::Key(key) => {
                         self.entry_of(node, key).map(|entry| Place { key: Some(&entry.key), node: &entry.value })
                     }
                     _ => node.step(segment),
                 }?;
-                // What stands behind an alias is shown where it is written; its key would be that of the alias.
+                // The value of an alias is shown where it is written. Its key would be that of the alias.
                 let behind = self.behind(place.node)?;
                 let place = if std::ptr::eq(behind, place.node) { place } else { Place { key: None, node: behind } };
                 Some(Link { path: link.path.then(segment.clone()), place })
@@ -105,7 +106,7 @@ impl Tree {
         links
     }
 
-    /// The values on the way down a path, from the root as far as the path leads.
+    /// The values along a path, from the root as far as the path leads.
     fn way(&self, document: usize, path: &Path) -> Vec<Link<'_>> {
         let Some(node) = self.documents.get(document) else {
             return Vec::new();
@@ -124,17 +125,17 @@ impl Tree {
     }
 }
 
-/// A value with the way to it.
+/// A value with its path.
 #[derive(Debug, Clone)]
 pub(super) struct Link<'tree> {
-    /// The way to the value.
+    /// The path of the value.
     pub(super) path: Path,
     /// The value.
     pub(super) place: Place<'tree>,
 }
 
 impl<'tree> Link<'tree> {
-    /// This value and every value beneath it, outer ones first.
+    /// This value and every value beneath it, outer values first.
     pub(super) fn beneath(&self) -> Vec<Link<'tree>> {
         let mut found = vec![self.clone()];
         let mut next = 0;
@@ -161,7 +162,7 @@ fn key_segment(key: &Node) -> Segment {
 }
 
 impl Node {
-    /// The value one step below; aliases are not followed, and a key or name that occurs twice leads nowhere.
+    /// The value one step below. Aliases are not followed. A key or name that occurs twice gives `None`.
     fn step(&self, segment: &Segment) -> Option<Place<'_>> {
         match (&self.kind, segment) {
             (Kind::Mapping { entries, .. }, Segment::Key(wanted)) => {
@@ -183,7 +184,7 @@ impl Node {
         entries.iter().filter(|entry| entry.key.scalar() == Some(key)).nth(1).is_some()
     }
 
-    /// What a mapping says under a key, if that is a single value.
+    /// The scalar under a key of a mapping.
     pub fn says(&self, key: &str) -> Option<&str> {
         let Kind::Mapping { entries, .. } = &self.kind else { return None };
         entries.iter().find(|entry| entry.key.scalar() == Some(key))?.value.scalar()

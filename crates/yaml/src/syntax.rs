@@ -1,18 +1,18 @@
-//! What to do about a text that is no YAML, where that can be told from what stands there.
+//! Advice for texts that are not YAML, if the text shows the cause.
 
 use super::lines::Lines;
 
-/// A mistake of syntax in words of users, where the parser's own leave open what to do.
+/// A syntax error in the user's terms, for messages of the parser without a remedy.
 pub(super) struct Advice {
-    /// The byte to point at.
+    /// The byte offset to show.
     pub(super) at: usize,
-    /// What is wrong; the parser's words if `None`.
+    /// The message; the parser's message if `None`.
     pub(super) message: Option<&'static str>,
-    /// What to do.
+    /// The help text.
     pub(super) help: &'static str,
 }
 
-/// What is advised on a mistake that the parser found at a byte.
+/// The advice for a mistake that the parser reported at a byte.
 pub(super) fn advice(lines: &Lines, at: usize, problem: &str) -> Option<Advice> {
     if let Some(at) = tab_near(lines, at) {
         let message = Some("a tab stands in the indentation");
@@ -33,14 +33,14 @@ pub(super) fn advice(lines: &Lines, at: usize, problem: &str) -> Option<Advice> 
     }
 }
 
-/// The first tab among what indents the line of a byte, the one before or the one behind.
+/// The first tab in the indentation of the line of a byte, of the line before or of the line after.
 fn tab_near(lines: &Lines, at: usize) -> Option<usize> {
     let line = lines.line_of(at);
     (line.saturating_sub(1)..=line + 1).find_map(|line| {
         let start = lines.start_of(line);
         let rest = lines.text().get(start..)?;
         let indentation = rest.find(|c| c != ' ' && c != '\t').unwrap_or(rest.len());
-        // A line of nothing but blanks is empty.
+        // A line of blanks only is empty.
         let is_empty = rest[indentation..].is_empty() || rest[indentation..].starts_with(['\n', '\r']);
         let tab = rest[..indentation].find('\t').filter(|_| !is_empty)?;
         Some(start + tab)

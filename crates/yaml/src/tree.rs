@@ -1,4 +1,4 @@
-//! The span tree: every document of a text with the bytes each value takes, how it is written, and the comments beside.
+//! The span tree: every document of a text with the byte range and the style of each value, and the comments.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,31 +17,31 @@ pub struct Tree {
     pub(super) lines: Lines,
 }
 
-/// One value and where it is written.
+/// One value and its place.
 #[derive(Debug, Clone)]
 pub struct Node {
-    /// The bytes of the value itself: quotes included, anchor and tag excluded, empty for a value that is left out. A block
-    /// collection begins at its first entry and ends where the parser noticed; a block scalar begins after its header.
+    /// The byte range of the value itself: with quotes, without anchor and tag, empty for a value that is left out. A block
+    /// collection begins at its first entry and ends where the parser recognised its end. A block scalar begins after its header.
     pub span: Range<usize>,
-    /// The number of the anchor on this value; numbers are unique within a text, as names are not.
+    /// The number of the anchor on this value. Numbers are unique within a text. Names need not be.
     pub anchor: Option<usize>,
-    /// The tag as written, like `!!str`.
+    /// The tag as written, such as `!!str`.
     pub tag: Option<String>,
     /// The value.
     pub kind: Kind,
 }
 
-/// What a value is.
+/// The kind of a value.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Text, number, boolean or nothing: YAML knows only the text and how it is written.
+    /// Text, number, truth value or null. YAML itself stores only the text and its style.
     Scalar {
         /// The text with quotes and escapes resolved; `~` for a value that is left out.
         value: String,
-        /// How it is written.
+        /// The style.
         style: Style,
     },
-    /// Keys and values in the order of the file.
+    /// A mapping: keys and values in the order of the file.
     Mapping {
         /// The entries.
         entries: Vec<Entry>,
@@ -68,7 +68,7 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// How a scalar is written.
+/// The style of a scalar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     /// Without quotes.
@@ -86,19 +86,20 @@ pub enum Style {
 /// A comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
-    /// Its bytes from `#` to the end of the line, line break excluded.
+    /// Its byte range from `#` to the end of the line, without the line break.
     pub span: Range<usize>,
     /// Its text after `#`, unchanged.
     pub text: String,
 }
 
 impl Tree {
-    /// Reads all documents of a text; `file` is its name in diagnostics. Text, depth and number of values are bounded.
+    /// Parses all documents of a text. `file` is its name in diagnostics. The size, the depth and the number of values are
+    /// limited.
     pub fn parse(file: &str, text: &str) -> Result<Self, Diagnostic> {
         build::build(file, text)
     }
 
-    /// The root value of each document; a document without content holds an empty scalar.
+    /// The root value of each document. A document without content has an empty scalar.
     pub fn documents(&self) -> &[Node] {
         &self.documents
     }
@@ -108,12 +109,12 @@ impl Tree {
         &self.comments
     }
 
-    /// Whether some alias refers to the anchor on this very value.
+    /// Whether an alias refers to the anchor on this value.
     pub fn is_aliased(&self, node: &Node) -> bool {
         node.anchor.is_some_and(|anchor| self.aliased.contains(&anchor))
     }
 
-    /// The text the tree was read from.
+    /// The text that the tree was built from.
     pub fn text(&self) -> &str {
         self.lines.text()
     }
@@ -123,7 +124,7 @@ impl Tree {
         self.lines.position(offset)
     }
 
-    /// The number of the line that holds a byte, from zero.
+    /// The line of a byte, counted from zero.
     pub fn line_of(&self, offset: usize) -> usize {
         self.lines.line_of(offset)
     }
@@ -144,7 +145,7 @@ impl Node {
         }
     }
 
-    /// Whether the value is a scalar in quotes or a block, which no reader takes for anything but text.
+    /// Whether the value is a quoted or a block scalar, which every reader reads as text.
     pub fn is_quoted(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { style, .. } if *style != Style::Plain)
     }

@@ -1,4 +1,4 @@
-//! Texts exactly as a file writes them: `2.10` stays `2.10`, and `0x1F` is no 31.
+//! Returns texts exactly as a file spells them: `2.10` stays `2.10`, and `0x1F` does not become 31.
 
 use slipway_domain::Position;
 
@@ -6,8 +6,8 @@ use super::path::{Path, Segment};
 use super::tree::{Kind, Node, Tree};
 
 impl Tree {
-    /// The text, or the texts of the list, at a path of the first document; aliases are followed. `None` where there is
-    /// nothing, a mapping, or a value that is left out.
+    /// The text, or the texts of the list, at a path of the first document, with aliases followed. `None` if there is no value, a
+    /// mapping, or a value that is left out.
     pub fn texts(&self, path: &Path) -> Option<Vec<String>> {
         let mut node = self.behind(self.documents().first()?)?;
         for segment in path.segments() {
@@ -27,14 +27,14 @@ impl Tree {
         }
     }
 
-    /// Where an anchor is written.
+    /// The position of an anchor.
     pub fn anchor_position(&self, anchor: usize) -> Option<Position> {
         let node = self.documents().iter().find_map(|root| anchored(root, anchor))?;
         let sign = self.text()[..node.span.start].rfind('&');
         Some(self.position(sign.unwrap_or(node.span.start)))
     }
 
-    /// The value that an alias stands for; any other value itself.
+    /// The value that an alias refers to. Any other value is returned itself.
     pub(super) fn behind<'tree>(&'tree self, node: &'tree Node) -> Option<&'tree Node> {
         match node.kind {
             Kind::Alias(anchor) => self.documents().iter().find_map(|root| anchored(root, anchor)),

@@ -1,4 +1,4 @@
-//! Which files are checked, and as what.
+//! Collects the files to check, and decides as what each file is checked.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use crate::repository::{Checkout, misnamed_model};
 use slipway_domain::Diagnostic;
 use slipway_manifest::{Inspection, inspect};
 
-/// Files of one repository, or of one folder that is in none.
+/// Files of one repository, or of one folder outside a repository.
 pub(super) struct Collected {
     pub(super) checkout: Checkout,
     pub(super) files: Vec<File>,
-    /// Whether folders were searched, so that all manifests of an environment are there.
+    /// Whether folders were searched, so that all manifests of an environment are included.
     pub(super) is_searched: bool,
-    /// Where the command was started.
+    /// The folder in which the command was started.
     here: PathBuf,
 }
 
@@ -26,17 +26,17 @@ pub(super) struct File {
     pub(super) subject: Subject,
 }
 
-/// What a file is checked as.
+/// How a file is checked.
 pub(super) enum Subject {
     Model,
     MisnamedModel,
     Policy,
     Server,
-    /// A file with marks, or with what looks like marks.
+    /// A file with marks, or with text that resembles marks.
     Manifest(Box<Manifest>),
-    /// A manifest of which only a pointer of Git LFS is there.
+    /// A manifest of which only a pointer of Git LFS is present.
     Pointer,
-    /// A file with marks under a path that is not UTF-8, and what is said of it.
+    /// A file with marks under a path that is not UTF-8, and its diagnostic.
     Unnameable(Diagnostic),
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// A file's content, if it says anything of marks.
+    /// Returns a file's content if it contains marks or mistakes in marks.
     fn of(path: &str, content: Vec<u8>) -> Option<Box<Self>> {
         let inspection = inspect(path, &content);
         let is_empty = inspection.markers.is_empty() && inspection.faults.is_empty();
@@ -56,10 +56,10 @@ impl Manifest {
 }
 
 impl Collected {
-    /// A finding with its file as a person here would name it.
+    /// Returns a diagnostic whose file is named as a user in this folder would name it.
     pub(super) fn located(&self, severity: Severity, diagnostic: Diagnostic) -> LocatedDiagnostic {
         let whole = self.checkout.root().join(&diagnostic.file);
-        // A shipped policy is no file.
+        // A built-in policy is not a file.
         let shown = if whole.exists() {
             whole.strip_prefix(&self.here).unwrap_or(&whole).display().to_string()
         } else {
@@ -86,7 +86,7 @@ impl Collected {
         let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
         let subject = match Head::of(&content) {
             Head { ours: _, kind: Kind::Policy } => Subject::Policy,
-            // Settings name files with secrets: what is called a model is never read as such.
+            // Settings name files with secrets, so a file with the name of a model file is never read as settings.
             Head { ours: _, kind: Kind::Server } if !is_model => Subject::Server,
             Head { ours: false, .. } if is_pointer(&content) && is_called_manifest(&path) => Subject::Pointer,
             Head { ours: false, kind: Kind::Other } if !is_model && may_be_marked(&content) => {
@@ -98,7 +98,7 @@ impl Collected {
         Ok(())
     }
 
-    /// Adds what a folder holds. Settings of a server are checked where they are named: their secrets are elsewhere.
+    /// Adds the files in a folder. Settings of a server are checked only if they are named, because their secrets are elsewhere.
     fn search(&mut self, folder: &Path) -> std::io::Result<()> {
         let folder = self.checkout.path_of(&folder.canonicalize()?)?;
         self.is_searched = true;
@@ -127,7 +127,7 @@ impl Collected {
         Ok(())
     }
 
-    /// A file under a path that is not UTF-8, if it is marked.
+    /// Returns a file under a path that is not UTF-8, if it is marked.
     fn unnameable(&self, path: &Path) -> Option<File> {
         let shown = path.to_string_lossy().into_owned();
         let content = read_up_to(&self.checkout.root().join(path), largest_manifest(&shown))?;
@@ -136,7 +136,7 @@ impl Collected {
         Some(File { path: shown, subject: Subject::Unnameable(diagnostic) })
     }
 
-    /// Leaves out files that mention us in prose alone, and pointers beside models where nothing is marked: they are data.
+    /// Removes files that mention Slipway only in prose, and pointers beside models if nothing is marked: these are data.
     fn leave_out_prose(&mut self) {
         let known = models_of(self);
         let has_models = self.files.iter().any(|file| matches!(file.subject, Subject::Model));
@@ -152,7 +152,7 @@ impl Collected {
     }
 }
 
-/// The files that are meant by paths, each repository once.
+/// Collects the files of paths, with each repository only once.
 pub(super) fn collect(paths: &[PathBuf]) -> Result<Vec<Collected>, Failure> {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).map_err(exit::defect)?;
     let mut collected: Vec<Collected> = Vec::new();
@@ -178,9 +178,9 @@ fn read_up_to(path: &Path, most: u64) -> Option<Vec<u8>> {
     is_small.then(|| std::fs::read(path).ok()).flatten()
 }
 
-/// What a file says it is.
+/// The type of a file according to its content.
 struct Head {
-    /// Whether its `apiVersion` is one of ours.
+    /// Whether its `apiVersion` belongs to Slipway.
     ours: bool,
     kind: Kind,
 }

@@ -1,4 +1,4 @@
-//! The data of models, read by the trainer as it would for training: its header, types, labels and shapes.
+//! Checks the data of models with the trainer, as for training: header, types, labels and shapes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,21 +10,21 @@ use crate::cli::exit::{self, Failure};
 use crate::repository::Readable;
 use slipway_executor::{Executor, JobError, Limits, Provenance};
 
-/// How long the data of one model may take to be read.
+/// How long reading the data of one model may take.
 const DEADLINE: Duration = Duration::from_hours(1);
 
 /// How the data of models are read.
 pub(super) enum Reading {
     /// Not at all.
     Nothing,
-    /// Without a trainer: the labels alone.
+    /// Without a trainer: only the labels.
     Labels,
     /// As for training.
     Whole(DataReader),
 }
 
 impl Reading {
-    /// As much as can be read here, where data are to be read at all.
+    /// Returns the most complete way to read data on this machine, if data is to be read.
     pub(super) fn find(with_data: bool) -> Result<Self, Failure> {
         if !with_data {
             return Ok(Self::Nothing);
@@ -33,11 +33,11 @@ impl Reading {
     }
 }
 
-/// What is found in the data of a model.
+/// Problems in the data of a model.
 pub(super) struct Found {
-    /// What a training would end with.
+    /// Problems that would end a training.
     pub(super) faults: Vec<Fault>,
-    /// What it would warn of.
+    /// Problems that would cause warnings.
     pub(super) warnings: Vec<Fault>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct DataReader {
 }
 
 impl DataReader {
-    /// A reader, or nothing where there is no trainer to do it.
+    /// Returns a reader, or nothing if there is no trainer.
     fn find() -> Result<Option<Self>, Failure> {
         let trainer = slipway_executor::trainer_beside_us().map_err(exit::defect)?;
         if !trainer.is_file() {
@@ -61,7 +61,7 @@ impl DataReader {
         Ok(Some(Self { executor, runtime }))
     }
 
-    /// What is found in the data of a model in `folder`; or why the trainer could not look for it.
+    /// Returns the problems in the data of a model in `folder`, or why the trainer could not read the data.
     pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
         let work_folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();

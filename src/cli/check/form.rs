@@ -1,4 +1,4 @@
-//! The forms in which findings are written: for people, for programs, and for annotations of changes at forges.
+//! Output formats of `slipway check`: for people, for programs, and for annotations of pull requests at forges.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -10,20 +10,20 @@ use crate::cli::exit::{self, Failure};
 use crate::cli::output;
 use slipway_domain::{Diagnostic, Position};
 
-/// The form of the findings.
+/// The output format of the diagnostics.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Form {
-    /// A paragraph each
+    /// One paragraph for each diagnostic
     Text,
     /// One JSON document
     Json,
-    /// SARIF 2.1.0, as code scanning reads it
+    /// SARIF 2.1.0, for code scanning
     Sarif,
     /// Workflow commands, which GitHub shows as annotations
     Github,
 }
 
-/// Whether a server would refuse.
+/// Whether a server would refuse the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Severity {
@@ -31,16 +31,16 @@ pub(super) enum Severity {
     Warning,
 }
 
-/// A finding.
+/// A diagnostic with its file.
 pub(super) struct LocatedDiagnostic {
     pub(super) severity: Severity,
-    /// Its file by its path in its repository.
+    /// Path of its file in the repository.
     pub(super) file: String,
-    /// What is said, of a file as people here name it.
+    /// The diagnostic, with the file as users name it.
     pub(super) diagnostic: Diagnostic,
 }
 
-/// The findings in a form; nothing where there is nothing to write.
+/// Formats the diagnostics; `None` if there is nothing to write.
 pub(super) fn write(form: Form, located: &[LocatedDiagnostic], files: usize) -> Result<Option<String>, Failure> {
     Ok(match form {
         Form::Text => Some(text(located, files)),
@@ -68,7 +68,7 @@ fn text(located: &[LocatedDiagnostic], files: usize) -> String {
     lines.join("\n")
 }
 
-/// A finding whose place is painted.
+/// Formats a diagnostic with a painted position.
 fn with_place(tone: Tone, diagnostic: &Diagnostic) -> String {
     let text = diagnostic.to_string();
     match text.split_once(": ").filter(|(place, _)| place.starts_with(&diagnostic.file)) {
@@ -86,7 +86,7 @@ fn json(located: &[LocatedDiagnostic], files: usize) -> serde_json::Value {
     json!({"files": files, "findings": diagnostics.collect::<Vec<_>>()})
 }
 
-/// The message with what to do, for forms without a place of its own for that.
+/// Returns the message with its help, for formats without a separate field for help.
 fn whole_message(diagnostic: &Diagnostic) -> String {
     match &diagnostic.help {
         Some(help) => format!("{}\nhelp: {help}", diagnostic.message),
@@ -98,7 +98,7 @@ fn sarif(located: &[LocatedDiagnostic]) -> serde_json::Value {
     let results = located.iter().map(|LocatedDiagnostic { severity, file, diagnostic }| {
         let uri = file.split('/').map(encoded).collect::<Vec<_>>().join("/");
         let mut place = json!({"artifactLocation": {"uri": uri}});
-        // Without a place the finding is of its whole file.
+        // Without a position the result applies to the whole file.
         if let Some(Position { line, column }) = diagnostic.position {
             place["region"] = json!({"startLine": line, "startColumn": column});
         }
@@ -118,7 +118,7 @@ fn sarif(located: &[LocatedDiagnostic]) -> serde_json::Value {
     })
 }
 
-/// One command a line. Line breaks and separators are written as the runner reads them, so that no text of a file can begin
+/// Formats one command per line. Line breaks and separators are escaped for the runner, so that no text of a file can start
 /// another command.
 fn github(located: &[LocatedDiagnostic]) -> String {
     let escaped = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");

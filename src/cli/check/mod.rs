@@ -1,4 +1,4 @@
-//! `slipway check`: all mistakes of all files with their places, as a server would find them.
+//! `slipway check`: reports all mistakes of all files with their positions, as a server would.
 
 mod collect;
 mod data;
@@ -23,36 +23,36 @@ use form::{Form, LocatedDiagnostic, Severity};
 use marks::Marks;
 use slipway_domain::{Diagnostic, version_of};
 
-/// Check models, policies, marked manifests and server settings, as a server would; find all mistakes of all files.
+/// Check models, policies, marked manifests and server settings, as a server would, and report all mistakes of all files.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     /// Files, or folders to search for models, policies and manifests with marks
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
-    /// The form of the findings: `sarif` and `github` are for annotations of changes
+    /// Output format; `sarif` and `github` are for annotations of pull requests
     #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     output: Form,
-    /// Leave the rows of data unread: only look whether their files are there
+    /// Do not read the rows of data; only check that their files exist
     #[arg(long)]
     no_data: bool,
-    /// Ask git servers, with the credentials that the settings name, whether the repositories, branches and folders of server
-    /// settings are there. Only for settings that you trust
+    /// Query git servers, with the credentials in the settings, for the repositories, branches and folders of server settings.
+    /// Use it only for settings that you trust
     #[arg(long)]
     remotes: bool,
 }
 
-/// How closely files are looked at.
+/// How thoroughly files are checked.
 #[derive(Debug, Clone, Copy)]
 struct Depth {
-    /// Rows of data are read.
+    /// Whether rows of data are read.
     data: bool,
-    /// Files that are not committed as they lie here are told.
+    /// Whether files are reported that are not committed as they are here.
     committed: bool,
-    /// Git servers are asked for what server settings name.
+    /// Whether git servers are queried for the repositories of server settings.
     remotes: bool,
 }
 
-/// All diagnostics, a paragraph each.
+/// Joins diagnostics, one paragraph each.
 pub(super) fn join(problems: &[Diagnostic]) -> String {
     problems.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -74,12 +74,12 @@ impl Check {
     }
 }
 
-/// What a server would refuse of a file, and of what it names. For commands that write such files.
+/// Returns what a server would refuse in a file and in the files that it names. Used by commands that write such files.
 pub(super) fn mistakes_in(path: &Path, with_data: bool) -> Result<Vec<Diagnostic>, Failure> {
     Ok(found_in(path, with_data)?.0)
 }
 
-/// The same, and what a server would warn of; not that files are not committed yet, which whoever just wrote them knows.
+/// Also returns what a server would warn about. Uncommitted files are not reported, because the command has just written them.
 pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>, Vec<Diagnostic>), Failure> {
     let (located, _) = find(&[path.to_owned()], Depth { data: with_data, committed: false, remotes: false })?;
     let (mistakes, warnings): (Vec<LocatedDiagnostic>, Vec<LocatedDiagnostic>) =
@@ -88,7 +88,7 @@ pub(super) fn found_in(path: &Path, with_data: bool) -> Result<(Vec<Diagnostic>,
     Ok((diagnostics(mistakes), diagnostics(warnings)))
 }
 
-/// What the policy of a model asks of its rows, as far as model and policy can be read.
+/// Returns the requirements of a model's policy for its rows, if model and policy can be read.
 pub(super) fn expected_of(path: &Path) -> Vec<Expectation> {
     let expected = || {
         let checkout = Checkout::around(path).ok()?;
@@ -99,7 +99,7 @@ pub(super) fn expected_of(path: &Path) -> Vec<Expectation> {
     expected().unwrap_or_default()
 }
 
-/// All that is found in some files, and how many of them there are.
+/// Returns all diagnostics of the files, and the number of files.
 fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usize), Failure> {
     let collected = collect::collect(paths)?;
     let files: usize = collected.iter().map(|part| part.files.len()).sum();
@@ -121,7 +121,7 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usiz
     for part in &collected {
         located.extend(check_part(part, &reading, &marks, depth)?);
     }
-    // A policy is found by itself and by each model that names it.
+    // A policy is checked on its own and for each model that names it.
     let mut seen = Vec::new();
     located.retain(|one: &LocatedDiagnostic| {
         let is_new = !seen.contains(&(one.severity, one.diagnostic.clone()));
@@ -131,7 +131,7 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usiz
     Ok((located, files))
 }
 
-/// What is found in files of one repository.
+/// Checks files of one repository.
 fn check_part(
     part: &Collected,
     reading: &Reading,
@@ -156,7 +156,7 @@ fn check_part(
     Ok(located)
 }
 
-/// A model with its marks, and with its data, whatever else is wrong with it.
+/// Checks a model with its marks and its data, even if it has other mistakes.
 fn check_model(
     repository: &Repository<'_>,
     part: &Collected,
@@ -223,7 +223,7 @@ fn check_file(
     }
 }
 
-/// Values of the forms that promotions write: whether a place can take one does not hang on which.
+/// Returns values in the form that promotions write. Whether a place can take a value does not depend on the value itself.
 fn some_values() -> slipway_manifest::Values {
     let artifact = Digest::of(b"");
     slipway_manifest::Values {

@@ -1,4 +1,4 @@
-//! `slipway forge accept`: a repository that was made anew under a source's name becomes the source's own.
+//! `slipway forge accept`: accepts a recreated repository under a source's name as the source's repository.
 
 use clap::Args;
 
@@ -8,10 +8,10 @@ use crate::cli::output;
 use slipway_domain::{Actor, ForgeId, Repository, SourceName};
 use slipway_store::{Learned, NewAuditEntry};
 
-/// Make another repository the one that a source is.
+/// Accept another repository as the repository of a source.
 ///
-/// Deliveries count only if they are of the repository that a source is pinned to. One that was deleted and made anew, or
-/// another one that took the name over, is refused until somebody says that it is meant. Works beside the server, running or not.
+/// Only deliveries of the repository to which a source is pinned are processed. A recreated repository, or another one that took
+/// over the name, is refused until it is accepted. The command accesses the store directly, whether the server runs or not.
 #[derive(Debug, Args)]
 pub(super) struct Accept {
     /// The source

@@ -1,4 +1,4 @@
-//! `slipway forge check`: each forge of the settings is asked how its login, permissions, webhook, clock and limits stand.
+//! `slipway forge check`: checks the login, permissions, webhook, clock and limits at each forge of the settings.
 
 use clap::Args;
 use serde::Serialize;
@@ -11,22 +11,22 @@ use crate::config::{Settings, Source};
 use slipway_domain::SourceName;
 use slipway_forge::{ForgeApi, PreflightCheck, PreflightStatus, PreflightSubject, WebhookAddress};
 
-/// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead.
+/// Check the login, its permissions and the webhooks at each forge.
 ///
-/// Nothing is changed there. Exit 1 if something that is needed is missing, else 4 if a forge did not answer.
+/// Nothing is changed at the forges. Exit 1 if something required is missing, otherwise 4 if a forge did not respond.
 #[derive(Debug, Args)]
 pub(super) struct Check {
     #[command(flatten)]
     beside: SettingsArgs,
-    /// Only this source, may be given again; all sources and environments when absent
+    /// Only this source; may be repeated. The default is all sources and environments
     #[arg(long = "source", value_name = "SOURCE")]
     sources: Vec<String>,
-    /// The form of the answer
+    /// Output format
     #[arg(long, value_enum, default_value_t = Form::Text)]
     output: Form,
 }
 
-/// What an API is of.
+/// What an API belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Kind {
@@ -34,15 +34,15 @@ enum Kind {
     Environment,
 }
 
-/// What was found at one API.
+/// The preflight checks of one API.
 #[derive(Debug, Serialize)]
 struct CheckedApi<'a> {
     kind: Kind,
     name: &'a str,
-    /// Nothing where there is no API to ask.
+    /// `None` if there is no API.
     #[serde(rename = "findings")]
     checks: Option<Vec<PreflightCheck>>,
-    /// Which repository a source is; nothing for environments, and where there are no identifiers.
+    /// The check of the source's repository; `None` for environments, and for forges without identifiers.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<PreflightCheck>,
 }
@@ -94,7 +94,7 @@ impl Check {
     }
 }
 
-/// Whether the repository can be asked about in spite of a finding: who is not reached, or is nobody there, is asked nothing more.
+/// Whether the repository can be queried despite a check. It is not queried if the forge is unreachable or refuses the login.
 fn is_no_obstacle(preflight_check: &PreflightCheck) -> bool {
     let is_needed = matches!(
         preflight_check.subject,
@@ -103,13 +103,13 @@ fn is_no_obstacle(preflight_check: &PreflightCheck) -> bool {
     !(is_needed && matches!(preflight_check.status, PreflightStatus::Missing | PreflightStatus::Unreachable))
 }
 
-/// Where a source's deliveries have to be sent.
+/// Returns the address to which a source's deliveries must be sent.
 fn place_of(settings: &Settings, name: &SourceName, source: &Source) -> WebhookAddress {
     let webhook = source.webhook.as_ref().filter(|_| source.secrets.is_empty()).unwrap_or(name);
     WebhookAddress { server: settings.web.public_url.clone(), path: format!("/webhooks/{webhook}") }
 }
 
-/// Environments whose promotions are requested at a forge.
+/// Returns the environments with promotion requests at a forge.
 fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn ForgeApi)> {
     settings
         .environments
@@ -117,7 +117,7 @@ fn environments(settings: &Settings) -> impl Iterator<Item = (&SourceName, &dyn 
         .filter_map(|(name, environment)| environment.requests.as_ref().map(|requests| (name, requests.api.as_ref())))
 }
 
-/// One line for each finding, and one for what helps.
+/// Formats one line for each check, and one for its help.
 fn as_text(checked_api: &CheckedApi<'_>) -> String {
     let CheckedApi { kind, name, checks, identity } = checked_api;
     let kind = match kind {
@@ -135,7 +135,7 @@ fn as_text(checked_api: &CheckedApi<'_>) -> String {
     lines.join("\n")
 }
 
-/// The word by which a thing is known in JSON as well.
+/// Returns the word of a value in JSON.
 fn word(thing: &impl Serialize) -> String {
     serde_json::to_value(thing).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
 }

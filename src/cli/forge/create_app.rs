@@ -1,4 +1,4 @@
-//! `slipway forge create-app`: registers a GitHub App by a manifest, so that nobody has to tick its permissions by hand.
+//! `slipway forge create-app`: registers a GitHub App with a manifest, so that users need not set its permissions by hand.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -15,42 +15,43 @@ use crate::web::{Registration, wait_for_code};
 use slipway_domain::Retry;
 use slipway_forge::{ApiError, AppForm, NewApp, Purpose, RegisteredApp};
 
-/// How long somebody may take with GitHub's form. Its codes hold for an hour.
+/// How long a user may take for GitHub's form. GitHub's codes are valid for an hour.
 const TIMEOUT: Duration = Duration::from_hours(1);
-/// The longest name that GitHub takes, in characters.
+/// Maximum length of a name at GitHub, in characters.
 const MAX_NAME_LENGTH: usize = 34;
 
 /// Register a GitHub App with the permissions and events that Slipway needs.
 ///
-/// Prints the address of a page on this machine; its form leads to GitHub, which asks once more. Then the App's private key and
-/// its webhook's secret are written into two new files that only you may read, and the lines for the settings are printed.
+/// Prints the address of a page on this machine. Its form leads to GitHub, which asks for a confirmation. Then the App's private
+/// key and its webhook's secret are written into two new files that only you can read, and the lines for the settings are
+/// printed.
 #[derive(Debug, Args)]
 pub(super) struct CreateApp {
-    /// The address of the webhook as GitHub reaches it, such as `https://slipway.example/webhooks/NAME`
+    /// URL of the webhook as GitHub reaches it, such as `https://slipway.example/webhooks/NAME`
     #[arg(long, value_name = "URL")]
     webhook: String,
-    /// The webhook is one that several sources share: prints it as one of `webhooks` in the settings
+    /// Print the webhook as one that several sources share, under `webhooks` of the settings
     #[arg(long)]
     shared: bool,
-    /// The organisation that owns the App; whoever sends the form when absent
+    /// The organisation that owns the App; the default is the account that sends the form
     #[arg(long, value_name = "NAME")]
     organization: Option<String>,
-    /// The App's name, which nobody else at this GitHub may have
+    /// The App's name, which must be unique at this GitHub
     #[arg(long, default_value = "slipway", value_name = "NAME")]
     name: String,
-    /// The address of GitHub's API; `https://HOST/api/v3` of an Enterprise Server
+    /// URL of GitHub's API; `https://HOST/api/v3` for an Enterprise Server
     #[arg(long, default_value = "https://api.github.com", value_name = "URL")]
     api: String,
-    /// The App opens and merges requests in repositories of environments as well
+    /// The App also creates and merges promotion requests in repositories of environments
     #[arg(long)]
     environments: bool,
-    /// The App tells of promotions as deployments as well
+    /// The App also reports promotions as deployments
     #[arg(long)]
     deployments: bool,
     /// Folder of the two files, `slipway-app.pem` and `slipway-app.secret`
     #[arg(long, default_value = ".", value_name = "DIR")]
     folder: PathBuf,
-    /// The port of the page, on loopback; a free one when 0
+    /// Port of the page on loopback; 0 selects a free port
     #[arg(long, default_value_t = 0)]
     port: u16,
 }
@@ -64,7 +65,7 @@ impl CreateApp {
         let of_sources = Purpose::Source { deployments };
         let purposes = if environments { vec![of_sources, Purpose::Environment] } else { vec![of_sources] };
         let app = NewApp::new(&api, organization.as_deref(), &name, &webhook, &purposes).map_err(exit::invalid)?;
-        // What cannot be written is better known before there is a key to be lost.
+        // The files are created first, so that a failure occurs before there is a key to lose.
         let files = [Reserved::new(&folder, "slipway-app.pem")?, Reserved::new(&folder, "slipway-app.secret")?];
         let code = code_for(&app, port)?;
         let registered = app.register(&code).map_err(|error| failed(&error))?;
@@ -95,7 +96,7 @@ impl CreateApp {
     }
 }
 
-/// Shows the form on loopback until GitHub sends somebody back with a code.
+/// Serves the form on loopback until GitHub redirects with a code.
 fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -113,7 +114,7 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
         let registration = Registration { key, state, action, manifest, forge: origin };
         let code = tokio::select! {
             code = tokio::time::timeout(TIMEOUT, wait_for_code(listener, registration)) => code,
-            // The reserved files go before the process does.
+            // The reserved files are removed before the process ends.
             _ = tokio::signal::ctrl_c() => return Err(exit::refused("interrupted: no App was fetched")),
         };
         code.ok().flatten().ok_or_else(|| {
@@ -122,7 +123,7 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
     })
 }
 
-/// A text that nobody can guess: 256 random bits.
+/// Returns a text of 256 random bits.
 fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| exit::defect(format!("no random numbers from the system: {error}")))?;
@@ -138,7 +139,7 @@ fn failed(error: &ApiError) -> Failure {
     }
 }
 
-/// A new file that only its owner may read. It goes again unless something is kept in it.
+/// A new file that only its owner can read. It is removed unless content is kept in it.
 struct Reserved {
     path: PathBuf,
     file: File,
@@ -156,7 +157,7 @@ impl Reserved {
         Ok(Self { path, file, is_kept: false })
     }
 
-    /// Writes it to the disk.
+    /// Writes the content to the disk.
     fn keep(mut self, text: &str) -> Result<(), Failure> {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
         self.is_kept = true;
@@ -170,7 +171,7 @@ impl Reserved {
 impl Drop for Reserved {
     fn drop(&mut self) {
         if !self.is_kept {
-            // What is left is an empty file.
+            // After a failure only an empty file is left.
             let _ = std::fs::remove_file(&self.path);
         }
     }

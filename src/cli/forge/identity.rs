@@ -1,4 +1,4 @@
-//! What `slipway forge check` says of a source's repository: the one that it is pinned to, and the one that the forge has now.
+//! Checks a source's repository for `slipway forge check`: the pinned repository, and the one that the forge has now.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use slipway_domain::{Repository, SourceName};
 use slipway_forge::{ApiError, PreflightCheck, PreflightStatus, PreflightSubject};
 use slipway_store::PinnedRepository;
 
-/// The repositories that sources are known to be, if there is a store already.
+/// Returns the pinned repositories of the sources, if a store exists.
 pub(super) fn pinned(settings: &Settings) -> Result<BTreeMap<SourceName, PinnedRepository>, Failure> {
     if matches!(&settings.store, slipway_store::Settings::Sqlite { file } if !file.exists()) {
         return Ok(BTreeMap::new());
@@ -23,7 +23,7 @@ pub(super) fn pinned(settings: &Settings) -> Result<BTreeMap<SourceName, PinnedR
     })
 }
 
-/// How the repository that is pinned stands to the one that the forge has now, if it could be asked.
+/// Compares the pinned repository with the one that the forge has now, if the forge could be queried.
 pub(super) fn preflight_check(
     name: &SourceName,
     source: &Source,

@@ -1,4 +1,4 @@
-//! `slipway forge`: setting up what stands between a server and its forges.
+//! `slipway forge`: sets up and checks the connections between a server and its forges.
 
 mod accept;
 mod check;
@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::exit::{Exit, Failure};
 
-/// Set up and check what stands between the server and its forges.
+/// Set up and check the connections between the server and its forges.
 #[derive(Debug, Args)]
 pub(super) struct Forge {
     #[command(subcommand)]
@@ -18,9 +18,9 @@ pub(super) struct Forge {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Ask each forge whether it takes the login, what the login may do, and where its webhooks lead
+    /// Check the login, its permissions and the webhooks at each forge
     Check(check::Check),
-    /// Make another repository the one that a source is, where it was made anew under the same name
+    /// Accept another repository as the repository of a source, for example after it was recreated under the same name
     Accept(accept::Accept),
     /// Register a GitHub App with the permissions and events that Slipway needs
     CreateApp(create_app::CreateApp),

@@ -1,4 +1,4 @@
-//! What `slipway init` says: what it chose and why, each file with what became of it, and the next command.
+//! Output of `slipway init`: its choices and their reasons, the result of each file, and the next command.
 
 use serde_json::json;
 

@@ -1,26 +1,26 @@
-//! Which column is predicted and which are learnt from: chosen once, in front of the author, with a reason for each that is
-//! left out. The rules are those of what the trainer reads today: finite numbers in every row.
+//! Chooses the column to predict and the columns to learn from, once and in front of the author, with a reason for each column
+//! that is left out. The rules follow from what the trainer can read: finite numbers in every row.
 
 use slipway_contract::table::is_unnamed;
 
 use super::table::{Column, Profile};
 
-/// Names that people give to what is predicted.
+/// Common names of the predicted column.
 const LABELS: [&str; 6] = ["label", "target", "class", "outcome", "y", "labels"];
-/// Names, and endings of names, of identifiers.
+/// Names of identifiers, and endings of such names.
 const IDENTIFIERS: [&str; 8] = ["id", "uuid", "guid", "index", "idx", "rowid", "row_id", "key"];
 const ENDINGS: [&str; 7] = ["_id", "-id", " id", ".id", "_uuid", "_key", "_guid"];
-/// Rows from which on numbers that count up are taken for row numbers.
+/// Number of rows from which ascending numbers count as row numbers.
 const MIN_COUNTED: usize = 20;
 
-/// A column that is not learnt from.
+/// A column that the model does not learn from.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LeftOut {
     pub(super) name: String,
     pub(super) reason: String,
 }
 
-/// The column that is most likely the label: the only one that is called so, or else the last, if it holds a few classes.
+/// Returns the most likely label: the only column with such a name, or else the last column, if it contains a few classes.
 pub(super) fn likely_label(profile: &Profile) -> Option<&str> {
     let holds_classes = |column: &&Column| {
         column.missing == 0
@@ -37,7 +37,7 @@ pub(super) fn likely_label(profile: &Profile) -> Option<&str> {
     Some(&found.name)
 }
 
-/// The columns to learn from, and the others but for the label.
+/// Returns the columns to learn from, and the other columns except the label.
 pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<String>, Vec<LeftOut>) {
     let names = profile.names();
     let (mut features, mut left_out) = (Vec::new(), Vec::new());
@@ -93,7 +93,7 @@ mod tests {
         Profile::of(&path, "t.csv").expect("a table")
     }
 
-    /// A table of 24 rows, of which `row` makes the values.
+    /// A table of 24 rows; `row` makes the values.
     fn table(header: &str, row: impl Fn(usize) -> String) -> Profile {
         let rows: Vec<String> = (0..24).map(row).collect();
         profile(&format!("{header}\n{}\n", rows.join("\n")))

@@ -1,4 +1,4 @@
-//! The files that are written: all of them or none, nothing over what somebody has changed, and the same twice as once.
+//! Writes files: all of them or none, never over a changed file, and with the same result if repeated.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write as _};
@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{self, Failure};
 
-/// What becomes of a file.
+/// Result of writing a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Became {
-    /// It was not there.
+    /// It did not exist.
     Written,
-    /// It was there with another content.
+    /// It existed with other content.
     Replaced,
-    /// It was there like this.
+    /// It existed with the same content.
     Kept,
 }
 
@@ -28,11 +28,11 @@ impl Became {
     }
 }
 
-/// Files that lie ready in a folder, to be put into another under the same paths.
+/// Files that are staged in a folder, to be put into another folder under the same paths.
 pub(super) struct Ready {
-    /// Where they lie ready.
+    /// The staging folder.
     from: PathBuf,
-    /// Where they go.
+    /// The target folder.
     to: PathBuf,
     paths: Vec<String>,
 }
@@ -42,12 +42,12 @@ impl Ready {
         Self { from: from.to_owned(), to: to.to_owned(), paths: Vec::new() }
     }
 
-    /// Lays a text ready.
+    /// Stages a text.
     pub(super) fn add(&mut self, path: &str, text: &str) -> Result<(), Failure> {
         self.create(path)?.write_all(text.as_bytes()).map_err(|error| failed(&self.from.join(path), &error))
     }
 
-    /// Lays a file ready, to be written.
+    /// Stages a file for writing.
     pub(super) fn create(&mut self, path: &str) -> Result<File, Failure> {
         let whole = self.from.join(path);
         self.paths.push(path.to_owned());
@@ -59,7 +59,7 @@ impl Ready {
         &self.paths
     }
 
-    /// The files that are there with another content, or that are no plain files.
+    /// Returns the files that exist with other content, or that are not plain files.
     pub(super) fn conflicts(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut found = Vec::new();
         for path in &self.paths {
@@ -80,7 +80,7 @@ impl Ready {
         are_equal(&ready, &there).map_err(|error| failed(&there, &error))
     }
 
-    /// Puts the files where they go. Each is complete or not there.
+    /// Puts the files into the target folder. Each one is complete or does not exist.
     pub(super) fn put(&self) -> Result<Vec<(String, Became)>, Failure> {
         let mut put = Vec::new();
         for path in &self.paths {
@@ -111,7 +111,7 @@ fn place(ready: &Path, whole: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// As other programs make files: the user's mask takes away what it wants.
+/// Returns the permissions that programs usually request for a new file; the user's umask applies.
 fn readable() -> fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
@@ -134,7 +134,7 @@ fn are_equal(one: &Path, other: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Writes a secret that nobody else can read, unless there is one: what was made with it stays good.
+/// Writes a secret that only its owner can read, unless the file exists: what was made with the old secret stays valid.
 pub(super) fn keep_secret(path: &Path) -> Result<Became, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(exit::defect)?;

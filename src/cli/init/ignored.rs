@@ -1,12 +1,12 @@
-//! What git would ignore of the files that are to be written: found before they are, as no server would ever see them.
+//! Finds files that git would ignore before they are written, because no server would see them.
 
 use std::path::Path;
 
 use super::local::git;
 use crate::cli::exit::{self, Failure};
 
-/// Refuses files of a model that git would ignore in its folder. A folder that is in no repository is looked at as the
-/// repository that it is going to be, where one is made.
+/// Refuses files of a model that git would ignore in its folder. A folder outside a repository is checked like the repository
+/// that it becomes, if one is created.
 pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<(), Failure> {
     let ignored = rules(folder, paths, is_made_a_repository)?;
     if ignored.is_empty() {
@@ -20,7 +20,7 @@ pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_reposit
     )))
 }
 
-/// The files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
+/// Returns the files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
 fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<Vec<(String, String)>, Failure> {
     let temporary = || tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")));
     let there = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
@@ -28,7 +28,7 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
     let below = folder.strip_prefix(there).unwrap_or(Path::new("")).to_string_lossy().into_owned();
     let below = if matches!(below.as_str(), "" | ".") { String::new() } else { format!("{below}/") };
     let is_in_repository = git(there, &["rev-parse", "--is-inside-work-tree"]).is_ok_and(|said| said.trim() == "true");
-    // Git's answer 1 means that nothing is ignored.
+    // Exit code 1 of git means that nothing is ignored.
     let ask = |place: &Path, before: &[&str], below: &str| {
         let paths: Vec<String> = paths.iter().map(|path| format!("{below}{path}")).collect();
         let paths = paths.iter().map(String::as_str);
@@ -57,7 +57,7 @@ fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<
     Ok(found.collect())
 }
 
-/// Whether the pattern of a rule, behind the number of its line, begins with `!`.
+/// Whether the pattern of a rule, after its line number, begins with `!`.
 fn takes_out_again(rule: &str) -> bool {
     let mut words =
         rule.split(':').skip_while(|word| word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()));

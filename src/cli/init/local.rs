@@ -1,5 +1,5 @@
-//! A server on this machine to try Slipway out: bare repositories, a hook, secrets, and settings that serve all of it on
-//! loopback. Nothing is needed but git.
+//! Sets up a server on this machine to try Slipway: bare repositories, a hook, secrets, and settings that serve all of it on
+//! loopback. It needs only git.
 
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use crate::cli::check;
 use crate::cli::exit::{self, Failure};
 use slipway_yaml::scalar_of;
 
-/// The name of the git remote that leads to the bare repository.
+/// The name of the git remote for the bare repository.
 pub(super) const REMOTE: &str = "slipway";
 /// The file with the secret of the webhook.
 const WEBHOOK_SECRET: &str = "webhook-secret";
@@ -21,29 +21,29 @@ const WEBHOOK_SECRET: &str = "webhook-secret";
 pub(super) const TOKEN: &str = "api-token";
 /// The files with secrets: of the webhook, of the git server, of the API.
 const SECRETS: [&str; 3] = [WEBHOOK_SECRET, "git-password", TOKEN];
-/// The settings, as the other commands look for them.
+/// The settings, under the default name of the other commands.
 pub(super) const SETTINGS: &str = crate::config::FILE;
-/// How much of settings that are there is read, in bytes: as much as servers read.
+/// Maximum size of existing settings that are read, in bytes: the same as for servers.
 const MAX_SETTINGS_BYTES: u64 = slipway_yaml::MAX_BYTES as u64;
-/// The one environment.
+/// The only environment.
 pub(super) const ENVIRONMENT: &str = "staging";
 
-/// A server set-up in a folder.
+/// The setup of a server in a folder.
 pub(super) struct Local {
-    /// The folder as it was named, for people.
+    /// The folder as the user named it.
     pub(super) given: PathBuf,
     folder: PathBuf,
     /// The folder of the model's repository.
     pub(super) source: PathBuf,
     model: String,
     pub(super) port: u16,
-    /// The settings, and the hook: with absolute paths, because git starts it in the bare repository.
+    /// The settings and the hook. Their paths are absolute, because git starts the hook in the bare repository.
     ready: Ready,
     _staging: tempfile::TempDir,
 }
 
 impl Local {
-    /// Lays everything ready; nothing is written where it goes.
+    /// Stages all files. Nothing is written to the target.
     pub(super) fn plan(folder: &Path, source: &Path, model: &str, port: u16) -> Result<Self, Failure> {
         let given = folder.to_owned();
         let folder = std::path::absolute(folder).map_err(exit::invalid)?;
@@ -58,7 +58,7 @@ impl Local {
         Ok(Self { given, folder, source, model: model.to_owned(), port, ready, _staging: staging })
     }
 
-    /// What stands in the way.
+    /// Returns the conflicting files.
     pub(super) fn conflicts(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut found = self.ready.conflicts()?;
         let remote = git(&self.source, &["remote", "get-url", REMOTE]).ok();
@@ -68,7 +68,7 @@ impl Local {
         Ok(found)
     }
 
-    /// Makes the folder, so that one that cannot be made is told of while nothing else is written.
+    /// Creates the folder, so that a failure is reported before anything else is written.
     pub(super) fn make_folder(&self) -> Result<(), Failure> {
         let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder)).map(drop);
         let help = "name another folder with `--local`; nothing was written";
@@ -81,7 +81,7 @@ impl Local {
         self.folder.join("repositories").join(format!("{name}.git"))
     }
 
-    /// Makes the set-up, and says what became of each part of it.
+    /// Creates the setup, and returns the result of each part.
     pub(super) fn make(&self, sources: &[String]) -> Result<Vec<(PathBuf, Became)>, Failure> {
         let refuse = |path: &Path, error: &std::io::Error| exit::invalid(format!("{}: {error}", path.display()));
         let mut made = Vec::new();
@@ -97,7 +97,7 @@ impl Local {
             } else {
                 std::fs::create_dir_all(&bare).map_err(|error| refuse(&bare, &error))?;
                 git(&bare, &["init", "--quiet", "--bare", "--initial-branch", "main"])?;
-                // Whoever has hooks of their own for every repository would else miss this one's.
+                // A global `core.hooksPath` of the user would disable the hook of this repository.
                 git(&bare, &["config", "core.hooksPath", "hooks"])?;
                 Became::Written
             };
@@ -122,7 +122,7 @@ impl Local {
         Ok(made.into_iter().map(|(path, became)| (as_given(path), became)).collect())
     }
 
-    /// Puts a marked manifest into the environment's repository, unless it is there.
+    /// Adds a marked manifest to the environment's repository, unless it exists.
     fn add_manifest(&self, environment: &str) -> Result<(PathBuf, Became), Failure> {
         let bare = self.repository(environment);
         let path = format!("{ENVIRONMENT}/{}.yaml", self.model);
@@ -147,7 +147,7 @@ impl Local {
         Ok((shown, Became::Written))
     }
 
-    /// Leads the model's repository to the bare one, and stages what was written in it.
+    /// Connects the model's repository to the bare one, and stages the written files.
     fn connect(&self, sources: &[String]) -> Result<(), Failure> {
         if git(&self.source, &["rev-parse", "--git-dir"]).is_err() {
             git(&self.source, &["init", "--quiet", "--initial-branch", "main"])?;
@@ -164,7 +164,8 @@ impl Local {
     }
 }
 
-/// Refuses a folder whose settings serve something else: they would be replaced, and what they serve be dropped.
+/// Refuses a folder whose settings serve another model: the settings would be replaced, and that model would not be served any
+/// more.
 fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
     let path = folder.join(SETTINGS);
     let mut text = String::new();
@@ -190,10 +191,10 @@ fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
     Err(exit::invalid(format!("{message}\n  help: {help}")))
 }
 
-/// The port of a server that nobody gave another.
+/// The default port of a server.
 pub(super) const DEFAULT_PORT: u16 = 8420;
 
-/// The repository of manifests; a model may be called as it is.
+/// Returns the name of the repository of manifests, which must differ from the model's name.
 fn environment_repository(model: &str) -> &'static str {
     if model == "environment" { "environments" } else { "environment" }
 }
@@ -242,10 +243,10 @@ fn hook(folder: &Path, model: &str, port: u16) -> Result<String, Failure> {
     ))
 }
 
-/// Runs git in a folder, as whoever is there has set it up, and answers what it said.
+/// Runs git in a folder with the user's configuration, and returns its output.
 pub(super) fn git(folder: &Path, arguments: &[&str]) -> Result<String, Failure> {
     let mut command = Command::new("git");
-    // Of a git that started this command, as a hook does: it would lead elsewhere.
+    // Variables of a git process that started this command, as a hook does, would select another repository.
     for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"] {
         command.env_remove(name);
     }

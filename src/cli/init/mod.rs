@@ -1,5 +1,5 @@
-//! `slipway init`: a working model, its policy and its marks from a table and a few answers, and a server on this machine to
-//! try them out. What is inferred is inferred once, in front of the author, and stands in the files from then on.
+//! `slipway init`: creates a model, its policy and its marks from a table and a few answers, and a server on this machine to try
+//! them. Values are inferred once, in front of the author, and are stored in the files.
 
 mod answer;
 mod columns;
@@ -29,22 +29,22 @@ use specification::{Chosen, Part};
 use split::Labels;
 use table::Profile;
 
-/// Make a model from a table: `slipway.yaml`, a policy, a split into training and test rows, and on demand marked manifests
+/// Create a model from a table: `slipway.yaml`, a policy, a split into training and test rows, and optionally marked manifests
 /// and a server on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Init {
     /// The table: comma-separated values with a header, plain or gzip
     data: PathBuf,
-    /// The column to predict; guessed with `--yes`, and asked for on a terminal
+    /// The column to predict; guessed with `--yes`, prompted for on a terminal
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// A column to learn from, may be given again; every one that the trainer can learn from when absent
+    /// A column to learn from; may be repeated. The default is every column that the trainer can learn from
     #[arg(long = "feature", value_name = "COLUMN")]
     features: Vec<String>,
-    /// The model's name; made from the table's when absent
+    /// The model's name; the default is derived from the name of the table
     #[arg(long, value_name = "NAME")]
     model: Option<ModelName>,
-    /// A table of rows to be judged on; a part of DATA when absent
+    /// A table of test rows; the default is a part of DATA
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
     /// Folder of the model
@@ -56,16 +56,16 @@ pub(super) struct Init {
     /// Folder for a server on this machine, with bare repositories, hook, secrets and settings
     #[arg(long, value_name = "DIR")]
     local: Option<PathBuf>,
-    /// Port of that server; its git server takes the next one
+    /// Port of that server; its git server uses the next port
     #[arg(long, default_value_t = DEFAULT_PORT, requires = "local", value_parser = clap::value_parser!(u16).range(1024..65_535))]
     port: u16,
-    /// Ask nothing, and take what is most likely
+    /// Do not prompt; use the most likely answers
     #[arg(long, short)]
     yes: bool,
-    /// Replace files that are there and differ
+    /// Replace existing files that differ
     #[arg(long)]
     force: bool,
-    /// The form of the answer
+    /// Output format
     #[arg(long, short = 'o', value_enum, default_value_t = Form::Text)]
     output: Form,
 }
@@ -134,7 +134,7 @@ impl Init {
             made.extend(parts.into_iter().map(|(path, became)| (shown(&path), became)));
         }
         self.print_result(&chosen, &made, local.as_ref())?;
-        // In its place more can be wrong: another model may have the name.
+        // In the target folder more can be wrong: another model may have the same name.
         let (mistakes, warnings) = check::found_in(&self.folder.join("slipway.yaml"), false)?;
         for warning in warnings {
             output::note(&format!("warning: {warning}"));
@@ -142,7 +142,7 @@ impl Init {
         if mistakes.is_empty() { Ok(Exit::Done) } else { Err(exit::invalid(check::join(&mistakes))) }
     }
 
-    /// The column to predict.
+    /// Returns the column to predict.
     fn label(&self, profile: &Profile, name: &str) -> Result<String, Failure> {
         let header: Vec<String> = profile.columns.iter().map(|column| column.name.clone()).collect();
         let is_there = |label: &str| {
@@ -229,7 +229,7 @@ impl Init {
         Err(exit::invalid(format!("these are there already, and differ:{}\n  help: {help}", files.concat())))
     }
 
-    /// What is written has to pass what `slipway check` looks at, data included.
+    /// Checks the staged files as `slipway check` does, including the data.
     fn check_staged(staging: &Path, ready: &Ready) -> Result<(), Failure> {
         debug_assert!(ready.paths().iter().any(|path| path == "slipway.yaml"));
         let mistakes = check::mistakes_in(&staging.join("slipway.yaml"), true)?;
@@ -256,20 +256,20 @@ fn refused(fault: Fault) -> Failure {
     exit::invalid(fault)
 }
 
-/// A path as somebody here would write it.
+/// Formats a path as a user in this folder would write it.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let path = path.strip_prefix(&here).unwrap_or(path);
     path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
-/// Whether rows can be kept aside to watch training: every class needs one more to learn from.
+/// Whether rows can be held out for validation: every class needs one more row to learn from.
 fn can_keep_aside(labels: &Labels, is_split: bool) -> bool {
     let needed = if is_split { 4 } else { 2 };
     labels.classes.iter().all(|(_, rows)| *rows >= needed)
 }
 
-/// A model's name from a file's: its letters and digits in lower case, with a dash for everything else.
+/// Derives a model's name from the name of a file: its letters and digits in lower case, and a dash for everything else.
 fn likely_name(file: &str) -> String {
     let stem = file.split('.').find(|part| !part.is_empty()).unwrap_or_default();
     let mut name = String::new();

@@ -1,20 +1,20 @@
-//! The commands that lead from what was made to a promotion, as a shell takes them.
+//! The shell commands from the created files to a promotion.
 
 use std::path::Path;
 
 use super::local::{DEFAULT_PORT, ENVIRONMENT, Local, REMOTE, SETTINGS, TOKEN};
 
-/// Where the server's log goes, below the folder of the set-up.
+/// The file of the server's log, below the folder of the setup.
 const LOG: &str = "server.log";
 
 impl Local {
-    /// The commands, for a shell in the folder where this one runs.
+    /// Returns the commands, for a shell in the folder where this command runs.
     pub(super) fn next(&self) -> Vec<String> {
         let here = std::env::current_dir().unwrap_or_default();
         let in_source =
             if self.source == here { String::new() } else { format!(" -C {}", word(&self.source.to_string_lossy())) };
         let file = |name: &str| word(&self.given.join(name).to_string_lossy());
-        // Whatever a command says can be pasted later, in another folder as well.
+        // The exported path is absolute, so that commands can be run later in another folder as well.
         let anchor = if self.given.is_absolute() { "" } else { "\"$PWD\"/" };
         let mut next = vec![format!("export SLIPWAY_TOKEN_FILE={anchor}{}", file(TOKEN))];
         if self.port != DEFAULT_PORT {
@@ -30,19 +30,19 @@ impl Local {
     }
 }
 
-/// A text as one word of a POSIX shell; no path is taken for an option.
+/// Formats a text as one word of a POSIX shell. A path never looks like an option.
 fn word(text: &str) -> String {
     let text = if text.starts_with('-') { &format!("./{text}") } else { text };
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) { text.to_owned() } else { quoted(text) }
 }
 
-/// A text in single quotes.
+/// Puts a text in single quotes.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// A path in single quotes.
+/// Puts a path in single quotes.
 pub(super) fn quoted_path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }

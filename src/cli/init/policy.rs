@@ -1,5 +1,4 @@
-//! The text of the policy: better than answering the same class always, and no worse than the champion by a margin that the
-//! test rows can show.
+//! The text of the policy: better than a constant answer, and no worse than the champion by a margin that the test rows can show.
 
 use std::fmt::Write as _;
 
@@ -10,25 +9,25 @@ use super::table::shown;
 use slipway_gate::policy::Policy;
 use slipway_yaml::scalar_of;
 
-/// Above this share of one class, accuracy says little of the others.
+/// Maximum share of one class. Above it, accuracy says little about the other classes.
 const MAX_MAJORITY: f64 = 0.8;
-/// The margins to the champion that are looked through, in percent: a smaller one lets no honest change pass, a larger one is
-/// no promise.
+/// The margins to the champion that are tried, in percent. A smaller margin would refuse honest changes; a larger one promises
+/// nothing.
 const MARGINS: std::ops::RangeInclusive<u8> = 2..=10;
 
-/// A policy, and what it does not ask for.
+/// A policy, and the check that it omits.
 pub(super) struct Written {
     pub(super) text: String,
-    /// Why it does not compare with the champion, if so.
+    /// Why it does not compare with the champion; `None` if it does.
     pub(super) lacks: Option<String>,
 }
 
-/// What the policy measures.
+/// The metric of the policy.
 struct Measured {
     metric: &'static str,
     at_least: f64,
     why: String,
-    /// The test rows that decide how well it is known, and what they are called.
+    /// The number of test rows that limits the precision of the metric, and their name.
     rows: usize,
     called: &'static str,
 }
@@ -54,13 +53,13 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
         metric: "balanced_accuracy",
         at_least: to_percent(share(1, chosen.classes.len())),
         why: "whoever always answers the same class reaches no more".to_owned(),
-        // Each class counts the same, so the one with the fewest rows is the one that is known worst.
+        // Each class has the same weight, so the class with the fewest rows limits the precision.
         rows: chosen.test_classes.iter().copied().min().unwrap_or_default(),
         called: "test rows of the rarest class",
     }
 }
 
-/// The policy.
+/// Writes the policy.
 pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
     let measured = measured(chosen);
     let check_text = |metric: &str, percent: u8| {
@@ -89,10 +88,10 @@ pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
     Written { text: of(measured.metric, &comment), lacks: Some(lacks) }
 }
 
-/// Whether so many rows are enough for the comparison with the champion, by the rule that `slipway check` and servers follow.
+/// Whether a number of rows is enough for the comparison with the champion, by the rule of `slipway check` and servers.
 fn is_enough(policy: &str, rows: usize, model: &str) -> bool {
     let rows = u64::try_from(rows).unwrap_or(u64::MAX);
-    // What no model could pass is a check of another kind, and told where the files are checked.
+    // A check that no model could pass is a mistake of another kind, which is reported when the files are checked.
     Policy::read("policy.yaml", policy)
         .is_ok_and(|policy| policy.short_of_rows(rows, model, Timestamp::now()).iter().all(|short| short.hopeless))
 }
@@ -128,7 +127,7 @@ mod tests {
     use super::super::specification::Part;
     use super::*;
 
-    /// The policy of a table with so many rows of two classes, of which so many are test rows.
+    /// Returns the policy of a table with these numbers of rows and test rows of two classes.
     fn of(rows: [usize; 2], test: [usize; 2]) -> Written {
         let classes = [("no".to_owned(), rows[0]), ("yes".to_owned(), rows[1])];
         let part = |rows| Part { file: "data/t.csv", rows };

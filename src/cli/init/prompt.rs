@@ -1,18 +1,18 @@
-//! Questions to whoever sits at the terminal. Elsewhere nothing is asked: flags answer, or the command refuses.
+//! Prompts on a terminal. Elsewhere nothing is prompted: options contain the answers, or the command refuses.
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use crate::cli::exit::{self, Failure};
 
-/// The longest answer that is read, in bytes.
+/// Maximum length of an answer, in bytes.
 const MAX_ANSWER_BYTES: u64 = 4 << 10;
 
-/// Whether somebody can be asked.
+/// Whether a user can be prompted.
 pub(super) fn somebody_is_there() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
-/// Asks until the answer is a good one. An empty answer is the usual one, if there is one.
+/// Prompts until the answer is valid. An empty answer selects the default, if there is one.
 pub(super) fn prompt<T>(
     question: &str,
     default: Option<&str>,
@@ -41,7 +41,7 @@ pub(super) fn prompt<T>(
     }
 }
 
-/// Asks whether to go on.
+/// Prompts for a confirmation.
 pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
     prompt(question, Some("yes"), |answer| match answer.to_lowercase().as_str() {
         "y" | "yes" => Ok(true),

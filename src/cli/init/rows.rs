@@ -1,4 +1,4 @@
-//! The rows that a model learns from and is judged on: where they are, or the parts of the table, laid ready.
+//! The training and test rows of a model: where they are, or staged parts of the table.
 
 use std::path::Path;
 
@@ -8,24 +8,24 @@ use super::table::{self, Profile};
 use super::{Init, refused};
 use crate::cli::exit::{self, Failure};
 
-/// Where the parts of a split table go.
+/// The paths of the parts of a split table.
 const TRAIN: &str = "data/train.csv";
 const TEST: &str = "data/test.csv";
 
-/// A file below the model's folder, and its rows.
+/// A file below the model's folder, and its number of rows.
 type Rows = (String, usize);
-/// The rows to learn from, those to be judged on, and how many of the latter each class has.
+/// The training rows, the test rows, and the number of test rows of each class.
 pub(super) struct Sides {
     pub(super) train: Rows,
     pub(super) test: Rows,
     /// In the order of the classes.
     pub(super) test_classes: Vec<usize>,
-    /// Test rows with features that a row to learn from has as well.
+    /// Number of test rows whose features also occur in a training row.
     pub(super) in_both: usize,
 }
 
 impl Init {
-    /// Where the rows of both sides are, and how many: those of DATA and `--test`, or the parts of DATA, laid ready.
+    /// Returns the files and the numbers of rows of both sides: those of DATA and `--test`, or staged parts of DATA.
     pub(super) fn rows(
         &self,
         labels: &Labels,
@@ -71,7 +71,7 @@ impl Init {
         Ok(Sides { train: (TRAIN.to_owned(), rows - test), test: (TEST.to_owned(), test), test_classes, in_both })
     }
 
-    /// A table where it is, if that is below the model's folder; else a copy of it.
+    /// Stages a table: under its own path if that is below the model's folder, otherwise under the path of a part.
     fn take_in(&self, data: &Path, part: &str, ready: &mut Ready) -> Result<String, Failure> {
         let broken = |error: std::io::Error| exit::invalid(format!("{}: {error}", data.display()));
         let whole = data.canonicalize().map_err(broken)?;

@@ -1,4 +1,4 @@
-//! The texts of `slipway.yaml` and of manifests: explicit, with a word on each choice.
+//! The texts of `slipway.yaml` and of manifests: explicit, with a comment on each choice.
 
 use std::fmt::Write as _;
 
@@ -7,20 +7,20 @@ use slipway_yaml::scalar_of;
 use super::columns::LeftOut;
 use super::table::shown;
 
-/// Where the schemas of files are found by editors.
+/// The line by which editors find the schema of a file.
 pub(super) use crate::cli::generate::schema_line;
 
-/// All that the texts are made from.
+/// The inputs of the texts.
 pub(super) struct Chosen<'a> {
     pub(super) model: &'a str,
     pub(super) label: &'a str,
     pub(super) features: &'a [String],
     pub(super) left_out: &'a [LeftOut],
-    /// The classes in their order, each with its rows.
+    /// The classes in order, each with its number of rows.
     pub(super) classes: &'a [(String, usize)],
     pub(super) train: Part<'a>,
     pub(super) test: Part<'a>,
-    /// Test rows of each class.
+    /// Number of test rows of each class.
     pub(super) test_classes: &'a [usize],
     pub(super) validation: bool,
 }
@@ -32,15 +32,15 @@ pub(super) struct Part<'a> {
     pub(super) rows: usize,
 }
 
-/// Columns that are left out, and classes, that are listed in comments.
+/// Maximum number of left-out columns that comments list.
 const MAX_LISTED: usize = 40;
-/// Steps that training should take, its batches, and bounds of its epochs.
+/// Intended number of training steps, the two batch sizes, and the number of rows below which the batch is small.
 const STEPS: usize = 2_000;
 const BATCH: usize = 64;
 const SMALL_BATCH: usize = 16;
 const SMALL: usize = 1_000;
 
-/// The model's file.
+/// Writes the model's file.
 pub(super) fn model(chosen: &Chosen<'_>) -> String {
     let Chosen { model, label, features, left_out, classes, train, test, validation, .. } = chosen;
     let batch = if train.rows < SMALL { SMALL_BATCH } else { BATCH };
@@ -115,7 +115,7 @@ fn listed(classes: &[(String, usize)]) -> String {
     format!("rows: {}{more}", first.join(", "))
 }
 
-/// A manifest that names the model for KServe, with marks.
+/// Writes a manifest that names the model for KServe, with marks.
 pub(super) fn manifest(model: &str) -> String {
     let name = scalar_of(model);
     format!(

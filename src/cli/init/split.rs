@@ -1,5 +1,5 @@
-//! Which rows are to learn from and which to be judged on: the same share of every class, decided by the rows themselves and
-//! not by their order, with equal rows on one side as far as that leaves both sides something.
+//! Splits rows into training and test rows: the same share of every class, decided by the rows themselves and not by their order.
+//! Equal rows stay on one side as long as both sides have rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
@@ -10,29 +10,29 @@ use slipway_contract::table;
 
 use super::table::{open, shown};
 
-/// The share of test rows of large tables, the test rows that smaller ones should have, and the largest share of those.
+/// The share of test rows of large tables, the wanted number of test rows of smaller tables, and the maximum share of these.
 const DEFAULT_SHARE: f64 = 0.2;
 const WANTED_ROWS: f64 = 200.0;
 const MAX_SHARE: f64 = 0.4;
-/// Rows of each class that are needed, so that one can be learnt from and one be judged on.
+/// Minimum number of rows of each class: one to learn from, and one to be judged on.
 const MIN_OF_A_CLASS: usize = 2;
 
 /// The labels of a table.
 pub(super) struct Labels {
-    /// The classes in their order, each with its rows.
+    /// The classes in order, each with its number of rows.
     pub(super) classes: Vec<(String, usize)>,
-    /// Per row: a number that equal rows share, and the class.
+    /// For each row: a number that equal rows share, and the class.
     rows: Vec<(u64, u32)>,
 }
 
-/// What rows of their own to be judged on are, beside those to learn from.
+/// Separate test rows, compared with the training rows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct OwnTest {
-    /// Rows of each class that is learnt, in the order of the classes.
+    /// Number of rows of each learned class, in the order of the classes.
     pub(super) classes: Vec<usize>,
-    /// Rows whose features a row to learn from has as well.
+    /// Number of rows whose features also occur in a training row.
     pub(super) in_both: usize,
-    /// Whether they are the rows to learn from, in whatever order.
+    /// Whether they are the training rows, in any order.
     pub(super) is_the_same: bool,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum Side {
 }
 
 impl Labels {
-    /// Reads the labels of a table, and refuses those that no classes can be made of. Rows with equal `features` are equal.
+    /// Reads the labels of a table. Refuses labels that do not form classes. Rows with equal `features` are equal.
     pub(super) fn of(path: &Path, name: &str, label: &str, features: &[String]) -> Result<Self, Fault> {
         let opened = open(path, name)?;
         let (label_at, places) = places(&opened.header, name, label, features)?;
@@ -58,7 +58,7 @@ impl Labels {
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             let class = match numbers.get(class) {
                 Some(class) => *class,
-                // Beyond the bound they are only counted as too many.
+                // Classes beyond the limit are only counted as too many.
                 None if numbers.len() > table::MAX_CLASSES => next,
                 None => *numbers.entry(class.to_owned()).or_insert(next),
             };
@@ -76,7 +76,7 @@ impl Labels {
     ) -> Result<Self, Fault> {
         let mut classes: Vec<String> = numbers.keys().cloned().collect();
         table::sort_classes(&mut classes);
-        // One class, too many, and numbers are no classes: told as training would tell it.
+        // One class, too many classes, and measured numbers are refused with the messages of a training.
         if let [only] = &classes[..] {
             return Err(Fault { key: None, ..table::one_label(&shown(only)) }.file(name));
         }
@@ -105,7 +105,7 @@ impl Labels {
         Ok(Self { classes: classes.into_iter().zip(counts).collect(), rows })
     }
 
-    /// Refuses classes that have too few rows to be on both sides.
+    /// Refuses classes with too few rows for both sides.
     pub(super) fn check_split(&self, name: &str, label: &str) -> Result<(), Fault> {
         let rare: Vec<String> =
             self.classes.iter().filter(|(_, rows)| *rows < MIN_OF_A_CLASS).map(|(class, _)| shown(class)).collect();
@@ -121,8 +121,8 @@ impl Labels {
         Err(table::fault(name, message).help("add rows of these labels, or take them out"))
     }
 
-    /// The test rows of each class, in the order of the classes, for a split of these rows; and how many of them are among the
-    /// rows to learn from.
+    /// Returns the number of test rows of each class for a split of these rows, in the order of the classes, and how many of them
+    /// are among the training rows.
     pub(super) fn test_rows(&self, sides: &[Side]) -> (Vec<usize>, usize) {
         let of =
             |wanted: Side| self.rows.iter().zip(sides).filter(move |(_, side)| **side == wanted).map(|(row, _)| *row);
@@ -135,14 +135,14 @@ impl Labels {
         (counts, in_both)
     }
 
-    /// Looks through rows of their own to be judged on.
+    /// Compares separate test rows with the training rows.
     pub(super) fn compare(&self, path: &Path, name: &str, label: &str, features: &[String]) -> Result<OwnTest, Fault> {
         let opened = open(path, name)?;
         let (label_at, places) = places(&opened.header, name, label, features)?;
         let known: HashMap<&str, u32> = self.classes.iter().map(|(class, _)| class.as_str()).zip(0..).collect();
         let (mut classes, mut rows) = (vec![0; self.classes.len()], Vec::new());
         opened.each(|_, row| {
-            // A class that is not learnt is told of where the data are checked.
+            // A class that is not learned is reported when the data is checked.
             let class = known.get(row.get(label_at).unwrap_or_default().trim()).copied().unwrap_or(u32::MAX);
             if let Some(count) = classes.get_mut(class as usize) {
                 *count += 1;
@@ -161,14 +161,14 @@ impl Labels {
         Ok(OwnTest { classes, in_both, is_the_same })
     }
 
-    /// The side of each row.
+    /// Returns the side of each row.
     #[expect(clippy::cast_precision_loss, reason = "a share of a number of rows")]
     pub(super) fn split(&self) -> Vec<Side> {
         let mut sides = vec![Side::Train; self.rows.len()];
         let rows = self.rows.len() as f64;
         let share = (WANTED_ROWS / rows).clamp(DEFAULT_SHARE, MAX_SHARE);
         let distinct: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
-        // Where few rows differ, equal ones cannot all stay together.
+        // If few rows differ, equal rows cannot all stay together.
         let keep_together = distinct.len() * 2 >= self.rows.len();
         for (class, (_, count)) in self.classes.iter().enumerate() {
             let own = self.rows.iter().enumerate().filter(|(_, (_, of))| *of as usize == class);
@@ -183,13 +183,13 @@ impl Labels {
     }
 }
 
-/// Where the label and the features stand in a header.
+/// Returns the positions of the label and the features in a header.
 fn places(header: &[String], name: &str, label: &str, features: &[String]) -> Result<(usize, Vec<usize>), Fault> {
     let place = |column: &str| table::position(header, column, "", name).map_err(|fault| Fault { key: None, ..fault });
     Ok((place(label)?, features.iter().map(|feature| place(feature)).collect::<Result<_, _>>()?))
 }
 
-/// About `wanted` rows of a class, taken in the order of their digests.
+/// Chooses about `wanted` rows of a class, in the order of their digests.
 fn chosen(own: &[(u64, usize)], wanted: usize, keep_together: bool) -> Vec<usize> {
     let mut taken = Vec::with_capacity(wanted);
     if keep_together {
@@ -200,7 +200,7 @@ fn chosen(own: &[(u64, usize)], wanted: usize, keep_together: bool) -> Vec<usize
         }
     }
     if taken.is_empty() {
-        // Every so many rows one: a group that is larger than what is wanted is on both sides.
+        // Takes one row in every `step`, so that a group larger than the wanted number is on both sides.
         let step = own.len() / wanted.max(1);
         taken.extend(own.iter().step_by(step.max(1)).take(wanted).map(|(_, row)| *row));
     }
@@ -212,7 +212,7 @@ fn whole(rows: f64) -> usize {
     rows.round() as usize
 }
 
-/// A number that equal texts share.
+/// Returns a number that equal texts share.
 fn digest<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
     let mut hasher = Sha256::new();
     for value in values {

@@ -1,4 +1,4 @@
-//! The table that a model is made from: opened within the bounds that training has, and looked through column by column.
+//! The table from which a model is created: opened within the limits of training, and profiled column by column.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -9,16 +9,17 @@ use flate2::read::MultiGzDecoder;
 use slipway_contract::Fault;
 use slipway_contract::table::{self, Records};
 
-/// Rows a table may have that is split here. A larger one is no file for a git repository.
+/// Maximum number of rows of a table that is split here. A larger table is too large for a git repository.
 pub(super) const MAX_ROWS: usize = 10_000_000;
-/// Different values of a column that are remembered, and the longest of them: enough to tell classes from numbers.
+/// Maximum number and maximum length of the different values of a column that are remembered. They suffice to distinguish classes
+/// from numbers.
 const MAX_REMEMBERED: usize = 20;
 const MAX_REMEMBERED_LENGTH: usize = 200;
 
-/// A table of this machine.
+/// A table on this machine.
 pub(super) type Table = Records<Box<dyn Read>>;
 
-/// Opens a table, unpacked; `name` is how messages call it.
+/// Opens a table, unpacked. Messages use `name` for it.
 pub(super) fn open(path: &Path, name: &str) -> Result<Table, Fault> {
     let failed = |error: std::io::Error| table::fault(name, format!("cannot be read: {error}"));
     let mut file = File::open(path).map_err(failed)?;
@@ -44,34 +45,34 @@ pub(super) fn open(path: &Path, name: &str) -> Result<Table, Fault> {
     }
 }
 
-/// What one look through a table shows.
+/// The result of one pass through a table.
 pub(super) struct Profile {
     /// Its columns, in their order.
     pub(super) columns: Vec<Column>,
-    /// Its rows.
+    /// Number of rows.
     pub(super) rows: usize,
 }
 
-/// A column as its values are.
+/// Statistics of a column.
 #[derive(Debug, Default)]
 pub(super) struct Column {
-    /// Its name, without white space around it.
+    /// Its name, without surrounding white space.
     pub(super) name: String,
-    /// The first value that is no finite number, with its line.
+    /// The first value that is not a finite number, with its line.
     pub(super) text: Option<(u64, String)>,
-    /// Rows without a value.
+    /// Number of rows without a value.
     pub(super) missing: u64,
-    /// A value that is written as codes are, such as `01234`.
+    /// A value in the form of a code, such as `01234`.
     pub(super) code: Option<String>,
-    /// Whether each value is the one before and one.
+    /// Whether each value is the previous value plus one.
     pub(super) counts_rows: bool,
-    /// Its different values; `None` if there are many, or long ones.
+    /// Its different values; `None` if there are too many or too long ones.
     pub(super) values: Option<BTreeSet<String>>,
     last: Option<f64>,
 }
 
 impl Profile {
-    /// Looks through a table.
+    /// Profiles a table.
     pub(super) fn of(path: &Path, name: &str) -> Result<Self, Fault> {
         let opened = open(path, name)?;
         let columns = opened.header.iter().map(|name| Column {
@@ -98,7 +99,7 @@ impl Profile {
         Ok(Self { columns, rows })
     }
 
-    /// How often each name stands in the header.
+    /// Returns how often each name occurs in the header.
     pub(super) fn names(&self) -> BTreeMap<&str, usize> {
         let mut names = BTreeMap::new();
         for column in &self.columns {
@@ -141,10 +142,10 @@ impl Column {
     }
 }
 
-/// Whether digits are a code, such as a postal one: a zero leads them.
+/// Whether digits are a code, such as a postal code: they begin with a zero.
 fn is_code(value: &str) -> bool {
     value.len() > 1 && value.starts_with('0') && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A text of a table as messages and comments show it.
+/// Formats a text of a table for messages and comments.
 pub(super) use slipway_contract::table::shown;

@@ -1,4 +1,4 @@
-//! `slipway runs`: reads and steers a running server through its API.
+//! `slipway runs`: shows and controls the runs of a running server through its API.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -14,10 +14,10 @@ use slipway_domain::{RunId, RunState};
 use text::{explain, list, log, show};
 pub(super) use text::{log_line, show as show_run, transition};
 
-/// Lines of a log that are asked for at a time.
+/// Number of log lines that are requested at a time.
 const LINES: usize = 500;
 
-/// Read and steer the runs of a running server.
+/// Show and control the runs of a running server.
 #[derive(Debug, Args)]
 pub(super) struct Runs {
     #[command(subcommand)]
@@ -28,19 +28,19 @@ pub(super) struct Runs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// The newest runs
+    /// List the newest runs
     List(List),
-    /// One run: where it stands, why, and its way so far
+    /// Show a run: its state, the reason and its transitions
     Show(Watched),
-    /// What the trainer said
+    /// Show the output of a run's trainer
     Log(Watched),
-    /// Why a run trained, or why it did not have to
+    /// Explain why a run trained, or why no training was necessary
     Explain(Explained),
-    /// Train and judge a model without a push, as it stands on its branch
+    /// Train and judge a model of the served branch without a push
     Start(Start),
-    /// End a run that has not begun to change its environment
+    /// Cancel a run that has not begun to change its environment
     Cancel(Watched),
-    /// Make a stalled run due again, or all of them
+    /// Make a stalled run due again, or all stalled runs
     Retry(Retry),
 }
 
@@ -55,23 +55,23 @@ struct List {
     /// Only runs in this state
     #[arg(long, value_parser = state_of)]
     state: Option<RunState>,
-    /// Only runs of this revision, by its first seven digits or more
+    /// Only runs of this revision, by its first digits (at least seven)
     #[arg(long, value_name = "COMMIT")]
     head: Option<String>,
     /// Only runs that wait for a person
     #[arg(long)]
     stalled: bool,
-    /// How many runs, at most
+    /// Maximum number of runs
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
-    /// Go on with every move of a run, one a line, until interrupted
+    /// Follow every transition of a run, one per line, until interrupted
     #[arg(long, conflicts_with_all = ["state", "head", "stalled"])]
     watch: bool,
 }
 
 #[derive(Debug, Args)]
 struct Explained {
-    /// The run's identifier, or its first eight digits or more
+    /// The run's identifier, or its first digits (at least eight)
     run: RunName,
     #[command(flatten)]
     watch: Watch,
@@ -83,17 +83,17 @@ struct Start {
     source: String,
     /// The model
     model: String,
-    /// A revision of the served branch: a commit by its first seven digits or more, or a branch; the tip when absent
+    /// A revision of the served branch: the first digits of a commit (at least seven) or a branch; the default is the tip
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done`
     #[arg(long)]
     watch: bool,
 }
 
 #[derive(Debug, Args)]
 struct Retry {
-    /// The run's identifier, or its first eight digits or more
+    /// The run's identifier, or its first digits (at least eight)
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     run: Option<RunName>,
     /// All stalled runs
@@ -105,16 +105,16 @@ struct Retry {
     /// With `--all`: only runs of this model
     #[arg(long, requires = "all")]
     model: Option<String>,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done`
     #[arg(long, conflicts_with = "all")]
     watch: bool,
 }
 
 #[derive(Debug, Args)]
 struct Watched {
-    /// The run's identifier, or its first eight digits or more
+    /// The run's identifier, or its first digits (at least eight)
     run: RunName,
-    /// Go on until the run has ended; exit 1 if it was not promoted
+    /// Follow the run until it ends; exit 1 if it does not end in the state `done` (`cancel`: `cancelled`)
     #[arg(long)]
     watch: bool,
 }
@@ -173,7 +173,7 @@ impl List {
         server.show_wide(&answer, list)
     }
 
-    /// Where there are no runs, models may wait for their first. An older server does not say so, which is no failure.
+    /// If there are no runs, models may have a first run to start. An older server does not report them, which is not a failure.
     fn hint_at_first_runs(&self, server: &Server) {
         let Ok(answer) = server.list("models", &Query::default(), "models", MAX_MODELS) else { return };
         let fits = |wish: Option<&str>, value: &Value| wish.is_none_or(|wish| *value == *wish);
@@ -193,7 +193,7 @@ impl List {
         }
     }
 
-    /// The list as the first of what is followed.
+    /// Shows the list before the events.
     fn begin(&self, server: &Server) -> Result<(), Failure> {
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
         server.show_next_wide(&server.list("runs", &self.filters(), "runs", most)?, list)
@@ -210,14 +210,14 @@ impl List {
     }
 }
 
-/// Models among which those without a run are looked for.
+/// Maximum number of models that are searched for models without a run.
 const MAX_MODELS: usize = 1_000;
 
-/// Runs that `--all` takes at a time, so that one call ends.
+/// Maximum number of runs that `--all` retries, so that a call ends.
 const MAX_RETRIED: usize = 10_000;
 
 impl Retry {
-    /// Makes all stalled runs due again that are wanted. What cannot be is told, and the others are all the same.
+    /// Makes all matching stalled runs due again. A failure is reported and does not stop the others.
     fn all(&self, server: &Server) -> Result<Exit, Failure> {
         let filters = Query::default()
             .with("source", self.source.as_deref())
@@ -244,7 +244,7 @@ impl Retry {
     }
 }
 
-/// All lines of a log, as one page would hold them.
+/// Returns all lines of a log, as one page would contain them.
 fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
     let mut lines: Vec<Value> = Vec::new();
     loop {

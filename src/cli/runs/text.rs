@@ -1,4 +1,4 @@
-//! Runs in words, for people.
+//! Formats runs as text for people.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,13 +8,13 @@ use crate::cli::colour;
 use crate::cli::form::Width;
 use crate::cli::output::{self, text};
 
-/// Where a run stands.
+/// Formats the state of a run.
 fn state(run: &Value) -> String {
     let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
     colour::word(&format!("{}{stalled}", text(run, "state")))
 }
 
-/// Runs, a line each.
+/// Formats runs, one per line.
 pub(super) fn list(answer: &Value, width: Width) -> String {
     let now = Timestamp::now();
     let header = width.with(
@@ -40,7 +40,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
     output::table(&header, &rows)
 }
 
-/// A run: where it stands, why, its figures, and what to do next.
+/// Formats a run: its state, the reason, its figures, and the next step.
 pub(in crate::cli) fn show(run: &Value) -> String {
     let what = match run["model"].as_str() {
         Some(model) => format!("of {model} for {}", text(run, "environment")),
@@ -74,7 +74,7 @@ fn cost(cost: &Value) -> Option<String> {
     Some(format!("  training: {seconds:.1} s on {}, {parameters} parameters, {size}", text(cost, "device")))
 }
 
-/// The checks with their figures.
+/// Formats the checks with their figures.
 fn verdict(verdict: &Value) -> Vec<String> {
     let Some(summary) = verdict["summary"].as_str() else { return Vec::new() };
     let mut lines = vec![format!("  verdict: {}", colour::sentence(summary))];
@@ -89,7 +89,7 @@ fn verdict(verdict: &Value) -> Vec<String> {
     lines
 }
 
-/// What whoever reads this may want to do.
+/// Returns a possible next step of the user.
 fn next(run: &Value) -> String {
     let [id, model, environment] = ["id", "model", "environment"].map(|key| text(run, key));
     if run["stalled"] == Value::Bool(true) && run["awaits_environment"] == Value::Bool(true) {
@@ -122,20 +122,20 @@ fn next(run: &Value) -> String {
     }
 }
 
-/// A move of a run.
+/// Formats a transition of a run.
 pub(in crate::cli) fn transition(step: &Value) -> String {
     let to = text(step, "to");
     let padding = " ".repeat(10_usize.saturating_sub(to.chars().count()));
     format!("  {}  {}{padding}  {}", text(step, "at"), colour::word(to), text(step, "cause"))
 }
 
-/// Lines of a log.
+/// Formats lines of a log.
 pub(super) fn log(answer: &Value) -> String {
     let lines = output::things(answer, "lines").iter();
     lines.map(log_line).collect::<Vec<_>>().join("\n")
 }
 
-/// A line of a log. What the trainer writes for programs is said in words.
+/// Formats a line of a log. Progress messages of the trainer become text.
 pub(in crate::cli) fn log_line(line: &Value) -> String {
     let written = text(line, "line");
     let said = serde_json::from_str::<Progress>(written).map_or_else(|_| written.to_owned(), |said| describe(&said));
@@ -156,7 +156,7 @@ fn describe(progress: &Progress) -> String {
     }
 }
 
-/// Why a run trained, with what differs from the run it is compared with.
+/// Formats why a run trained, with the differences from the compared run.
 pub(super) fn explain(answer: &Value, width: Width) -> String {
     let mut blocks = vec![text(answer, "sentence").to_owned()];
     let differences: Vec<&str> = output::things(answer, "differences").iter().filter_map(Value::as_str).collect();

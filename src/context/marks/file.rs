@@ -1,16 +1,16 @@
-//! What one file says of marks, by its content and by its path.
+//! Reads the marks of one file from its content and its path.
 
 use slipway_domain::Diagnostic;
 use slipway_manifest::{Inspection, Marker, inspect};
 
 use super::searched::is_pointer;
 
-/// The marks of one file, and what keeps some from being followed.
+/// The marks of one file, and the faults that make marks unusable.
 pub(crate) struct FileMarks {
     pub(crate) inspection: Inspection,
-    /// Whether git has only a pointer of Git LFS of it.
+    /// Whether git holds only a Git LFS pointer of the file.
     pub(crate) is_pointer: bool,
-    /// Why it cannot be written, whatever it holds.
+    /// Why the file cannot be written, whatever its content is.
     unwritable: Option<Diagnostic>,
 }
 
@@ -25,7 +25,8 @@ impl FileMarks {
         self.inspection.markers.iter().filter(move |marker| marker.model == model)
     }
 
-    /// What is told to a model of whose marks some cannot be followed. What names no model is told to those with other marks.
+    /// The fault to report to a model if some of its marks cannot be used. A fault that names no model is reported only to models
+    /// with other marks.
     pub(crate) fn fault_for(
         &self,
         model: &str,
@@ -37,7 +38,7 @@ impl FileMarks {
         unwritable.or_else(|| faults.into_iter().find_map(|fault| fault.concerning(model, is_known)))
     }
 
-    /// What could hide which artifact is named of a model.
+    /// A fault that could hide which artifact is named for a model.
     pub(crate) fn hides_digest(&self, model: &str) -> Option<Diagnostic> {
         let unwritable = self.unwritable.clone().filter(|_| self.of_model(model).next().is_some());
         let faults = self.inspection.faults.iter().filter(|fault| fault.hides_a_digest() && !fault.names_nobody());
@@ -45,8 +46,8 @@ impl FileMarks {
     }
 }
 
-/// What is said of a file whose path is not UTF-8: its marks could be found, and it could not be written. Such a path holds
-/// replacement characters here.
+/// The fault of a file whose path is not UTF-8. Its marks could be found, but the file could not be written. Here such a path
+/// contains replacement characters.
 pub fn not_utf8(path: &str) -> Option<Diagnostic> {
     let message = "the path of this file is not UTF-8, so its marks cannot be followed";
     path.contains('\u{fffd}').then(|| Diagnostic::new(path, message).help("rename the file or its folder"))

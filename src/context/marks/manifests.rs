@@ -1,15 +1,15 @@
-//! Where an environment's files are read: at a revision in a mirror, or on the tip that a promotion is built on.
+//! Where an environment's files are read: at a revision in a mirror, or on the tip on which a promotion is built.
 
 use slipway_domain::CommitSha;
 use slipway_git::{GitError, Held, Mirror, Snapshot, TreeFile};
 
-/// A revision of an environment, as far as marks are looked for in it.
+/// A revision of an environment, as far as the search for marks needs it.
 pub(crate) trait Manifests {
     /// The files that may hold marks.
     fn files(&self, held: &Held) -> Result<Vec<TreeFile>, GitError>;
     /// A file's bytes.
     fn read(&self, file: &TreeFile) -> Result<Vec<u8>, GitError>;
-    /// Whether the file could be written as its bytes are; where it is written that is asked again.
+    /// Checks that no filter would change the file's bytes on a write. The writer checks this again.
     fn check_unfiltered(&self, _file: &TreeFile) -> Result<(), GitError> {
         Ok(())
     }

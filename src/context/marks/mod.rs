@@ -1,4 +1,4 @@
-//! The marks in an environment's files, remembered by what the files hold: a new tip costs what changed in it.
+//! The marks in an environment's files, cached by the content of the files, so that a new tip costs only its changes.
 
 mod file;
 mod manifests;
@@ -23,26 +23,26 @@ pub use unmarked::NO_LFS;
 pub(crate) use unmarked::Unmarked;
 use unmarked::{kept_away, misspelt};
 
-/// What stands in a marked `digest` before anything was promoted.
+/// Values of a marked `digest` before the first promotion.
 const NOTHING_YET: [&str; 2] = ["", "none"];
-/// Files whose marks are remembered; beyond that, remembering begins anew.
+/// Maximum number of files in the cache. A full cache is cleared.
 const MAX_REMEMBERED: usize = 100_000;
 
-/// Files of the environment that hold marks of a model, and what they name together.
+/// The files of the environment with marks of a model, and the artifact that they name together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Marked {
     /// Paths of the files.
     pub(crate) files: Vec<String>,
-    /// What they name.
+    /// The artifact that they name.
     pub(crate) deployed: DeployedArtifact,
 }
 
-/// A file by its path, with what it says of marks.
+/// The path of a file, and its marks.
 type Searched = (String, Arc<FileMarks>);
 
 /// Finds the marks of an environment.
 pub(crate) struct Marks {
-    /// The folder of the environment in its repository, with a slash at its end; empty for all of it.
+    /// The folder of the environment in its repository, with a trailing slash; empty for the whole repository.
     folder: String,
     held: Held,
     /// By blob and path.
@@ -50,24 +50,24 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// The marks below a folder; everywhere if there is none.
+    /// The marks below a folder; `None` is the whole repository.
     pub(crate) fn below(folder: Option<&str>) -> Self {
         let folder = folder.map_or_else(String::new, |folder| format!("{}/", folder.trim_matches('/')));
         Self { folder, held: searched::manifests().clone(), known: Mutex::default() }
     }
 
-    /// Whether a path could be one of the environment's manifests.
+    /// Whether a path can be a manifest of the environment.
     pub(crate) fn may_hold(&self, path: &str) -> bool {
         path.starts_with(&self.folder) && self.held.most_bytes(path) > 0
     }
 
-    /// The model's marks at a revision; refused if there are none, because then there is nothing to promote it to.
+    /// The model's marks at a revision. It is refused if there are none, because nothing can be promoted then.
     pub(crate) fn find(&self, manifests: &impl Manifests, model: &str) -> Result<Marked, StepError> {
         self.find_if_marked(manifests, model)?.map_err(|why| why.refusal(model))
     }
 
-    /// Writes values into a model's marked places without keeping the result: what would refuse its promotion is told before
-    /// anything is trained. Answers the places and what they name now.
+    /// Writes values into a model's marked places without keeping the result, so that a refusal of the promotion is reported
+    /// before training. Returns the places and the artifact that they name now.
     pub(crate) fn dry_run(
         &self,
         manifests: &impl Manifests,
@@ -89,8 +89,8 @@ impl Marks {
         Ok(marked)
     }
 
-    /// The model's marks at a revision; if it has none that name its champion, why. Refused if something of it would stay behind:
-    /// what only looks like one of its marks, marks of a misspelt name, a manifest that cannot be read.
+    /// The model's marks at a revision, or the reason why none names its champion. It is refused if a promotion would leave
+    /// something unchanged: text that only resembles one of its marks, marks of a misspelt name, or an unreadable manifest.
     pub(crate) fn find_if_marked(
         &self,
         manifests: &impl Manifests,
@@ -116,7 +116,7 @@ impl Marks {
         Ok(find_marked(&here, model).ok_or_else(|| self.why_unmarked(&all, model)))
     }
 
-    /// What a revision names of a model, whatever else is wrong there.
+    /// The artifact that a revision names for a model. Faults that do not hide it are ignored.
     pub(crate) fn deployed(&self, manifests: &impl Manifests, model: &str) -> Result<DeployedArtifact, StepError> {
         let all = self.all(manifests)?;
         let here: Vec<&Searched> = self.in_folder(&all).collect();
@@ -127,8 +127,8 @@ impl Marks {
         marked.map(|marked| marked.deployed).ok_or_else(|| self.why_unmarked(&all, model).refusal(model))
     }
 
-    /// Marks of names that are close to a model's, with nothing promoted to them yet: they may be slips of it if nobody has a model
-    /// of that name.
+    /// Marks of names that are close to a model's name, if nothing was promoted to them yet. They may be misspellings if no model
+    /// has that name.
     pub(crate) fn close_names(
         &self,
         manifests: &impl Manifests,
@@ -176,12 +176,12 @@ impl Marks {
         all.iter().filter(|(path, _)| self.holds(path))
     }
 
-    /// The models that are marked at a revision. Files that cannot be read mark none.
+    /// The models whose digest is marked at a revision. Unreadable files contain no marks.
     pub(crate) fn models(&self, manifests: &impl Manifests) -> Result<BTreeSet<String>, GitError> {
         self.models_where(manifests, |_| true)
     }
 
-    /// The models that are marked in some of the files at a revision, whose paths are sorted.
+    /// The models whose digest is marked in some of the files at a revision. `paths` must be sorted.
     pub(crate) fn models_in(&self, manifests: &impl Manifests, paths: &[String]) -> Result<BTreeSet<String>, GitError> {
         self.models_where(manifests, |path| paths.binary_search_by(|known| known.as_str().cmp(path)).is_ok())
     }
@@ -196,7 +196,7 @@ impl Marks {
         Ok(meant.flat_map(|(_, marks)| digests(marks)).map(|marker| marker.model.clone()).collect())
     }
 
-    /// The marks of every file, those outside of the folder included.
+    /// The marks of all files, including those outside the folder.
     fn all(&self, manifests: &impl Manifests) -> Result<Vec<Searched>, GitError> {
         let marks = |file: TreeFile| {
             let marks = self.marks_of(manifests, &file)?;
@@ -207,7 +207,8 @@ impl Marks {
 
     fn marks_of(&self, manifests: &impl Manifests, file: &TreeFile) -> Result<Arc<FileMarks>, GitError> {
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        // What is said of a file names it, and depends on its name: equal files are not one.
+        // The path is part of the key, because messages contain it and faults depend on it. Files with equal content have
+        // separate entries.
         let key = (file.blob.clone(), file.path.clone());
         if let Some(marks) = known().get(&key) {
             return Ok(marks.clone());
@@ -228,13 +229,13 @@ fn digests(marks: &FileMarks) -> impl Iterator<Item = &Marker> {
     marks.inspection.markers.iter().filter(|marker| marker.field == Field::Digest)
 }
 
-/// A refusal for what is wrong with the environment's files.
+/// A refusal because of a fault in the environment's files.
 pub(crate) fn refusal_of(diagnostic: &Diagnostic) -> StepError {
     let reason = format!("the environment cannot be edited: {diagnostic}");
     StepError::Refused { reason, diagnostics: Vec::new() }
 }
 
-/// The files of a model with what they name together; `None` if none marks its digest.
+/// The files with marks of a model, and the artifact that they name together; `None` if none marks its digest.
 fn find_marked(here: &[&Searched], model: &str) -> Option<Marked> {
     let mut deployed: Vec<String> = Vec::new();
     let mut has_digest = false;

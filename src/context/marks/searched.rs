@@ -1,20 +1,21 @@
-//! Which files of an environment are looked into for marks: those that mention us, up to a size, whatever they are called.
+//! Selects the files of an environment to search for marks: those that mention Slipway, up to a size limit, except documentation
+//! and programs.
 
 use std::sync::LazyLock;
 
 use slipway_git::{Held, Texts};
 
-/// The largest file that is searched for marks, in bytes. Larger ones are not written by hand.
+/// The largest file that is searched for marks, in bytes. Larger files are not written by hand.
 pub const MAX_MANIFEST_BYTES: u64 = 16 << 20;
-/// The same of a file whose name does not say that it is a manifest.
+/// The same limit for a file whose name is not that of a manifest.
 const LARGEST_OTHER: u64 = 1 << 20;
-/// What every file holds that may mark something, or seem to. Case makes no difference.
+/// The word that every file with a mark, or with text like a mark, contains. Case is ignored.
 const WORD: &str = "slipway";
-/// What may stand in the place of a letter, or between two, by a slip.
+/// Letters that a misspelling may insert, or put in the place of another letter.
 const LETTERS: &str = "abcdefghijklmnopqrstuvwxyz-_.";
-/// What every file begins with in whose place Git LFS keeps another one.
+/// The beginning of every Git LFS pointer.
 const LFS: &str = "version https://git-lfs.github.com/spec/";
-/// Files that quote marks, and are no manifests: documentation and programs.
+/// Endings of files that quote marks but are not manifests: documentation and programs.
 const QUOTING: [&str; 20] = [
     ".md",
     ".markdown",
@@ -38,7 +39,7 @@ const QUOTING: [&str; 20] = [
     ".lock",
 ];
 
-/// The files that marks are looked for in. Asked of every file of a search, so it is made once.
+/// The files that are searched for marks. A search checks every file against it, so it is built once.
 static MANIFESTS: LazyLock<Held> = LazyLock::new(|| {
     let manifests = [".yaml", ".yml"].map(|ending| (ending.to_owned(), MAX_MANIFEST_BYTES));
     let quoting = QUOTING.map(|ending| (ending.to_owned(), 0));
@@ -46,39 +47,39 @@ static MANIFESTS: LazyLock<Held> = LazyLock::new(|| {
     Held { texts, endings: manifests.into_iter().chain(quoting).collect(), others: LARGEST_OTHER }
 });
 
-/// The files that are looked into.
+/// The files that are searched for marks.
 pub(crate) fn manifests() -> &'static Held {
     &MANIFESTS
 }
 
-/// How large a file of this name is at most, in bytes, to be looked into for marks.
+/// Maximum size in bytes up to which a file of this name is searched for marks.
 pub fn largest_manifest(path: &str) -> u64 {
     MANIFESTS.most_bytes(path)
 }
 
-/// Whether a file's content is looked at closer, because it may mark something.
+/// Whether a file's content is inspected further, because it may contain a mark.
 pub fn may_be_marked(content: &[u8]) -> bool {
     MANIFESTS.texts.are_in(content)
 }
 
-/// Whether a content is a pointer of Git LFS, and what it stands for is elsewhere.
+/// Whether a content is a Git LFS pointer, and the actual content is elsewhere.
 pub fn is_pointer(content: &[u8]) -> bool {
     content.starts_with(LFS.as_bytes())
 }
 
-/// Whether a file is a manifest by its name, so that what is kept from us of it may be marked.
+/// Whether a file is a manifest by its name. If Slipway cannot read its actual content, it may contain marks.
 pub fn is_called_manifest(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
     name.contains(".yaml") || name.contains(".yml") || name == "kustomization"
 }
 
-/// The word in UTF-16, with either end first.
+/// The word in UTF-16, in either byte order.
 fn in_utf16() -> String {
     WORD.chars().flat_map(|letter| [letter, '\0']).collect::<String>().trim_end_matches('\0').to_owned()
 }
 
-/// The word, and the word with one slip: a letter too few, two in each other's place, another letter, or one too many. What holds
-/// one of them is found by the shortest.
+/// The word, and the word with one mistake: a missing letter, two swapped letters, another letter, or an additional letter. A
+/// spelling that contains a shorter one is found by the shorter one.
 fn spellings() -> Vec<String> {
     let mut spelt: Vec<String> = vec![WORD.to_owned()];
     for at in 0..WORD.len() {

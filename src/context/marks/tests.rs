@@ -1,10 +1,10 @@
-//! Marks of environments as runs find them.
+//! Tests the search for the marks of an environment.
 
 use slipway_contract::Digest;
 
 use super::*;
 
-/// Files named by their numbers; equal contents have equal blobs.
+/// Files with numbers as names. Equal contents have equal blobs.
 struct Texts<'a>(&'a [&'a str]);
 
 impl Manifests for Texts<'_> {
@@ -25,7 +25,7 @@ impl Manifests for Texts<'_> {
     }
 }
 
-/// Files of one content under several paths.
+/// Files with the same content under several paths.
 struct Copies<'a>(&'a str, &'a [&'a str]);
 
 impl Manifests for Copies<'_> {
@@ -46,7 +46,7 @@ fn of_equal_files_each_is_reported_by_its_own_path() {
         Err(StepError::Refused { reason, .. }) => reason,
         other => format!("{other:?}"),
     };
-    // The good path is looked at first.
+    // The valid path comes first.
     let reason = message(&marked("none"), &["a.yaml", "staging/n\u{fffd}me.yaml"]);
     let expected = "the environment cannot be edited: staging/n\u{fffd}me.yaml: the path of this file is not UTF-8";
     assert!(reason.starts_with(expected), "{reason}");
@@ -184,7 +184,7 @@ fn a_mark_of_a_misspelt_model_stops_the_model_that_is_meant() {
     }
     let with_prefix = "uri: M=none # {\"slipway\": \"digts:uri\", \"prefix\": \"M=\"}\n";
     assert!(refusal_of(&[&marked("none"), with_prefix]).contains("\"digits:uri\", \"prefix\": \"M=\"}`"));
-    // A model that is marked in full is a model of its own, and so is one of another name.
+    // A model with a marked digest is a model of its own. So is a name that is not close to the model's name.
     let other = "digest: none # {\"slipway\": \"digts:digest\"}\nuri: none # {\"slipway\": \"digts:uri\"}\n";
     assert_eq!(of(&[&marked("none"), other]), Ok(DeployedArtifact::Nothing));
     assert_eq!(of(&[&marked("none"), "uri: none # {\"slipway\": \"digits-eu:uri\"}\n"]), Ok(DeployedArtifact::Nothing));

@@ -1,22 +1,22 @@
-//! Why there is nothing to promote a model to, and what to do about it.
+//! Reasons why there is no place to promote a model to, and the remedies.
 
 use super::StepError;
 use slipway_domain::Diagnostic;
 use slipway_manifest::Marker;
 
-/// What to do about a manifest in whose place git has a pointer of Git LFS.
+/// Remedy for a manifest of which git holds only a Git LFS pointer.
 pub const NO_LFS: &str = "keep manifests out of Git LFS: what it holds is neither read nor written";
 
-/// Why there is nothing to promote a model to.
+/// Reason why there is no place to promote a model to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unmarked {
-    /// No file has a mark for it. Where another name is nearly its own, that is what is marked instead.
+    /// No file has a mark for the model. If a mark with a similar name exists, `close` is its correction.
     Nowhere { close: Option<String> },
-    /// Only this file outside of the environment's folder has one.
+    /// Only this file outside the environment's folder has a mark.
     Elsewhere { file: String, folder: String },
-    /// None has one, and of this file only a pointer of Git LFS is there.
+    /// No file has a mark, and git holds only a Git LFS pointer of this file.
     Pointer(String),
-    /// This file has one, but none marks a digest.
+    /// This file has a mark, but no file marks a digest.
     NoDigest { file: String, close: Option<String> },
 }
 
@@ -58,7 +58,7 @@ impl Unmarked {
     }
 }
 
-/// What is told of a mark of a model that nobody knows, where this one is meant.
+/// The diagnostic for a mark of an unknown model whose name is close to `model`.
 pub(crate) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
     let message = format!("no model `{}` is known here, and its name is close to `{model}`", marker.model);
     let help = format!(
@@ -70,7 +70,7 @@ pub(crate) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
     Diagnostic::new(file, message).at(marker.position).help(help)
 }
 
-/// What is told of a manifest in whose place git has a pointer: it may be marked.
+/// The diagnostic for a manifest of which git holds only a pointer: it may contain marks.
 pub(crate) fn kept_away(file: &str, model: &str) -> Diagnostic {
     let message =
         format!("git has only a pointer of Git LFS of this file, so that marks of `{model}` in it would stay behind");

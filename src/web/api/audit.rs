@@ -14,24 +14,24 @@ use crate::web::Shared;
 use crate::web::access::Admin;
 use crate::web::problem::AdminProblems;
 
-/// An entry of the audit log. Each carries the digest of the one before.
+/// An entry of the audit log. Each entry contains the digest of the previous one.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditEntry {
-    /// Its place, from one.
+    /// Its number, from one.
     number: u64,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Who.
+    /// Who acted.
     actor: String,
-    /// What, such as `run.cancel`, `run.cancel.refused` or `refused`.
+    /// The action, such as `run.cancel`, `run.cancel.refused` or `refused`.
     action: String,
-    /// Whether it was refused.
+    /// Whether the action was refused.
     refused: bool,
-    /// On what.
+    /// The target of the action.
     target: String,
-    /// More, in words.
+    /// Further details.
     detail: String,
-    /// Digest of the entry before.
+    /// Digest of the previous entry.
     previous: String,
     /// Digest of this entry.
     digest: String,
@@ -49,22 +49,22 @@ impl From<slipway_store::AuditEntry> for AuditEntry {
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditList {
     entries: Vec<AuditEntry>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<String>,
 }
 
-/// Which entries are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Listing {
-    /// Only entries behind this one, by its number.
+    /// Only entries after this number.
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
     after: Option<u64>,
-    /// How many entries; 50 if absent.
+    /// Maximum number of entries; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the page before; it counts more than `after`.
+    /// The `next` of the previous page. It takes precedence over `after`.
     cursor: Option<String>,
 }
 

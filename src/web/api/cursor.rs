@@ -1,4 +1,4 @@
-//! Places in lists, as texts that callers hand back without looking into them.
+//! Encodes positions in lists as opaque texts for callers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use crate::web::problem::Problem;
 
-/// A place as a text.
+/// Encodes a position.
 pub(super) fn write(place: &impl Serialize) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).expect("a place is made of texts and numbers"))
 }
 
-/// The place that a text names.
+/// Decodes a position.
 pub(super) fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, Problem> {
     let Some(text) = text else { return Ok(None) };
     let bytes = URL_SAFE_NO_PAD.decode(text).ok();
@@ -20,7 +20,8 @@ pub(super) fn read<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>,
     place.map(Some).ok_or_else(|| Problem::bad_request("`cursor` is none that this list answered with `next`"))
 }
 
-/// The rows of one page, and the place where the next begins. One row more than the page holds was asked for.
+/// Cuts rows to one page, and returns the position where the next page begins. The query returns one row more than a page
+/// contains.
 pub(super) fn cut<T, P: Serialize>(rows: &mut Vec<T>, limit: u32, place: impl Fn(&T) -> P) -> Option<String> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if rows.len() <= limit {

@@ -1,4 +1,4 @@
-//! Deliveries: listed, shown with what was sent, read again.
+//! Lists, shows and replays deliveries.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,23 +21,23 @@ use crate::web::problem::{ActionProblems, ListProblems, Problem, ReadProblems};
 use slipway_domain::SourceName;
 use slipway_store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 
-/// One webhook, and how far its reading has come.
+/// A delivery and the state of its processing.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliverySummary {
-    /// The source at whose address it arrived.
+    /// The source that it belongs to.
     source: String,
-    /// The sender's identifier for it; unique within a source.
+    /// The sender's identifier of the delivery, unique within a source.
     id: String,
-    /// The sender's name for what happened, such as `push`.
+    /// The sender's name of the event, such as `push`.
     event: String,
     state: DeliveryState,
-    /// Why, in words.
+    /// Explanation of the state.
     note: String,
-    /// Failed attempts at reading it.
+    /// Number of failed attempts to process it.
     attempts: u64,
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
-    /// When it is read next, if it was postponed.
+    /// Time of the next attempt, if it was postponed.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -81,32 +81,32 @@ fn postponed(state: slipway_domain::DeliveryState, attempts: u64, due_at: Timest
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliveryList {
     deliveries: Vec<DeliverySummary>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<String>,
 }
 
-/// One webhook with what was sent.
+/// A delivery with its content.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliveryDetail {
     #[serde(flatten)]
     summary: DeliverySummary,
-    /// Its headers, secrets taken out.
+    /// Its headers, with secrets redacted.
     headers: BTreeMap<String, String>,
     /// Size of the body in bytes.
     size: usize,
-    /// How `body` is written.
+    /// The encoding of `body`.
     encoding: Encoding,
     /// The body.
     body: String,
 }
 
-/// How a body is written.
+/// The encoding of a body.
 #[derive(Serialize, ToSchema)]
 enum Encoding {
-    /// As it is.
+    /// Plain text.
     #[serde(rename = "utf-8")]
     Utf8,
-    /// In Base64 (RFC 4648), because it is no text.
+    /// Base64 (RFC 4648), because the body is not valid UTF-8.
     #[serde(rename = "base64")]
     Base64,
 }
@@ -128,7 +128,7 @@ impl From<StoredDelivery> for DeliveryDetail {
     }
 }
 
-/// Which deliveries are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -139,10 +139,10 @@ pub(super) struct Listing {
     /// Only deliveries in this state.
     #[param(inline)]
     state: Option<DeliveryState>,
-    /// How many deliveries; 50 if absent.
+    /// Maximum number of deliveries; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
@@ -203,7 +203,7 @@ pub(super) async fn show(
     Ok(Json(shared.store.delivery(&source, &id).await?.into()))
 }
 
-/// Has a settled delivery read again.
+/// Processes a done, ignored or dead delivery again.
 #[utoipa::path(
     post,
     path = "/deliveries/{source}/{id}/replay",

@@ -1,4 +1,4 @@
-//! How a model stands in an environment, as the API tells it.
+//! State of a model in an environment, as the API reports it.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,64 +10,64 @@ use super::enums::RunState;
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelState {
     model: String,
-    /// The source that it belongs to here, which alone promotes it; null as long as nobody has.
+    /// The source that owns the model in this environment. Only this source promotes it. Null if the model has no owner yet.
     owner: Option<String>,
-    /// What the environment names; null before its history was read.
+    /// The current deployment record; null before the history was read.
     now: Option<DeploymentRecord>,
-    /// Why nobody is to promote again what the environment names; null if nobody said so.
+    /// Who rejected the current artifact, and why it must not be promoted again; null if it was not rejected.
     rejected: Option<String>,
-    /// What keeps promotions of the model away.
+    /// Holds on promotions of the model.
     holds: Vec<Hold>,
-    /// Runs that are on their way here, oldest first.
+    /// Active runs that promote to this environment, oldest first.
     under_way: Vec<UnderWay>,
-    /// Its first promotion to this environment, which somebody may begin with `promote`; null where there is none to be offered.
+    /// The first promotion to this environment, which `promote` can start; null if none is possible.
     #[serde(rename = "offer")]
     first_promotion: Option<FirstPromotion>,
 }
 
-/// A first promotion that is offered: the environments before this one name something, and nothing was ever on its way here.
+/// A possible first promotion: the upstream environments name an artifact, and the model never had a run for this environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct FirstPromotion {
-    /// The environment that names the artifact.
+    /// The upstream environment that names the artifact.
     from: String,
     artifact: String,
-    /// Its short name, as manifests hold it.
+    /// The short version of the artifact, as manifests contain it.
     version: String,
-    /// The run that is taken onward.
+    /// The run to promote downstream.
     #[schema(format = Uuid)]
     run: String,
 }
 
-/// What an environment names of a model since a commit.
+/// A deployment record: the artifact that an environment names for a model since a commit.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeploymentRecord {
     #[serde(rename = "named")]
     deployed: DeployedArtifact,
-    /// The time of the commit that wrote it, as the commit says.
+    /// Time of the commit that wrote it, as recorded in the commit.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// When that was first seen here, which `soak` counts from; null for what an earlier version read.
+    /// Time at which the server first saw it, from which `soak` counts; null if an earlier version of Slipway read it.
     #[schema(value_type = Option<String>, format = DateTime)]
     seen_at: Option<Timestamp>,
     /// The commit that wrote it.
     commit: String,
-    /// The run that wrote it by its promotion; null if it was somebody's hand.
+    /// The run whose promotion wrote it; null if it was not a promotion or its author is unknown.
     #[schema(format = Uuid)]
     run: Option<String>,
-    /// Who wrote it by hand; null if it was a promotion, or is older than what was read of the history.
+    /// The author who wrote it by hand; null if it was a promotion, or if it is older than the history that was read.
     hand: Option<String>,
 }
 
-/// What the marked places name.
+/// Content of a model's marked places.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeployedArtifact {
-    /// The artifact; null if it is none.
+    /// The artifact; null if there is none.
     artifact: Option<String>,
-    /// What stands there instead, if that is not just nothing.
+    /// Description of the content, if it is neither empty nor one artifact.
     unclear: Option<String>,
 }
 
-/// A run on its way to an environment.
+/// An active run that promotes to an environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct UnderWay {
     #[schema(format = Uuid)]
@@ -75,28 +75,28 @@ pub(super) struct UnderWay {
     state: RunState,
     /// The candidate; null before it is trained.
     artifact: Option<String>,
-    /// Whether it waits for a person to mend something.
+    /// Whether it waits for a person.
     stalled: bool,
-    /// Why it waits or where it stands, in words.
+    /// Why it waits, or its current state.
     reason: Option<String>,
-    /// What holds its promotion back.
+    /// The rules that block its promotion.
     #[serde(rename = "held_back")]
     blocking_rules: Vec<BlockingRule>,
-    /// Who approved it.
+    /// Its approvals.
     approvals: Vec<Approval>,
 }
 
-/// One thing that holds a promotion back.
+/// A rule that blocks a promotion.
 #[derive(Serialize, ToSchema)]
 pub(super) struct BlockingRule {
     rule: Rule,
     reason: String,
-    /// The earliest time at which it may not hold any more; null if that depends on people or other promotions.
+    /// The earliest time at which it may end; null if that depends on people or other promotions.
     #[schema(value_type = Option<String>, format = DateTime)]
     earliest: Option<Timestamp>,
 }
 
-/// Which rule holds a promotion back.
+/// The kind of a blocking rule.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Rule {
@@ -112,22 +112,22 @@ enum Rule {
 #[derive(Serialize, ToSchema)]
 pub(super) struct Approval {
     person: String,
-    /// Under which name they acted.
+    /// The actor as which the person approved, such as a token.
     actor: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
 
-/// What keeps promotions away.
+/// A hold on promotions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Hold {
-    /// Null for all models of the environment.
+    /// Null for a hold on all models of the environment.
     model: Option<String>,
     actor: String,
     reason: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// When it ends by itself.
+    /// When it expires; null if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
@@ -150,7 +150,7 @@ impl ModelState {
         self.owner = Some(owner.to_string());
     }
 
-    /// Whether nothing of it is on its way.
+    /// Whether the model has no active run for this environment.
     pub(super) fn is_at_rest(&self) -> bool {
         self.under_way.is_empty()
     }

@@ -1,4 +1,4 @@
-//! `/api/v1/openapi.json`: the API's description (OpenAPI 3.1), made from the handlers themselves.
+//! `/api/v1/openapi.json`: the API's description (OpenAPI 3.1), generated from the handlers.
 
 use std::sync::LazyLock;
 
@@ -26,7 +26,7 @@ use crate::web::problem::{ListProblems, Problem, ProblemDocument};
 )]
 struct Description;
 
-/// How callers say who they are.
+/// Describes how callers authenticate.
 struct Token;
 
 impl Modify for Token {
@@ -51,7 +51,7 @@ pub fn description() -> &'static str {
     &TEXT
 }
 
-/// The API's description (OpenAPI 3.1).
+/// Returns the API's description (OpenAPI 3.1).
 #[utoipa::path(
     get,
     path = "/openapi.json",

@@ -1,9 +1,9 @@
-//! The words for where things stand.
+//! Enumerations of the API.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RunState {
@@ -59,7 +59,7 @@ impl From<RunState> for slipway_domain::RunState {
     }
 }
 
-/// How far the reading of a delivery has come.
+/// The state of a delivery's processing.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum DeliveryState {
@@ -91,7 +91,7 @@ impl From<DeliveryState> for slipway_domain::DeliveryState {
     }
 }
 
-/// What a token's holder may do: read; steer as well; everything.
+/// The permissions of a token: `viewer` reads, `operator` also performs actions, `admin` may do everything.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Role {

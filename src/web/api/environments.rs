@@ -1,4 +1,4 @@
-//! Environments: their rules, what they name and since when, what waits for them and why, and what they named once.
+//! Environments: their rules, deployed artifacts, waiting promotions and history.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,22 +19,22 @@ use crate::web::access::Caller;
 use crate::web::problem::{EnvironmentProblems, ListProblems, Problem};
 use slipway_domain::SourceName;
 
-/// Placements that are listed of one model.
+/// Maximum number of deployment records that are listed for one model.
 const MAX_DEPLOYMENT_RECORDS: u32 = 500;
-/// Rejections that are looked at for one environment.
+/// Maximum number of rejections that are read for one environment.
 const MAX_REJECTIONS: u32 = 10_000;
 
-/// An environment that may be written.
+/// An environment that Slipway promotes to.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Environment {
     name: String,
-    /// The branch its manifests are on.
+    /// The branch that contains its manifests.
     branch: String,
-    /// The folder they are in; null for all of the branch.
+    /// The folder that contains its manifests; null for the whole branch.
     folder: Option<String>,
-    /// The branch's tip when it was last looked at; null before that.
+    /// The branch's tip at the last sync; null before the first sync.
     tip: Option<String>,
-    /// Sources whose models are promoted to it, directly or through other environments, of those that the token covers.
+    /// Sources whose models are promoted to it, directly or through other environments. Only sources that the token covers.
     sources: Vec<String>,
     rules: Rules,
 }
@@ -56,19 +56,19 @@ pub(super) struct EnvironmentDetail {
     models: Vec<ModelState>,
 }
 
-/// What an environment named at a time.
+/// The models of an environment at a given time.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EnvironmentThen {
     environment: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// The commit that was the branch's tip.
+    /// The branch's tip at that time.
     commit: String,
-    /// What each model was, by name.
+    /// Its models, by name.
     models: Vec<ModelThen>,
 }
 
-/// What a model was at a time.
+/// A model at a given time.
 #[derive(Serialize, ToSchema)]
 struct ModelThen {
     model: String,
@@ -76,7 +76,7 @@ struct ModelThen {
     deployed: DeployedArtifact,
 }
 
-/// What an environment named of a model, newest first.
+/// Deployment records of a model in an environment, newest first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeploymentRecordList {
     #[serde(rename = "placements")]
@@ -108,7 +108,7 @@ pub(super) async fn list(
     Ok(Json(EnvironmentList { environments }))
 }
 
-/// An environment: what it names of each model, since when, by which commit, and what waits and why.
+/// Shows an environment: the artifact of each model, its commit and time, and which promotions wait and why.
 #[utoipa::path(
     get,
     path = "/environments/{environment}",
@@ -130,17 +130,17 @@ pub(super) async fn show(
     Ok(Json(EnvironmentDetail { environment, holds, models }))
 }
 
-/// A time.
+/// Parameters of a past state.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Then {
-    /// The time, in RFC 3339.
+    /// The time (RFC 3339).
     #[param(value_type = String, format = DateTime)]
     time: Timestamp,
 }
 
-/// What was in an environment at a time, from its git history alone.
+/// Shows the models of an environment at a given time, from its git history only.
 #[utoipa::path(
     get,
     path = "/environments/{environment}/at",
@@ -166,7 +166,7 @@ pub(super) async fn at(
     Ok(Json(EnvironmentThen { environment: name.to_string(), at: time, commit: commit.to_string(), models }))
 }
 
-/// What an environment named of a model, newest first: who wrote it, by which commit, and since when it stands.
+/// Lists the deployment records of a model in an environment, newest first: the author, the commit and the time of each.
 #[utoipa::path(
     get,
     path = "/environments/{environment}/models/{model}/history",
@@ -199,7 +199,7 @@ enum Unseen {
 }
 
 impl Shared {
-    /// An environment, if the caller's sources are promoted to it.
+    /// Returns an environment if the caller's sources are promoted to it.
     async fn environment(self: &Arc<Self>, caller: &Caller, name: &SourceName) -> Result<Environment, Unseen> {
         let environment = self.activities.context.environment_by_name(name).ok_or(Unseen::Missing)?;
         let sources = self.activities.context.sources_of(name);
@@ -209,7 +209,7 @@ impl Shared {
             return Err(Unseen::Missing);
         }
         let mirror = environment.mirror().clone();
-        // Mirrors are folders: looking into them waits for a disk.
+        // Mirrors are folders, so reading one waits for a disk.
         let tip = tokio::task::spawn_blocking(move || mirror.known_tip()).await.map_err(|error| {
             tracing::error!(%error, "an environment could not be read: {error}");
             Unseen::Problem(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the environment could not be read"))
@@ -224,7 +224,7 @@ impl Shared {
         })
     }
 
-    /// The same, or a problem in the words for what does not exist.
+    /// Returns an environment, or the problem for an environment that does not exist.
     pub(super) async fn environment_for(
         self: &Arc<Self>,
         caller: &Caller,
@@ -236,8 +236,8 @@ impl Shared {
         })
     }
 
-    /// The models of an environment that a caller may see; all if `None`. A model belongs to its owner there, and as long as it
-    /// has none, to the sources of its runs.
+    /// Returns the models of an environment that a caller may see; `None` means all. A model belongs to its owner in the
+    /// environment, and without an owner to the sources of its runs.
     async fn seen_models(&self, caller: &Caller, name: &SourceName) -> Result<Option<BTreeSet<String>>, Problem> {
         let Some(scope) = caller.scope() else { return Ok(None) };
         let owners = self.activities.promotions.owners_in(name).await?;
@@ -247,7 +247,7 @@ impl Shared {
         Ok(Some(seen))
     }
 
-    /// Refuses a model that belongs to a source which the caller's token does not cover.
+    /// Refuses a model of a source that the caller's token does not cover.
     pub(super) async fn require_model(&self, caller: &Caller, name: &SourceName, model: &str) -> Result<(), Problem> {
         match caller.scope() {
             None => return Ok(()),
@@ -257,7 +257,7 @@ impl Shared {
         Err(Problem::new(StatusCode::NOT_FOUND, format!("`{name}` has no model `{model}`")))
     }
 
-    /// How the models of an environment stand.
+    /// Returns the states of the models in an environment.
     async fn models_in(
         &self,
         caller: &Caller,
@@ -270,7 +270,7 @@ impl Shared {
         }
         let owners = self.activities.promotions.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
-            // A file that names no model is on its way nowhere.
+            // A file that names no model is not promoted.
             if !caller.covers(&run.source) || run.model_name().is_none() {
                 continue;
             }
@@ -279,7 +279,7 @@ impl Shared {
                 None => Vec::new(),
             };
             let approvals = approvals.iter().map(Approval::from).collect();
-            // What was written down at the last look may be over: an approval that completes it counts at once.
+            // The stored rules may be outdated: the approval that completes them counts at once.
             let run = self.activities.promotions.with_current_rules(run).await?;
             let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
             state.under_way(UnderWay::of(&run, approvals));

@@ -1,4 +1,4 @@
-//! Moves of all runs, as they happen.
+//! Streams the transitions of all runs.
 
 use std::sync::Arc;
 
@@ -18,27 +18,27 @@ use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem};
 use slipway_store::{Change, StoreError};
 
-/// Moves that are read at a time.
+/// Number of transitions that are read at a time.
 const TOGETHER: u32 = 200;
 
-/// A move of a run: what an event of the type `run` carries.
+/// A transition of a run: the data of an event of the type `run`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunChange {
-    /// Its place in the order of all moves; also the event's identifier.
+    /// Its position in the order of all transitions, and the identifier of the event.
     sequence: u64,
     /// The run.
     run: uuid::Uuid,
     source: String,
-    /// Null where the run's file names no model.
+    /// Null if the run's file names no model.
     model: Option<String>,
-    /// Null for a run's first move.
+    /// Null for a run's first transition.
     from: Option<RunState>,
     to: RunState,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Why, in words.
+    /// The cause.
     cause: String,
-    /// Who made it.
+    /// Who caused it.
     actor: String,
 }
 
@@ -60,18 +60,18 @@ impl From<Change> for RunChange {
     }
 }
 
-/// Where to begin.
+/// Parameters of the stream.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Behind {
-    /// Only moves behind this one, by its `sequence`; only new ones if absent. The header `Last-Event-ID` counts more.
+    /// Only transitions after this `sequence`; only new ones if absent. The header `Last-Event-ID` takes precedence.
     after: Option<u64>,
 }
 
 struct Changes {
     caller: Caller,
-    /// The last move that was read; `None` before the first look.
+    /// The last transition that was read; `None` before the first read.
     after: Option<u64>,
 }
 
@@ -104,10 +104,10 @@ fn event(change: Change) -> Event {
     Event::default().event("run").id(id).data(text)
 }
 
-/// Follows the moves of all runs that the token covers.
+/// Streams the transitions of all runs that the token covers.
 ///
-/// Events of the type `run` carry a move; their identifier is its sequence. Without `after` and `Last-Event-ID`, the
-/// first event is of the type `begin`: its identifier is the newest move's.
+/// Events of the type `run` contain a transition, and their identifier is its sequence. Without `after` and `Last-Event-ID`, the
+/// first event has the type `begin`, and its identifier is that of the newest transition.
 #[utoipa::path(
     get,
     path = "/events",

@@ -1,4 +1,4 @@
-//! What requests carry in their addresses, read strictly: what is not known is refused, with a problem document.
+//! Parses paths, queries and bodies of requests strictly. Unknown parameters are refused with a problem document.
 
 use std::str::FromStr;
 
@@ -12,7 +12,7 @@ use super::query_mistake;
 use crate::web::problem::Problem;
 use slipway_domain::{RunId, SourceName};
 
-/// The parameters of a query. Their type has to refuse unknown ones.
+/// The parameters of a query. Their type must refuse unknown ones.
 pub(super) struct Query<T>(pub(super) T);
 
 /// No parameters at all.
@@ -30,7 +30,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// The values in an address's path, in their order.
+/// Returns the values in an address's path, in order.
 async fn values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<String>, Problem> {
     let unreadable = |error| Problem::bad_request(format!("the address cannot be read: {error}"));
     let values =
@@ -41,12 +41,12 @@ async fn values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Result<Vec<Stri
 /// The run that an address names.
 pub(super) struct RunOf(pub(super) RunName);
 
-/// A run in an address, as it is described.
+/// The description of a run in an address.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(super) struct RunPath {
-    /// The run: its identifier, or its first eight digits or more where they are those of one run.
+    /// The run: its identifier, or its first digits (at least eight) if they match only this run.
     #[param(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     id: String,
 }
@@ -54,15 +54,15 @@ pub(super) struct RunPath {
 /// How a run is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum RunName {
-    /// By its whole identifier.
+    /// By its full identifier.
     Whole(RunId),
-    /// By its first digits, in lower case and with dashes at their places.
+    /// By its first digits, in lower case and with dashes.
     Beginning(String),
 }
 
-/// The fewest digits of a run's identifier: with it are all those of about a minute.
+/// Minimum number of digits of a run's identifier. Identifiers of about one minute share the first eight.
 const MIN_RUN_DIGITS: usize = 8;
-/// Digits of a UUID, and how many of them come before each dash.
+/// Digits of a UUID, and the numbers of digits before each dash.
 const UUID_DIGITS: usize = 32;
 const BEFORE_DASHES: [usize; 4] = [8, 12, 16, 20];
 
@@ -101,10 +101,10 @@ impl<S: Send + Sync> FromRequestParts<S> for RunOf {
     }
 }
 
-/// The fewest digits of a commit's name, as git has it.
+/// Minimum number of digits of a commit's name, as in git.
 const MIN_COMMIT_DIGITS: usize = 7;
 
-/// The first digits of a commit's name, in lower case.
+/// Parses the first digits of a commit's name into lower case.
 pub(super) fn beginning_of_commit(text: &str) -> Result<String, Problem> {
     let is_one = (MIN_COMMIT_DIGITS..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_one {
@@ -116,7 +116,7 @@ pub(super) fn beginning_of_commit(text: &str) -> Result<String, Problem> {
     )))
 }
 
-/// The delivery that an address names, by its source and its identifier.
+/// The delivery that an address names, by source and identifier.
 pub(super) struct DeliveryOf(pub(super) SourceName, pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for DeliveryOf {
@@ -143,7 +143,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ReportOf {
     }
 }
 
-/// The row that an address names, by what it is and which.
+/// The row that an address names, by kind and key.
 pub(super) struct RowOf(pub(super) String, pub(super) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for RowOf {
@@ -184,10 +184,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ModelOf {
     }
 }
 
-/// The largest body that a request to the API may have, in bytes.
+/// Maximum size of a request's body to the API, in bytes.
 const MAX_BODY_BYTES: usize = 64 << 10;
 
-/// What a request carries as JSON. Its type has to refuse unknown keys; an empty body is an empty object.
+/// The JSON body of a request. Its type must refuse unknown keys. An empty body counts as an empty object.
 pub(super) struct Sent<T>(pub(super) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
@@ -203,7 +203,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Sent<T> {
     }
 }
 
-/// A number behind which a list begins, if one is given: they are stored as 64 bits with a sign.
+/// Checks the number after which a list begins. Numbers are stored as signed 64-bit integers.
 pub(super) fn number(name: &str, after: Option<u64>) -> Result<Option<u64>, Problem> {
     match after {
         Some(after) if i64::try_from(after).is_err() => {
@@ -213,10 +213,10 @@ pub(super) fn number(name: &str, after: Option<u64>) -> Result<Option<u64>, Prob
     }
 }
 
-/// The longest text that anything is called by.
+/// Maximum length of a name, in bytes.
 const MAX_NAME_LENGTH: usize = 1024;
 
-/// A text that something may be called by: not empty, not long, no control characters.
+/// Checks a name: not empty, not too long, no control characters.
 pub(super) fn plain_text(what: &str, text: &str) -> Result<String, Problem> {
     if text.is_empty() || text.len() > MAX_NAME_LENGTH || text.chars().any(char::is_control) {
         return Err(Problem::bad_request(format!(

@@ -1,5 +1,5 @@
-//! Answers that follow what happens, as server-sent events (WHATWG HTML, 9.2): until there is nothing more to tell, the
-//! caller goes away or loses the token, or the server ends.
+//! Streams events as server-sent events (WHATWG HTML, 9.2) until no further events are possible, the caller disconnects or loses
+//! the token, or the server stops.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -20,25 +20,25 @@ use slipway_store::StoreError;
 
 /// The media type of server-sent events.
 pub(super) const MEDIA_TYPE: &str = "text/event-stream";
-/// How often the store is asked without being woken: other servers may share it.
+/// How often the store is polled without a notification. Other servers may share the store.
 const POLL: Duration = Duration::from_secs(1);
-/// How often something is sent, so that a caller who went away is noticed.
+/// How often a keep-alive is sent, which detects callers that disconnected.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// How often a caller's token is looked at again.
+/// How often a caller's token is checked again.
 const TOKEN_RECHECK_INTERVAL: Duration = Duration::from_secs(15);
-/// After how many seconds a caller may try again who found too many others following.
+/// Seconds after which a caller may retry if too many callers follow.
 const AGAIN: u32 = 10;
 
-/// What happened since it was asked for last.
+/// Events since the previous call.
 pub(super) struct FeedBatch {
     pub(super) events: Vec<Event>,
-    /// Whether nothing more can happen.
+    /// Whether no further events are possible.
     pub(super) over: bool,
 }
 
-/// Something that can be followed.
+/// A source of events.
 pub(super) trait Feed: Send + 'static {
-    /// What happened since this was called last; nothing, if nothing did.
+    /// Returns the events since the previous call. The list is empty if there are none.
     fn next_events(&mut self, shared: &Shared) -> impl Future<Output = Result<FeedBatch, StoreError>> + Send;
 }
 
@@ -53,14 +53,14 @@ struct Following<F> {
     _place: OwnedSemaphorePermit,
 }
 
-/// Where a caller wants to go on: behind the last event they know, by header or by parameter.
+/// Returns where a caller continues: after the last event that it received, by header or by parameter.
 pub(super) fn place(headers: &HeaderMap, after: Option<u64>) -> Result<Option<u64>, Problem> {
     let Some(known) = headers.get("last-event-id") else { return Ok(after) };
     let known = known.to_str().ok().and_then(|known| known.parse().ok());
     known.map(Some).ok_or_else(|| Problem::bad_request("`Last-Event-ID` is no number of an event"))
 }
 
-/// Follows a feed.
+/// Streams a feed to a caller.
 pub(super) fn follow(shared: Arc<Shared>, caller: Caller, feed: impl Feed) -> Result<Response, Problem> {
     let place = shared.followers.clone().try_acquire_owned().map_err(|_| {
         Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many callers follow what happens").retry_after(AGAIN)

@@ -1,5 +1,5 @@
-//! `/api/v1`: runs, deliveries, reports, models, environments, the audit log and tokens. One file a resource; each says in types
-//! of its own what it answers, so that what is stored can change without changing what is promised.
+//! `/api/v1`: runs, deliveries, reports, models, environments, the audit log and tokens. Each resource has one file with its own
+//! response types, so that stored types can change without a change of the API.
 
 mod audit;
 mod cursor;
@@ -39,14 +39,14 @@ use super::{Shared, access};
 
 pub use description::description;
 
-/// Things listed at once when nothing else is asked for, and at most.
+/// Number of items on a page: default and maximum.
 const DEFAULT_PAGE: u32 = 50;
 const MAX_PAGE_BYTES: u32 = 500;
 
-/// An answer as JSON, or a problem.
+/// A JSON response, or a problem.
 type Answer<T> = Result<Json<T>, Problem>;
 
-/// The length of a page that was asked for.
+/// Checks the requested length of a page.
 fn page(limit: Option<u32>) -> Result<u32, Problem> {
     match limit.unwrap_or(DEFAULT_PAGE) {
         limit @ 1..=MAX_PAGE_BYTES => Ok(limit),
@@ -54,7 +54,7 @@ fn page(limit: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
-/// All addresses of the API, each with its description.
+/// All routes of the API with their descriptions.
 fn routes() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::new()
         .routes(routes!(runs::list, run_actions::start))
@@ -91,7 +91,7 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(description::show))
 }
 
-/// The API behind its door.
+/// The API with authentication.
 pub(super) fn router(shared: Arc<Shared>) -> Router<Arc<Shared>> {
     let router = Router::from(routes());
     router

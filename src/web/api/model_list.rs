@@ -1,30 +1,30 @@
-//! One list of two: models with runs, and models that have had none yet. The database orders each of them, and two databases
-//! order dashes differently, so a place in the list is a place in each.
+//! Merges two lists: models with runs, and models without runs. The database orders each list. Databases order dashes
+//! differently, so a position in the merged list consists of a position in each list.
 
 use serde::{Deserialize, Serialize};
 
 use slipway_domain::SourceName;
 use slipway_store::{BranchModel, ModelCursor, ModelRuns};
 
-/// A model of the list.
+/// A model in the merged list.
 pub(super) enum Listed {
-    /// One with runs.
+    /// A model with runs.
     Known(Box<ModelRuns>),
-    /// One that has had none.
+    /// A model without runs.
     New(BranchModel),
 }
 
-/// Where a page begins: behind these, of the models with runs and of those without.
+/// Where a page begins: after these models, of those with runs and of those without.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Places(Option<(SourceName, String)>, Option<(SourceName, String)>);
 
 impl Places {
-    /// The place among the models with runs.
+    /// The position among the models with runs.
     pub(super) fn with_runs(&self) -> Option<ModelCursor> {
         place(self.0.as_ref())
     }
 
-    /// The place among those without.
+    /// The position among the models without runs.
     pub(super) fn without(&self) -> Option<ModelCursor> {
         place(self.1.as_ref())
     }
@@ -34,7 +34,8 @@ fn place(at: Option<&(SourceName, String)>) -> Option<ModelCursor> {
     at.map(|(source, model)| ModelCursor { source: source.clone(), model: model.clone() })
 }
 
-/// A page of both lists by source and name, and where the next begins. One row more than the page holds was asked for of each.
+/// Merges both lists to one page by source and name, and returns where the next page begins. Each list contains up to one item
+/// more than a page.
 pub(super) fn page_of(
     known: Vec<ModelRuns>,
     new: Vec<BranchModel>,
@@ -95,7 +96,7 @@ mod tests {
         BranchModel { source: source("risk"), model, file, at: Timestamp::UNIX_EPOCH }
     }
 
-    /// All pages of this length, as the store would answer behind each place.
+    /// Returns all pages of this length, with the store's results after each position.
     fn pages(with_runs: &[&str], without: &[&str], limit: u32) -> Vec<Vec<String>> {
         let (mut behind, mut pages) = (Places::default(), Vec::new());
         let rest = |names: &[&str], at: Option<ModelCursor>| -> Vec<String> {

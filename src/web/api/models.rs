@@ -1,4 +1,4 @@
-//! Models, as their runs tell of them.
+//! Lists models with their newest runs and last promotions.
 
 use std::sync::Arc;
 
@@ -25,16 +25,16 @@ pub(super) struct ModelSummary {
     model: String,
     /// The state of its newest run, or `new` if it has had none.
     state: &'static str,
-    /// Its newest run on the served branch; null if it has had none.
+    /// Its newest run on the served branch; null if it has none.
     newest_run: Option<RunSummary>,
-    /// What was promoted last; null if nothing was.
+    /// Its last promotion; null if it has none.
     promoted: Option<Promoted>,
-    /// Its first run, which somebody may begin with `startRun`; null once it has had one.
+    /// Its first run, which `startRun` can start; null once it has a run.
     #[serde(rename = "offer")]
     first_run: Option<FirstRun>,
 }
 
-/// A first run that is offered.
+/// A possible first run.
 #[derive(Serialize, ToSchema)]
 struct FirstRun {
     /// Path of the model's `slipway.yaml` on the served branch.
@@ -44,17 +44,17 @@ struct FirstRun {
     since: Timestamp,
 }
 
-/// What was promoted last.
+/// The last promotion of a model.
 #[derive(Serialize, ToSchema)]
 struct Promoted {
     #[schema(format = Uuid)]
     run: String,
-    /// The revision it was trained from.
+    /// The revision that the artifact was trained from.
     head: String,
     environment: String,
-    /// The weights.
+    /// Digest of the weights.
     artifact: Option<String>,
-    /// The commit in the environment repository.
+    /// The promotion commit in the environment repository.
     commit: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
@@ -107,25 +107,25 @@ impl From<&Listed> for ModelSummary {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelList {
     models: Vec<ModelSummary>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<String>,
 }
 
-/// Which models are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Listing {
-    /// How many models; 50 if absent.
+    /// Maximum number of models; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
-/// Lists models, each with its newest run and what was promoted last.
+/// Lists models, each with its newest run and its last promotion.
 ///
-/// A model that stood on the served branch before the server did has had no run: its first is offered.
+/// A model that was on the served branch before the server started has no run yet. Its first run can be started.
 #[utoipa::path(
     get,
     path = "/models",

@@ -1,5 +1,5 @@
-//! What people do to promotions: approve, hold, release, reject, roll back, take onward. Each call is in the audit log
-//! before it is done.
+//! Actions on promotions: approve, hold, release, reject, roll back, promote downstream. An entry in the audit log precedes each
+//! action.
 
 use std::sync::Arc;
 
@@ -22,50 +22,51 @@ use crate::web::audit::Action;
 use crate::web::problem::{EnvironmentProblems, Problem};
 use slipway_domain::{RunId, SourceName};
 
-/// What is approved.
+/// The artifact to approve.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Approve {
-    /// The whole digest of the artifact that was looked at.
+    /// The full digest of the artifact that was reviewed.
     artifact: String,
 }
 
-/// Why promotions are kept away, and until when.
+/// The reason and the end of a hold.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HoldRequest {
     reason: String,
-    /// When the hold ends by itself.
+    /// When the hold expires; without it the hold does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
 
-/// What is brought back, and why.
+/// The promotion to restore, and the reason.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollBack {
     reason: String,
-    /// The run whose promotion is wanted back, by its identifier or its first eight digits or more; the one before what is there
-    /// now if absent.
+    /// The run of the promotion to restore: its identifier or its first digits (at least eight). The default is the promotion
+    /// before the current one.
     #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     to: Option<String>,
 }
 
-/// What is taken onward.
+/// The artifact to promote.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PromoteDownstream {
-    /// The run whose artifact it is, by its identifier or its first eight digits or more; if absent, the newest that passed its
-    /// policy with what the environments before this one name, or, where they name nothing, the newest that passed.
+    /// A run with the artifact: its identifier or its first digits (at least eight). The default is the newest run that passed
+    /// its policy. If the environment comes after other environments, the default is the newest one with the artifact that they
+    /// name.
     #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     run: Option<String>,
 }
 
-/// What nobody is to promote again, and why.
+/// The artifact to reject, and the reason.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Reject {
-    /// The whole digest of the artifact.
+    /// The full digest of the artifact.
     artifact: String,
     reason: String,
 }
@@ -81,23 +82,23 @@ pub(super) struct Rejection {
     at: Timestamp,
 }
 
-/// What became of an approval.
+/// The result of an approval.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Approved {
     /// The run whose artifact is approved.
     #[serde(flatten)]
     run: RunDetail,
-    /// Whether the approval counts alone: that of somebody who had a hand in the revision does not.
+    /// Whether the approval counts on its own. The approval of a contributor to the revision does not.
     counts: bool,
-    /// Why it does not count alone; null if it does.
+    /// Why it does not count on its own; null if it does.
     objection: Option<String>,
 }
 
-/// That a hold has ended.
+/// An ended hold.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Released {
     environment: String,
-    /// Null for all models of the environment.
+    /// Null for a hold on all models of the environment.
     model: Option<String>,
 }
 
@@ -109,7 +110,7 @@ fn reason(text: &str) -> Result<Reason, Problem> {
     text.parse().map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
 }
 
-/// Approves the artifact that is on its way to an environment.
+/// Approves the artifact of a model for an environment.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/approve",
@@ -138,7 +139,7 @@ pub(super) async fn approve(
     Ok(Json(Approved { run, counts: objection.is_none(), objection }))
 }
 
-/// Keeps promotions of a model away from an environment.
+/// Holds promotions of a model to an environment.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/hold",
@@ -161,7 +162,7 @@ pub(super) async fn hold(
     shared.place_hold(&caller, &environment, Some(&model), wish).await
 }
 
-/// Keeps all promotions away from an environment.
+/// Holds all promotions to an environment.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/hold",
@@ -220,7 +221,7 @@ pub(super) async fn release_all(
     shared.release_hold(&caller, &environment, None).await
 }
 
-/// Brings an earlier promotion back, and holds the model so that automation does not undo it.
+/// Restores an earlier promotion, and holds the model so that automation does not undo it.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/rollback",
@@ -249,7 +250,7 @@ pub(super) async fn roll_back(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Takes an artifact to an environment, where it is judged and has to follow the rules like any other.
+/// Promotes an artifact to an environment. The policy and the rules of the environment apply as to any other promotion.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/promote",
@@ -279,7 +280,7 @@ pub(super) async fn promote(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Sees to it that nobody promotes an artifact of this source's model again, anywhere.
+/// Rejects an artifact of this source's model: it is not promoted again to any environment.
 #[utoipa::path(
     post,
     path = "/models/{source}/{model}/reject",
@@ -318,7 +319,7 @@ pub(super) async fn reject(
 }
 
 impl Shared {
-    /// The run that a request names, if it names one. Whether the caller may have it is asked where it is used.
+    /// Returns the run that a request names, if it names one. The caller's permission is checked where the run is used.
     async fn run_meant(&self, caller: &Caller, text: Option<&str>) -> Result<Option<RunId>, Problem> {
         Ok(match text.map(str::parse::<RunName>).transpose()? {
             None => None,
@@ -327,7 +328,7 @@ impl Shared {
         })
     }
 
-    /// Holds a model of an environment, or all of it.
+    /// Holds promotions of a model to an environment, or all promotions to it.
     async fn place_hold(
         self: &Arc<Self>,
         caller: &Caller,
@@ -345,7 +346,7 @@ impl Shared {
         Ok(Json((&hold).into()))
     }
 
-    /// Ends the hold on a model of an environment, or on all of it.
+    /// Ends the hold on a model of an environment, or on the whole environment.
     async fn release_hold(
         self: &Arc<Self>,
         caller: &Caller,
@@ -357,8 +358,8 @@ impl Shared {
         Ok(Json(Released { environment: environment.to_string(), model }))
     }
 
-    /// Lets a caller steer a model of an environment, or a whole one: what they do there, for the audit log, which keeps what
-    /// is refused as well. Whole environments are for tokens that cover all of their sources.
+    /// Checks that a caller may act on a model of an environment or on a whole environment, and returns the action for the audit
+    /// log. Refusals are recorded as well. Whole environments require a token that covers all of their sources.
     async fn performed(
         self: &Arc<Self>,
         caller: &Caller,

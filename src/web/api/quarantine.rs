@@ -1,4 +1,4 @@
-//! Rows that this server cannot read and passes over: listed, and looked at again.
+//! Lists rows that this server cannot read and skips, and retries them.
 
 use std::sync::Arc;
 
@@ -16,18 +16,19 @@ use crate::web::audit::Action;
 use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_store::StoreError;
 
-/// A row that cannot be read: written by a newer server, or damaged. It stays as it is, and everything else is served.
+/// A row that cannot be read, because a newer server wrote it or because it is damaged. It stays unchanged, and everything else
+/// is served.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuarantinedRow {
-    /// What it is, such as `run` or `delivery`.
+    /// Its kind, such as `run` or `delivery`.
     kind: String,
-    /// Which: a run's identifier, or source and identifier of a delivery with a space in between.
+    /// Its key: a run's identifier, or the source and the identifier of a delivery, separated by a space.
     key: String,
     /// The source it belongs to; null if it belongs to none.
     source: Option<String>,
     /// Why it cannot be read.
     reason: String,
-    /// Since when it is passed over.
+    /// When it was quarantined.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
@@ -39,34 +40,34 @@ impl From<slipway_store::Quarantined> for QuarantinedRow {
     }
 }
 
-/// Rows that cannot be read, those that are passed over for longest first.
+/// Rows that cannot be read, oldest quarantine first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuarantineList {
     rows: Vec<QuarantinedRow>,
-    /// Null: there are no further pages.
+    /// Always null: there is only one page.
     next: Option<String>,
 }
 
-/// What became of a row that was looked at again.
+/// Result of the retry of a row.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RetriedRow {
     kind: String,
     key: String,
-    /// Why it still cannot be read; null if it can, and is served again.
+    /// Why it still cannot be read; null if it can be read and is served again.
     reason: Option<String>,
 }
 
-/// How many rows are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Listing {
-    /// How many rows; 50 if absent.
+    /// Maximum number of rows; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
-/// Lists what cannot be read. A token for some sources sees the rows of those alone.
+/// Lists rows that cannot be read. A token for some sources covers only the rows of these sources.
 #[utoipa::path(
     get,
     path = "/quarantine",
@@ -84,7 +85,7 @@ pub(super) async fn list(
     Ok(Json(QuarantineList { rows: rows.into_iter().map(QuarantinedRow::from).collect(), next: None }))
 }
 
-/// Looks at a row again. If it can be read now, it is served again.
+/// Reads a quarantined row again. If that succeeds, the row is served again.
 #[utoipa::path(
     post,
     path = "/quarantine/{kind}/{key}/retry",

@@ -1,11 +1,11 @@
-//! What is wrong with the parameters of a query, in words for people. The parsers below it speak of fields and target types.
+//! Explains mistakes in query parameters to people. The parsers report fields and target types.
 
-/// What the framework puts before each mistake.
+/// The framework's prefix of each message.
 const BEFORE: &str = "Failed to deserialize query string: ";
-/// The longest mistake that is told, in characters: it may repeat what was sent.
+/// Maximum length of a message, in characters. It may repeat text from the request.
 const MAX_LENGTH: usize = 500;
 
-/// A mistake, as the framework says it, in words for people.
+/// Rewrites the framework's message for people.
 pub(super) fn explain(said: &str) -> String {
     let said = said.strip_prefix(BEFORE).unwrap_or(said);
     let (name, what) = match said.split_once(": ") {
@@ -13,7 +13,7 @@ pub(super) fn explain(said: &str) -> String {
         _ => (None, said),
     };
     let explain = match (name, describe(what)) {
-        // The mistake names the parameter itself.
+        // The message names the parameter itself.
         (None, explain) | (_, explain @ QueryMistake::OfParameter(_)) => explain.text(),
         (Some(name), explain) => format!("`{name}`: {}", explain.text()),
     };
@@ -21,7 +21,7 @@ pub(super) fn explain(said: &str) -> String {
     format!("the query cannot be read: {explain}")
 }
 
-/// A mistake in words.
+/// An explained mistake.
 enum QueryMistake {
     /// About a parameter that it names.
     OfParameter(String),

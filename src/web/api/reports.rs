@@ -1,4 +1,4 @@
-//! Reports to forges: listed, and made due again.
+//! Lists reports to forges, and retries them.
 
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_domain::SourceName;
 use slipway_store::{ReportFilter, ReportHead, StoreError};
 
-/// How far a report has come: the forge is to be told, was told, says that it cannot be told until a person does something,
-/// or nobody wants it to be told.
+/// The state of a report: `behind` (the forge does not have the current report yet), `reported`, `refused` (a person must act
+/// first) or `skipped` (no report is wanted).
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ReportState {
@@ -50,33 +50,33 @@ impl From<ReportState> for slipway_store::ReportStatus {
     }
 }
 
-/// What a forge is told of one model at one revision, and how far that has come.
+/// The report to a forge about one model at one revision, and its state.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportSummary {
-    /// Its identifier: that of its run, or the revision and the source for a revision that no run is about.
+    /// Its identifier: that of its run, or the revision and the source if the revision has no run.
     id: String,
-    /// The source at whose forge it is made.
+    /// The source whose forge receives it.
     source: String,
-    /// The revision; null where the forge does not name it in full.
+    /// The revision; null if the forge does not name it in full.
     revision: Option<String>,
-    /// The model; null for a revision that no run is about, and where the run's file names none.
+    /// The model; null if the revision has no run or the run's file names no model.
     model: Option<String>,
-    /// The run that it is of, if it is of one.
+    /// Its run; null if it has none.
     run: Option<uuid::Uuid>,
-    /// The number of the pull request, if it is of one.
+    /// The number of its pull request; null if it has none.
     pull_request: Option<u64>,
     state: ReportState,
     /// Failed attempts since it fell behind.
     attempts: u64,
-    /// Why it is not reported, in words.
+    /// Why it is not reported.
     note: String,
     /// Since when it is behind, or was behind last.
     #[schema(value_type = String, format = DateTime)]
     behind_since: Timestamp,
-    /// When it is tried next, if that is later.
+    /// Time of the next attempt, if it is in the future.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
-    /// When it was reported last.
+    /// Time of the last report.
     #[schema(value_type = Option<String>, format = DateTime)]
     reported_at: Option<Timestamp>,
 }
@@ -119,18 +119,18 @@ impl From<ReportHead> for ReportSummary {
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportList {
     reports: Vec<ReportSummary>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<String>,
 }
 
-/// How many reports were made due.
+/// Number of reports that are due again.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportsRetried {
-    /// How many.
+    /// The number of reports.
     due: u64,
 }
 
-/// Which reports are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -138,17 +138,17 @@ pub(super) struct Listing {
     /// Only reports of this source.
     #[param(value_type = Option<String>, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
     source: Option<SourceName>,
-    /// Only reports that have come so far.
+    /// Only reports in this state.
     #[param(inline)]
     state: Option<ReportState>,
-    /// How many reports; 50 if absent.
+    /// Maximum number of reports; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
-/// Which reports are made due.
+/// Parameters of the retry.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -185,7 +185,7 @@ pub(super) async fn list(
     Ok(Json(ReportList { reports: heads.into_iter().map(ReportSummary::from).collect(), next }))
 }
 
-/// Makes a report due that is behind or was refused.
+/// Makes a report due again that is behind or was refused.
 #[utoipa::path(
     post,
     path = "/reports/{id}/retry",
@@ -206,7 +206,7 @@ pub(super) async fn retry(
     Ok(Json(shared.perform(&caller, what, shared.activities.reports.retry_report(&id)).await?.into()))
 }
 
-/// Makes all reports of a source due that are behind or were refused.
+/// Makes all reports of a source due again that are behind or were refused.
 #[utoipa::path(
     post,
     path = "/reports/retry",

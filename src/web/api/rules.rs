@@ -1,33 +1,33 @@
-//! The rules of an environment, as the API tells them.
+//! The rules of an environment, as the API reports them.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What is demanded of a promotion.
+/// The rules for promotions to an environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Rules {
-    /// Environments that have to name the artifact first; null if there are none.
+    /// Environments that must name the artifact first; null if there are none.
     after: Option<After>,
-    /// People who have to agree; null if none have to.
+    /// The required approvals; null if none are required.
     approvals: Option<Approvals>,
-    /// When promotions may happen; at any time if there are none.
+    /// When promotions may happen; empty means at any time.
     windows: Vec<String>,
-    /// When none may happen.
+    /// Times without promotions.
     freezes: Vec<Freeze>,
 }
 
-/// Environments that have to name an artifact first.
+/// Environments that must name an artifact first.
 #[derive(Serialize, ToSchema)]
 struct After {
     environments: Vec<String>,
-    /// Whether all of them have to, or any.
+    /// Whether all of them must name it, or any of them.
     need: Need,
-    /// For how many seconds each has to have named it.
+    /// How long each must have named it, in seconds.
     soak_seconds: u64,
 }
 
-/// How many of several.
+/// How many of the environments are required.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Need {
@@ -35,18 +35,18 @@ enum Need {
     Any,
 }
 
-/// People who have to agree.
+/// The required approvals.
 #[derive(Serialize, ToSchema)]
 struct Approvals {
     number: u32,
-    /// Whose approval counts; anybody's who may approve if it is empty.
+    /// People whose approval counts; empty means all who may approve.
     by: Vec<String>,
 }
 
 /// A time without promotions.
 #[derive(Serialize, ToSchema)]
 struct Freeze {
-    /// Null if it has begun.
+    /// When it begins; null if it has begun.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]

@@ -1,4 +1,4 @@
-//! A run, as the API tells it.
+//! A run, as the API reports it.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -20,56 +20,56 @@ pub(super) struct RunSummary {
     id: String,
     /// The source repository, by its name in the server's settings.
     source: String,
-    /// The model's name; null where its file names none, which is a mistake in the file and no model.
+    /// The model's name; null if its file is invalid and contains no name.
     model: Option<String>,
-    /// Path of the `slipway.yaml`.
+    /// Path of the model's `slipway.yaml`.
     file: String,
-    /// The branch that was pushed, or that a change wants to go to.
+    /// The pushed branch, or the target branch of a pull request.
     branch: String,
-    /// The change (pull or merge request) that is judged; null for a push.
+    /// The pull request (GitLab: merge request) that is judged; null for a push.
     #[serde(rename = "change")]
     pull_request: Option<u64>,
-    /// The revision before the push, where the policy is read.
+    /// The revision before the push. The policy is read there.
     base: Option<String>,
-    /// The revision that is trained.
+    /// The revision to train.
     head: String,
-    /// The environment that is to name the artifact.
+    /// The target environment.
     environment: String,
-    /// The run whose artifact is taken onward or brought back; null for a push or a change.
+    /// The run whose artifact is promoted downstream or restored; null for a push or a pull request.
     #[schema(format = Uuid)]
     follows: Option<String>,
     state: RunState,
-    /// Why it ended or waits, in words.
+    /// Why it ended or waits.
     reason: Option<String>,
     /// Whether it waits for a person.
     stalled: bool,
-    /// Whether it waits for its environment to be mended: nothing of the model is wrong, and it goes on by itself then.
+    /// Whether it waits until its environment is fixed. The model is not at fault, and the run then continues without a retry.
     awaits_environment: bool,
-    /// Failed attempts at the step that is due.
+    /// Failed attempts of the current step.
     attempts: u32,
-    /// Runs of a higher priority are taken first; zero is usual.
+    /// Priority: runs with a higher value are claimed first. The default is 0.
     priority: i32,
     /// Digest of everything that decides the result of training.
     #[serde(rename = "run_key")]
     cache_key: Option<String>,
-    /// The trained weights.
+    /// Digest of the trained weights.
     artifact: Option<String>,
-    /// The run whose artifact was used again.
+    /// The run whose artifact was reused.
     #[schema(format = Uuid)]
     reused_from: Option<String>,
-    /// What the environment named when the candidate was evaluated.
+    /// The artifact that the environment named when the candidate was evaluated.
     champion: Option<String>,
-    /// The evidence the verdict rests on.
+    /// Digest of the evidence of the verdict.
     evidence: Option<String>,
-    /// The commit in the environment repository.
+    /// The promotion commit in the environment repository.
     promotion_commit: Option<String>,
-    /// When the delivery that announced it was stored.
+    /// When the delivery that caused it was stored.
     #[schema(value_type = String, format = DateTime)]
     delivered_at: Timestamp,
     /// When it was recorded.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it last moved.
+    /// When its last transition happened.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
@@ -111,41 +111,41 @@ impl From<&slipway_domain::Run> for RunSummary {
     }
 }
 
-/// A run with its way so far.
+/// A run with its details.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunDetail {
     #[serde(flatten)]
     summary: RunSummary,
     /// Mistakes in files of the source repository.
     diagnostics: Vec<Diagnostic>,
-    /// Why an artifact was used again, or why a new one had to be made.
+    /// Why an artifact was reused, or why a new one was necessary.
     reuse: Option<String>,
-    /// What evaluation left in the artifact store.
+    /// Files of the evaluation in the artifact store.
     evaluation: Option<Evaluation>,
     verdict: Option<Verdict>,
-    /// What training took, and what the artifact takes; null before it is judged.
+    /// Cost of the training, and size of the artifact; null before the run is judged.
     cost: Option<Cost>,
-    /// The policy that the revision changes and is not judged by; null where it changes none.
+    /// The policy at the revision, if it differs from the policy that judges the revision; null otherwise.
     proposed_policy: Option<ProposedPolicy>,
-    /// What holds its promotion back.
+    /// The rules that block its promotion.
     #[serde(rename = "held_back")]
     blocking_rules: Vec<BlockingRule>,
-    /// Its way so far.
+    /// Its transitions so far.
     transitions: Vec<Transition>,
-    /// Its place among the runs of its repository that wait to be taken; null if it does not wait.
+    /// Its position among the waiting runs of its repository; null if it does not wait.
     queue: Option<Queue>,
 }
 
-/// What training took, and what the artifact takes.
+/// Cost of the training, and size of the artifact.
 #[derive(Serialize, ToSchema)]
 struct Cost {
-    /// Time spent training.
+    /// Duration of the training, in seconds.
     seconds: f64,
-    /// What it was spent on: `cpu` or `cuda`.
+    /// The device of the training: `cpu` or `cuda`.
     device: String,
-    /// Trained parameters.
+    /// Number of trained parameters.
     parameters: u64,
-    /// Size of the weights.
+    /// Size of the weights, in bytes.
     bytes: u64,
 }
 
@@ -153,9 +153,9 @@ struct Cost {
 #[derive(Serialize, ToSchema)]
 struct ProposedPolicy {
     file: String,
-    /// What changes in it, as a unified difference.
+    /// Its changes as a unified diff.
     difference: String,
-    /// What it would say, or why it says nothing.
+    /// The verdict that it would give, or why it gives none, in one sentence.
     sentence: String,
 }
 
@@ -163,23 +163,23 @@ struct ProposedPolicy {
 #[derive(Serialize, ToSchema)]
 struct Diagnostic {
     file: String,
-    /// From one.
+    /// Counted from one.
     line: Option<usize>,
-    /// In characters, from one.
+    /// In characters, counted from one.
     column: Option<usize>,
-    /// What was expected and what came.
+    /// What was expected and what was found.
     message: String,
-    /// What to do.
+    /// How to fix it.
     help: Option<String>,
 }
 
-/// What evaluation left in the artifact store.
+/// Files of the evaluation in the artifact store.
 #[derive(Serialize, ToSchema)]
 struct Evaluation {
     candidate: EvaluationFiles,
     /// Null if there is no champion, or if it could not be evaluated.
     champion: Option<EvaluationFiles>,
-    /// Why the champion could not be evaluated, if there is one and it could not.
+    /// Why the champion could not be evaluated, if that failed.
     champion_unusable: Option<String>,
 }
 
@@ -192,31 +192,31 @@ struct EvaluationFiles {
     predictions: String,
 }
 
-/// One move of a run.
+/// A transition of a run.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Transition {
-    /// Null for the first.
+    /// Null for the first transition.
     from: Option<RunState>,
     to: RunState,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Why, in words.
+    /// The cause.
     cause: String,
-    /// Who made it.
+    /// Who caused it.
     actor: String,
 }
 
-/// A place among the runs that wait.
+/// A position among the waiting runs.
 #[derive(Serialize, ToSchema)]
 struct Queue {
-    /// From one.
+    /// Counted from one.
     position: u64,
-    /// How many runs of the repository wait.
+    /// Number of waiting runs of the repository.
     waiting: u64,
-    /// The run of the same model and branch that has to end first.
+    /// The run of the same concurrency group that must end first.
     #[schema(format = Uuid)]
     behind: Option<String>,
-    /// When it is due, if that is later.
+    /// When it is due, if that is in the future.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
 }
@@ -272,35 +272,35 @@ impl From<QueuePlace> for Queue {
     }
 }
 
-/// Why a run trained, or why it did not have to.
+/// Why a run trained, or why no training was necessary.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Explanation {
     #[schema(format = Uuid)]
     run: String,
-    /// One sentence for people.
+    /// The reason in one sentence.
     sentence: String,
-    /// Digest of everything that decides the result of training; null before the run came to training.
+    /// Digest of everything that decides the result of training; null before the run reaches training.
     #[serde(rename = "run_key")]
     cache_key: Option<String>,
-    /// The run whose artifact was used again.
+    /// The run whose artifact was reused.
     #[schema(format = Uuid)]
     reused_from: Option<String>,
-    /// The run it is compared with.
+    /// The run with which it is compared.
     #[schema(format = Uuid)]
     compared_with: Option<String>,
-    /// The parts of the run key.
+    /// The parts of the cache key.
     parts: Vec<CacheKeyPart>,
-    /// Files and keys of the specification that differ from the run it is compared with, as far as git still knows both.
+    /// Files and keys of the specification that differ from the compared run, if git still contains both revisions.
     differences: Vec<String>,
 }
 
-/// One part of a run key.
+/// A part of a cache key.
 #[derive(Serialize, ToSchema)]
 struct CacheKeyPart {
     name: String,
-    /// A digest where the thing itself is long.
+    /// The value, or its digest if it is long.
     value: String,
-    /// Its value in the run it is compared with.
+    /// The value in the compared run.
     before: Option<String>,
     same: bool,
 }
@@ -323,7 +323,7 @@ impl From<runs::Explanation> for Explanation {
 }
 
 impl Shared {
-    /// A run with its way so far. Figures that are kept from authors are shown to those who may read the audit log.
+    /// Returns a run with its details. Callers who may read the audit log also see figures that are withheld from authors.
     pub(super) async fn run_detail(&self, caller: &Caller, run: &slipway_domain::Run) -> Result<RunDetail, Problem> {
         let seen;
         let run = if caller.is_auditor() {

@@ -1,4 +1,4 @@
-//! Runs, steered: begun, cancelled and retried. Each call is in the audit log before it is done.
+//! Actions on runs: start, cancel and retry. An entry in the audit log precedes each action.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::web::audit::Action;
 use crate::web::problem::{ActionProblems, EnvironmentProblems, Problem};
 use slipway_domain::SourceName;
 
-/// What is begun.
+/// The run to start.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Start {
@@ -25,12 +25,12 @@ pub(super) struct Start {
     source: String,
     /// The model's name.
     model: String,
-    /// A revision of the served branch: a commit by its first seven digits or more, or a branch; the tip if absent.
+    /// A revision of the served branch: the first digits of a commit (at least seven) or a branch. The default is the tip.
     #[schema(min_length = 1, max_length = 1024)]
     revision: Option<String>,
 }
 
-/// Begins a run of a model without a push: at a revision of the served branch, or at its tip.
+/// Starts a run of a model without a push, at a revision of the served branch or at its tip.
 #[utoipa::path(
     post,
     path = "/runs",
@@ -50,7 +50,7 @@ pub(super) async fn start(
     let model = plain_text("`model`", &model)?;
     let what = Action::new("run.start", format!("{name} {model}")).with("at", revision.as_ref());
     if !caller.covers(&name) {
-        // What is not covered is answered as if it did not exist.
+        // For a source that is not covered, the response is the same as for one that does not exist.
         let unknown = Problem::new(StatusCode::NOT_FOUND, format!("there is no source `{name}`"));
         return Err(shared.refuse(&caller, what, unknown).await);
     }
@@ -60,7 +60,7 @@ pub(super) async fn start(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Ends a run that has not begun to change its environment.
+/// Cancels a run that has not begun to change its environment.
 #[utoipa::path(
     post,
     path = "/runs/{id}/cancel",

@@ -1,4 +1,4 @@
-//! A run's log, line by line.
+//! Returns a run's log, or streams it line by line.
 
 use std::sync::Arc;
 
@@ -21,13 +21,13 @@ use crate::web::problem::{Problem, RunProblems};
 use slipway_domain::RunId;
 use slipway_store::StoreError;
 
-/// Lines that are read at a time while a log is followed.
+/// Number of lines that are read at a time for a stream.
 const TOGETHER: u32 = 200;
 
 /// A line of a run's log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LogLine {
-    /// Its place in the log, from one.
+    /// Its number in the log, from one.
     number: u64,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
@@ -47,20 +47,20 @@ pub(super) struct LogPage {
     lines: Vec<LogLine>,
 }
 
-/// Which lines are shown.
+/// Parameters of the log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Lines {
-    /// Only lines behind this one, by its number.
+    /// Only lines after this number.
     #[param(maximum = 9_223_372_036_854_775_807_u64)]
     after: Option<u64>,
-    /// How many lines; 50 if absent.
+    /// Maximum number of lines; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
 }
 
-/// The lines of a run, until it has ended.
+/// The lines of a run until it ends.
 struct Growing {
     run: RunId,
     after: u64,
@@ -68,7 +68,7 @@ struct Growing {
 
 impl Feed for Growing {
     async fn next_events(&mut self, shared: &Shared) -> Result<FeedBatch, StoreError> {
-        // Looked at before the lines: no line comes after the end.
+        // The state is read before the lines, because a run that has ended writes no further lines.
         let state = shared.store.run(self.run).await?.state;
         let lines = shared.store.log(self.run, self.after, TOGETHER).await?;
         let over = !state.is_active() && lines.is_empty();
@@ -83,7 +83,7 @@ impl Feed for Growing {
     }
 }
 
-/// What the last event of a log carries.
+/// Data of the last event of a log.
 #[derive(Serialize)]
 struct End {
     state: RunState,
@@ -95,7 +95,7 @@ fn event(line: slipway_store::LogLine) -> Event {
     Event::default().event("line").id(id).data(text)
 }
 
-/// Whether server-sent events are asked for.
+/// Whether the caller requests server-sent events.
 fn wants_events(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     accepted
@@ -103,10 +103,10 @@ fn wants_events(headers: &HeaderMap) -> bool {
         .any(|kind| kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(MEDIA_TYPE)))
 }
 
-/// Shows what the trainer said.
+/// Shows the output of a run's trainer.
 ///
-/// With `Accept: text/event-stream`, follows it until the run has ended: events of the type `line` carry a line, one of
-/// the type `end` carries the state in which the run ended.
+/// With `Accept: text/event-stream`, streams it until the run ends. Events of the type `line` contain a line; one event of the
+/// type `end` contains the final state of the run.
 #[utoipa::path(
     get,
     path = "/runs/{id}/log",

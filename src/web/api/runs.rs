@@ -1,4 +1,4 @@
-//! Runs: listed, shown, explained.
+//! Lists, shows and explains runs.
 
 use std::sync::Arc;
 
@@ -23,11 +23,11 @@ use slipway_store::{RunCursor, RunFilter, StoreError};
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunList {
     runs: Vec<RunSummary>,
-    /// The `cursor` of the next page; null at the end.
+    /// The `cursor` of the next page; null on the last page.
     next: Option<String>,
 }
 
-/// Which runs are listed.
+/// Parameters of the list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -41,15 +41,15 @@ pub(super) struct Listing {
     /// Only runs in this state.
     #[param(inline)]
     state: Option<RunState>,
-    /// Only runs of the revisions that begin with these digits, seven at least.
+    /// Only runs of revisions that begin with these digits (at least seven).
     #[param(pattern = "^[0-9a-fA-F]{7,40}$")]
     head: Option<String>,
     /// Only runs that wait for a person (`true`), or only those that do not (`false`).
     stalled: Option<bool>,
-    /// How many runs; 50 if absent.
+    /// Maximum number of runs; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the page before.
+    /// The `next` of the previous page.
     cursor: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub(super) async fn list(
     Ok(Json(RunList { runs: runs.iter().map(RunSummary::from).collect(), next }))
 }
 
-/// Runs that are named where the first digits are those of several.
+/// Maximum number of runs that are listed if digits are ambiguous.
 const MAX_CANDIDATES: u32 = 5;
 
 fn ambiguous<'a>(digits: &str, runs: impl Iterator<Item = &'a slipway_domain::Run>) -> Problem {
@@ -100,7 +100,7 @@ fn ambiguous<'a>(digits: &str, runs: impl Iterator<Item = &'a slipway_domain::Ru
 }
 
 impl Shared {
-    /// A run, if the caller's token covers its source.
+    /// Returns a run if the caller's token covers its source.
     pub(super) async fn run_for(&self, caller: &Caller, name: RunName) -> Result<slipway_domain::Run, Problem> {
         let id = match name {
             RunName::Whole(id) => id,
@@ -111,7 +111,7 @@ impl Shared {
         Ok(run)
     }
 
-    /// The one run among those that the token covers whose identifier begins so.
+    /// Returns the only run whose identifier begins with these digits, among the runs that the token covers.
     async fn run_beginning(&self, caller: &Caller, digits: &str) -> Result<slipway_domain::Run, Problem> {
         let filter = RunFilter { scope: caller.scope(), id: Some(digits.to_owned()), ..RunFilter::default() };
         let mut found = self.store.runs(&filter, MAX_CANDIDATES + 1).await?;
@@ -125,7 +125,7 @@ impl Shared {
     }
 }
 
-/// Shows a run, its way so far and its place in the queue.
+/// Shows a run, its transitions and its position in the queue.
 #[utoipa::path(
     get,
     path = "/runs/{id}",
@@ -144,7 +144,7 @@ pub(super) async fn show(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Says why a run trained, or why it did not have to: its run key, part by part.
+/// Explains why a run trained, or why no training was necessary: the parts of its cache key.
 #[utoipa::path(
     get,
     path = "/runs/{id}/explain",

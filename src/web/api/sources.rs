@@ -1,4 +1,4 @@
-//! Sources: the repositories that are served, and which ones they are at their forges.
+//! Lists sources and their repositories at the forges.
 
 use std::sync::Arc;
 
@@ -15,34 +15,34 @@ use crate::web::access::Caller;
 use crate::web::problem::ListProblems;
 use slipway_store::PinnedRepository;
 
-/// A repository that is served.
+/// A served repository.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Source {
     name: String,
-    /// The forge it lives on.
+    /// The forge that hosts it.
     forge: String,
-    /// The branch that is served.
+    /// The served branch.
     branch: String,
-    /// The environment its models are promoted to.
+    /// The environment to which its models are promoted.
     environment: String,
-    /// The webhook that it shares with other sources; null if it has only its own.
+    /// The webhook that it shares with other sources; null if it uses only its own.
     webhook: Option<String>,
-    /// The repository that it is; null as long as that is not known, and on a plain git server.
+    /// Its repository at the forge; null while it is unknown, and on a plain git server.
     repository: Option<SourceRepository>,
 }
 
-/// The repository that a source is: deliveries of others are ignored.
+/// The repository of a source. Deliveries of other repositories are ignored.
 #[derive(Serialize, ToSchema)]
 struct SourceRepository {
-    /// What the forge never gives to another repository.
+    /// The forge's identifier, which never belongs to another repository.
     id: String,
-    /// What it was called last.
+    /// Its last known name.
     full_name: String,
-    /// How it became known: by `settings`, `api`, `delivery` or `person`.
+    /// The origin of this information: `settings`, `api`, `delivery` or `person`.
     learned: String,
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Another repository that stands under the source's name now; nothing is taken until `slipway forge accept`.
+    /// Another repository that has the source's name now. Nothing from it is accepted until `slipway forge accept`.
     refused: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! API tokens, for administrators. They are made and revoked beside the server, by `slipway tokens`.
+//! API tokens, for administrators. `slipway tokens` creates and revokes them without the API.
 
 use std::sync::Arc;
 
@@ -18,17 +18,17 @@ use crate::web::problem::AdminProblems;
 /// A token, without its secret.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Token {
-    /// Its name: who it was made for.
+    /// Its name: for whom it was created.
     name: String,
     role: Role,
-    /// The sources it covers; all of them if it names none.
+    /// The sources that it covers; empty means all.
     sources: Vec<String>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it ends by itself.
+    /// When it expires; null if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// When it was revoked; null if it was not revoked.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
 }
@@ -47,7 +47,7 @@ pub(super) struct TokenList {
     tokens: Vec<Token>,
 }
 
-/// Lists all tokens by name, revoked ones included.
+/// Lists all tokens by name, including revoked ones.
 #[utoipa::path(
     get,
     path = "/tokens",

@@ -1,9 +1,9 @@
-//! A verdict, as the API tells it.
+//! A verdict, as the API reports it.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// What the gate says of a candidate.
+/// The gate's verdict on a candidate.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Verdict {
     /// `pass`, `fail`, `inconclusive` or `needs_approval`.
@@ -14,18 +14,18 @@ pub(super) struct Verdict {
     policy: String,
     /// SHA-256 of the policy file's text.
     policy_digest: String,
-    /// The floors whose checks had to hold as well.
+    /// The mandatory policies whose checks also had to hold.
     #[serde(rename = "floors")]
     mandatory_policies: Vec<MandatoryPolicy>,
     /// Confidence of every bound, such as 0.95.
     confidence: f64,
-    /// SHA-256 of the champion's weights, if the candidate was compared with one.
+    /// SHA-256 of the champion's weights; null if the candidate was not compared with one.
     champion: Option<String>,
-    /// Rows the candidate was evaluated on.
+    /// Number of rows on which the candidate was evaluated.
     rows: u64,
-    /// Every check, in the policy's order.
+    /// Every check, in the order of the policy.
     checks: Vec<Check>,
-    /// What else a reader has to know, a sentence each.
+    /// Further information for readers, one sentence each.
     notes: Vec<String>,
     /// The use of the test set; null for verdicts of earlier versions.
     test_set: Option<TestSet>,
@@ -34,20 +34,20 @@ pub(super) struct Verdict {
 /// A use of a test set.
 #[derive(Serialize, ToSchema)]
 struct TestSet {
-    /// Digest of its rows, whatever their order and the name of their file.
+    /// Digest of its rows, independent of their order and of the file name.
     rows: String,
-    /// Which use this is, from one.
+    /// The number of this use, from one.
     #[serde(rename = "use")]
     number: u32,
-    /// How many uses the policy allows; null if it does not limit them.
+    /// The number of uses that the policy allows; null if it does not limit them.
     uses: Option<u32>,
-    /// What authors are shown: `figures` or `verdict`.
+    /// The part of the verdict that authors are shown: `figures` or `verdict`.
     feedback: Feedback,
-    /// Rows that were left out because they are used up.
+    /// Number of rows that were left out because they are used up.
     used_up: u64,
 }
 
-/// What authors are shown of a verdict.
+/// The part of a verdict that authors are shown.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Feedback {
@@ -71,7 +71,7 @@ impl From<&slipway_domain::TestSetUse> for TestSet {
     }
 }
 
-/// A policy that no other can loosen.
+/// A mandatory policy.
 #[derive(Serialize, ToSchema)]
 struct MandatoryPolicy {
     /// Its file.
@@ -80,7 +80,7 @@ struct MandatoryPolicy {
     digest: String,
 }
 
-/// What all checks together come to.
+/// The outcome of all checks together.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
@@ -90,7 +90,7 @@ enum Outcome {
     NeedsApproval,
 }
 
-/// What one check comes to.
+/// The outcome of a check.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum CheckOutcome {
@@ -101,75 +101,75 @@ enum CheckOutcome {
     Warned,
     Skipped,
     Excepted,
-    /// Kept from authors until the test set is used up.
+    /// Withheld from authors until the test set is used up.
     Withheld,
 }
 
-/// One check.
+/// A check.
 #[derive(Serialize, ToSchema)]
 struct Check {
     /// The check's own name, if it has one.
     name: Option<String>,
-    /// Who answers for it.
+    /// Who is responsible for the check.
     owner: Option<String>,
     /// The metric.
     metric: String,
-    /// What came of it.
+    /// The outcome.
     outcome: CheckOutcome,
-    /// The outcome in words, with the figures and the place in the policy.
+    /// The outcome as a sentence, with the figures and the place in the policy.
     sentence: String,
-    /// Why the policy asks for it.
+    /// Why the policy contains the check.
     why: Option<String>,
     /// The policy file.
     file: String,
     /// The line of the check in it.
     line: usize,
-    /// The metric, or the candidate's minus the champion's.
+    /// The metric, or the candidate's value minus the champion's.
     estimate: Option<f64>,
-    /// One-sided lower bound; null where nothing bounds it from below.
+    /// One-sided lower bound; null if there is none.
     lower: Option<f64>,
-    /// One-sided upper bound; null where nothing bounds it from above, as a 99th percentile of few measured times.
+    /// One-sided upper bound; null if there is none, for example for a 99th percentile of few measured times.
     upper: Option<f64>,
-    /// Rows the figures rest on.
+    /// Number of rows behind the figures.
     rows: u64,
-    /// About how many rows would decide an undecided check.
+    /// Estimated number of rows that would decide an undecided check.
     rows_to_decide: Option<u64>,
     /// Every slice, if the check has any.
     slices: Vec<Slice>,
-    /// Why it is accepted though it does not hold, if it is.
+    /// Why the check is accepted although it does not hold; null if there is no exception.
     exception: Option<Exception>,
 }
 
-/// One slice of a check.
+/// A slice of a check.
 #[derive(Serialize, ToSchema)]
 struct Slice {
-    /// The slice in words, such as `label = shirt`.
+    /// The slice as text, such as `label = shirt`.
     name: String,
-    /// What came of it.
+    /// The outcome.
     outcome: CheckOutcome,
-    /// The outcome in words.
+    /// The outcome as a sentence.
     sentence: String,
     /// The measure in this slice.
     estimate: Option<f64>,
-    /// One-sided lower bound; it holds for all slices of the check together.
+    /// One-sided lower bound, valid for all slices of the check together.
     lower: Option<f64>,
-    /// One-sided upper bound; it holds for all slices of the check together.
+    /// One-sided upper bound, valid for all slices of the check together.
     upper: Option<f64>,
-    /// Rows in the slice.
+    /// Number of rows in the slice.
     rows: u64,
-    /// About how many rows of the slice would decide it.
+    /// Estimated number of rows of the slice that would decide it.
     rows_to_decide: Option<u64>,
 }
 
-/// Why a check that does not hold is accepted for now.
+/// An exception: why a check that does not hold is accepted for now.
 #[derive(Serialize, ToSchema)]
 struct Exception {
     reason: String,
-    /// Who accepted it.
+    /// Who approved it.
     approver: String,
-    /// The last day on which it holds.
+    /// The last day on which it is valid.
     expires: String,
-    /// Where it stands: file and line.
+    /// Its place: file and line.
     place: String,
 }
 

@@ -1,4 +1,4 @@
-//! A call of git's `http-backend`: its request, its answer, and what it says when it fails.
+//! Calls git's `http-backend`: its request, its response, and its error output.
 
 use std::pin::Pin;
 use std::process::Stdio;
@@ -18,20 +18,20 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Site;
 use slipway_domain::spoken;
 
-/// How much of an answer is read at a time, in bytes.
+/// Size of the pieces in which a response is read, in bytes.
 const PIECE: usize = 64 << 10;
-/// The longest line of a CGI head that is read, in bytes, and the most lines.
+/// Maximum length of a line of a CGI header in bytes, and maximum number of lines.
 const MAX_LINE_LENGTH: u64 = 8 << 10;
 const MAX_LINES: usize = 64;
-/// How much is kept of what git says beside its answer, in bytes.
+/// Maximum size of git's error output that is kept, in bytes.
 const MAX_SAID: u64 = 4 << 10;
-/// What git gets of this server's own environment.
+/// Variables that git inherits from this server's environment.
 const KEPT: [&str; 4] = ["PATH", "HOME", "LANG", "TMPDIR"];
-/// How long git may take to end once it has answered that it failed.
+/// How long to wait for git's error output after git reported a failure.
 const STDERR_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Site {
-    /// Carries a request to git, and its answer back; both bodies are streamed.
+    /// Forwards a request to git, and git's response to the client. Both bodies are streamed.
     pub(super) async fn carry(&self, request: &Parts, body: Body) -> std::io::Result<Response> {
         let mut child = self.spawn(request)?;
         let (Some(stdin), Some(stdout), Some(stderr)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
@@ -48,7 +48,7 @@ impl Site {
         let (status, headers) = match progress.or_end(output.head()).await {
             Ok(head) => head,
             Err(error) => {
-                // A git that hangs would never say its last words.
+                // A git process that hangs would never close its error output.
                 output.child.start_kill().ok();
                 return Err(std::io::Error::other(format!(
                     "{error}; it said: {}",
@@ -64,7 +64,7 @@ impl Site {
         let pieces = stream::unfold(output, |mut output| async move {
             let mut piece = Vec::with_capacity(PIECE);
             let progress = output.progress.clone();
-            // Until the client takes the answer, time does not run: how long that may take is the connection's affair.
+            // The timeout does not count until the client accepts the response. The connection limits that time.
             progress.made();
             match progress.or_end(output.stdout.read_buf(&mut piece)).await {
                 Ok(0) => None,
@@ -80,7 +80,7 @@ impl Site {
 
     fn spawn(&self, request: &Parts) -> std::io::Result<Child> {
         let mut command = Command::new(&self.backend);
-        // Nothing of what this server was started with but what programs need to be found and to run: hooks are others' code.
+        // Git gets only the variables that programs need to be found and to run, because hooks are foreign code.
         command.env_clear();
         for name in KEPT {
             if let Some(value) = std::env::var_os(name) {
@@ -112,7 +112,7 @@ impl Site {
     }
 }
 
-/// Hands the request's body to git. A git that stopped reading has answered already.
+/// Sends the request's body to git. A git process that stops reading has responded already.
 async fn feed(mut body: Body, mut stdin: ChildStdin, progress: Progress) {
     while let Some(Ok(frame)) = std::future::poll_fn(|wake| Pin::new(&mut body).poll_frame(wake)).await {
         let Ok(bytes) = frame.into_data() else { continue };
@@ -124,8 +124,8 @@ async fn feed(mut body: Body, mut stdin: ChildStdin, progress: Progress) {
     }
 }
 
-/// When a request last moved, in either direction: a push says nothing while it arrives, and git takes nothing while it
-/// answers.
+/// Time of the last progress of a request in either direction. During a push git sends nothing while data arrives, and it reads
+/// nothing while it responds.
 #[derive(Clone)]
 struct Progress {
     last: Arc<Mutex<Instant>>,
@@ -145,7 +145,7 @@ impl Progress {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) + self.idle_timeout
     }
 
-    /// What comes, which is progress, or an error once nothing has moved for too long.
+    /// Waits for a result, which counts as progress. Returns an error if there is no progress for too long.
     async fn or_end<T>(&self, coming: impl Future<Output = std::io::Result<T>>) -> std::io::Result<T> {
         let mut coming = std::pin::pin!(coming);
         loop {
@@ -162,7 +162,7 @@ impl Progress {
     }
 }
 
-/// Keeps the beginning of what git says, and reads on to its end: a full pipe would hold git up.
+/// Keeps the beginning of git's error output, and reads it to the end: a full pipe would block git.
 async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
     let mut said = Vec::new();
     if (&mut stderr).take(MAX_SAID).read_to_end(&mut said).await.is_ok() {
@@ -171,7 +171,7 @@ async fn listen(mut stderr: ChildStderr) -> Vec<u8> {
     said
 }
 
-/// What git said, on one line.
+/// Returns git's error output on one line.
 async fn stderr_tail(listening: &mut JoinSet<Vec<u8>>) -> String {
     let said =
         timeout(STDERR_TIMEOUT, listening.join_next()).await.ok().flatten().and_then(Result::ok).unwrap_or_default();
@@ -180,18 +180,18 @@ async fn stderr_tail(listening: &mut JoinSet<Vec<u8>>) -> String {
     if said.is_empty() { "nothing".to_owned() } else { said }
 }
 
-/// What git answers; dropping it ends the child and what feeds it.
+/// Git's response. Dropping it ends the process and its input.
 struct Output {
     stdout: BufReader<ChildStdout>,
     progress: Progress,
-    /// Takes what git says, for as long as it may say something.
+    /// Reads git's error output while the process runs.
     listening: JoinSet<Vec<u8>>,
     _feeding: JoinSet<()>,
     child: Child,
 }
 
 impl Output {
-    /// The CGI head: headers, of which `Status` is the answer's status, up to an empty line.
+    /// Reads the CGI header: lines up to an empty line. `Status` is the status of the response.
     async fn head(&mut self) -> std::io::Result<(StatusCode, HeaderMap)> {
         let unusual = |line: &str| std::io::Error::other(format!("`{line}` is no CGI header"));
         let (mut status, mut headers) = (StatusCode::OK, HeaderMap::new());
@@ -227,7 +227,7 @@ mod tests {
     use super::*;
     use crate::web::git_server::{GitServerSettings, TIMEOUT};
 
-    /// A site whose git is a shell script.
+    /// A site with a shell script in place of git.
     fn site(folder: &std::path::Path, script: &str, idle_timeout: Duration) -> Site {
         let backend = folder.join("backend");
         std::fs::write(&backend, format!("#!/bin/sh\n{script}\n")).expect("written");
@@ -262,7 +262,7 @@ mod tests {
         let (_, said) = carried(script, Body::empty(), TIMEOUT).await.expect("an answer");
         let said = said.expect("a body");
         let mut names: Vec<&str> = said.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
-        // What shells set by themselves.
+        // Shells set these variables themselves.
         names.retain(|name| !matches!(*name, "PWD" | "SHLVL" | "_" | "OLDPWD") && !KEPT.contains(name));
         names.sort_unstable();
         assert_eq!(
@@ -297,7 +297,7 @@ mod tests {
     #[tokio::test]
     async fn a_push_that_arrives_slowly_is_not_ended() {
         let idle_timeout = Duration::from_millis(400);
-        // Longer than the patience in all, and a piece in each tenth of it.
+        // The total is longer than the timeout; a piece arrives in each tenth of it.
         let pieces = stream::unfold(0, |piece| async move {
             tokio::time::timeout(Duration::from_millis(40), std::future::pending::<()>()).await.ok();
             (piece < 20).then(|| (Ok::<_, std::io::Error>(Bytes::from_static(b"x")), piece + 1))

@@ -1,5 +1,5 @@
-//! A git server for one machine: the bare repositories of a folder over smart HTTP, so that Slipway can be tried without a
-//! forge. It is no forge: it listens on loopback alone, knows one login, and leaves everything to git's own `http-backend`
+//! A git server for one machine: serves the bare repositories of a folder over smart HTTP, so that users can try Slipway without
+//! a forge. It is not a forge: it listens only on loopback, has one login, and leaves everything else to git's own `http-backend`
 //! (git-http-backend(1)), which is called as CGI (RFC 3875).
 
 mod backend;
@@ -26,23 +26,23 @@ use tokio_util::sync::CancellationToken;
 use super::connections::{self, ConnectionLimits, Served};
 use super::peer::TrustedProxies;
 
-/// Connections at a time: each costs a process of git. Slipway makes four at most to one repository.
+/// Maximum number of connections. Each one needs a process of git. Slipway makes at most four to one repository.
 const CONNECTIONS: usize = 64;
 
-/// How long a request may stay without a byte of it or of its answer. Git itself gives a sign of life every five seconds while
-/// it works (`uploadpack.keepAlive`, `receive.keepAlive`).
+/// How long a request may stay without progress in either direction. Git itself sends keep-alives every five seconds while it
+/// works (`uploadpack.keepAlive`, `receive.keepAlive`).
 const TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What the git server is set up with.
+/// Settings of the git server.
 #[derive(Clone, PartialEq, Eq)]
 pub struct GitServerSettings {
     /// The folder whose bare repositories are served.
     pub folder: PathBuf,
-    /// Where to listen: a loopback address.
+    /// Address to listen on: a loopback address.
     pub listen: SocketAddr,
-    /// Who is let in.
+    /// The username of the login.
     pub username: String,
-    /// The password: never printed.
+    /// The password of the login; never printed.
     pub password: String,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Debug for GitServerSettings {
     }
 }
 
-/// Git's `http-backend` on this machine, or why it cannot be called.
+/// Returns git's `http-backend` on this machine, or why it cannot be called.
 pub async fn find_http_backend() -> Result<PathBuf, String> {
     let help = "install git with its `http-backend` (the package `git`), or leave `git_server` out";
     let said = Command::new("git").arg("--exec-path").stdin(Stdio::null()).output().await;
@@ -63,7 +63,7 @@ pub async fn find_http_backend() -> Result<PathBuf, String> {
     if program.is_file() { Ok(program) } else { Err(format!("git has no `http-backend`\n  help: {help}")) }
 }
 
-/// Serves the repositories until `stop`. `backend` is what [`find_http_backend`] found.
+/// Serves the repositories until `stop`. `backend` is the result of [`find_http_backend`].
 pub async fn serve_repositories(
     listener: TcpListener,
     settings: GitServerSettings,
@@ -73,16 +73,16 @@ pub async fn serve_repositories(
     let limits = ConnectionLimits { all: CONNECTIONS, each_address: CONNECTIONS };
     let site = Arc::new(Site { admitted: admission(&settings), settings, backend, idle_timeout: TIMEOUT });
     let router = Router::new().fallback(answer).with_state(site);
-    // Nothing is ever served but this: the sender only keeps the channel open.
+    // The served content never changes: the sender only keeps the channel open.
     let (_door, served) = watch::channel(Served { router, limits, proxies: TrustedProxies::default() });
     connections::serve(listener, served, stop).await;
 }
 
-/// What a request needs to be answered.
+/// State for handling requests.
 struct Site {
     settings: GitServerSettings,
     backend: PathBuf,
-    /// Digest of the one good `Authorization` header: comparing digests takes as long whatever was sent.
+    /// Digest of the only valid `Authorization` header. The time to compare digests does not depend on the value sent.
     admitted: [u8; 32],
     /// How long a request may stay without progress.
     idle_timeout: Duration,

@@ -1,4 +1,4 @@
-//! The pages of runs. A link that a forge was given opens its one page; who has a token uses the API.
+//! Pages of runs. A link in a forge's report opens its page without a token. Callers with a token use the API.
 
 mod run;
 
@@ -18,7 +18,7 @@ use slipway_domain::{Run, RunId};
 use slipway_gate::policy::render::svg as picture_of;
 use slipway_store::StoreError;
 
-/// What a page may load and do: nothing but its own picture and its own style. The key is not told to whoever is linked.
+/// Security headers: a page may load only its own picture and style. The key in its address is not sent to linked sites.
 const HEADERS: [(header::HeaderName, HeaderValue); 4] = [
     (
         header::CONTENT_SECURITY_POLICY,
@@ -31,7 +31,7 @@ const HEADERS: [(header::HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache")),
 ];
 
-/// What a link carries.
+/// Parameters of a link.
 #[derive(Deserialize)]
 pub(super) struct Link {
     #[serde(default)]
@@ -68,7 +68,7 @@ pub(super) async fn picture(
 }
 
 impl Shared {
-    /// A run without the figures that are kept from authors, unless its test set is used up.
+    /// Returns a run without the figures that are withheld from authors, unless its test set is used up.
     pub(super) async fn as_authors_see(&self, run: Run) -> Result<Run, StoreError> {
         let Some(verdict) = run.verdict.as_ref().filter(|verdict| verdict.is_withheld()) else { return Ok(run) };
         let ended = match &verdict.test_set {
@@ -79,11 +79,11 @@ impl Shared {
         Ok(Run { verdict: Some(verdict), ..run })
     }
 
-    /// The run that a link opens. Who has no good link does not learn whether there is such a run.
+    /// Returns the run of a link. Without a valid link the response does not reveal whether the run exists.
     async fn opened_by(&self, id: &str, link: &Link, extensions: &Extensions) -> Result<Run, Problem> {
         self.visitors.take(&peer_of(extensions), Instant::now()).map_err(too_often)?;
         let id: RunId = id.parse().map_err(|_| no_such_page())?;
-        // Guesses do not get as far as the store.
+        // Guessed keys are refused before a query of the store.
         if !self.page_secrets.values().any(|secrets| slipway_forge::opens(secrets, id, &link.key)) {
             return Err(no_such_page());
         }

@@ -1,4 +1,4 @@
-//! The page of a run, for people who come from a forge: where it stands, how it was judged, and how it came there.
+//! Renders the page of a run for people who come from a forge: its state, its verdict and its history.
 
 use std::fmt::Write as _;
 
@@ -6,14 +6,15 @@ use crate::reports::describe_cost;
 use slipway_domain::{ProposedPolicy, Run, Transition};
 use slipway_gate::policy::render::xml;
 
-/// Transitions that are shown.
+/// Maximum number of transitions that are shown.
 const MAX_TRANSITIONS: usize = 200;
-/// How the page looks, in light and in dark.
+/// Style of the page, light and dark.
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
 table{border-collapse:collapse}td,th{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top}\
 img{max-width:100%}code{font-size:.9em}";
 
-/// The page as HTML. `picture` is the address of the verdict's picture. Whatever a change could have chosen is escaped.
+/// Renders the page as HTML. `picture` is the address of the verdict's picture. All text that a pull request can influence is
+/// escaped.
 pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
     let (model, source) = (xml(&run.model), xml(run.source.as_str()));
     let state = run.state.as_str();

@@ -126,6 +126,47 @@ fn anchor(heading: &str) -> String {
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
+/// Blocks of YAML in a page whose first line is one of these keys of the server's settings.
+fn settings_in(page: &str, keys: &[&str]) -> Vec<String> {
+    let text = read(page);
+    let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let dedented = |block: &str| {
+        let indent = block.len() - block.trim_start().len();
+        block.lines().map(|line| line.get(indent..).unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    };
+    blocks.map(dedented).filter(|block| keys.iter().any(|key| block.starts_with(&format!("{key}:")))).collect()
+}
+
+#[test]
+fn settings_that_the_documentation_shows_are_accepted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("slipway-server.yaml");
+    std::fs::write(folder.path().join("secret"), "a secret of the webhook\n").expect("written");
+    let minimal = "apiVersion: slipway.dev/v1alpha1\nkind: Server\nstate: ./state\nexecutor: {local: {trainer: /bin/true}}\n\
+                   sources:\n- {name: models, forge: plain, url: \"http://127.0.0.1:1/m.git\", secret: {file: ./secret}, environment: staging}\n\
+                   environments:\n- {name: staging, url: \"http://127.0.0.1:1/e.git\"}\n";
+    let mut tried = 0;
+    for page in pages() {
+        for block in settings_in(&page, &["retention", "people", "limits", "web"]) {
+            std::fs::write(&file, format!("{minimal}{block}\n")).expect("written");
+            let output = Command::new(slipway()).arg("check").arg(&file).output().expect("it ran");
+            let said = String::from_utf8_lossy(&output.stdout);
+            assert!(output.status.success(), "{page}: {block}\n{said}");
+            tried += 1;
+        }
+    }
+    assert!(tried >= 2, "only {tried} blocks were found");
+}
+
+#[test]
+fn every_page_is_in_the_contents_of_the_site() {
+    let contents = read("docs/SUMMARY.md");
+    for page in pages().iter().filter_map(|page| page.strip_prefix("docs/")).filter(|page| *page != "SUMMARY.md") {
+        assert!(contents.contains(&format!("]({page})")), "docs/SUMMARY.md lacks {page}");
+    }
+    assert!(contents.contains("](cli.md)"));
+}
+
 #[test]
 fn every_file_and_heading_that_the_documentation_links_exists() {
     for page in pages() {

@@ -1,5 +1,5 @@
-//! Artifacts in an object store: `sha256/<hex>/model.safetensors`, and documents beside it. Every read verifies the
-//! digest; what is damaged or missing is replaced by a good copy where there is one.
+//! Artifacts in an object store: `sha256/<hex>/model.safetensors`, and documents beside it. Every read verifies the digest; an
+//! intact copy, if there is one, replaces a damaged or missing file.
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::folder::{Folder, Removed, StoredFile};
 use super::{ArtifactError, ArtifactStore, magic};
 
-/// Name of the weights beside their documents.
+/// File name of the weights.
 pub(super) const WEIGHTS: &str = "model.safetensors";
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
@@ -27,13 +27,13 @@ const CHUNK: usize = 1 << 20;
 pub(super) struct ObjectArtifacts {
     store: Arc<dyn ObjectStore>,
     folder: Folder,
-    /// Folders of the same form where good copies are looked for.
+    /// Folders with the same format that can contain intact copies.
     copies: Vec<PathBuf>,
     uri: String,
 }
 
 impl ObjectArtifacts {
-    /// Artifacts in a folder of this machine, every file synced to disk.
+    /// Opens a folder of this machine as a store; every file is synced to disk.
     pub(super) fn in_folder(folder: &FilePath, copies: &[PathBuf], uri: Option<&str>) -> Result<Self, ArtifactError> {
         let file_error = |error| ArtifactError::File { file: folder.display().to_string(), error };
         std::fs::create_dir_all(folder).map_err(file_error)?;
@@ -48,7 +48,7 @@ impl ObjectArtifacts {
         Path::from(relative(artifact, name))
     }
 
-    /// Whether the weights are there already, every byte of them. Damaged ones are set aside.
+    /// Whether the store contains the weights without damage. Sets damaged weights aside.
     async fn holds(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
         let stored = self.folder.file(artifact, WEIGHTS);
         match digest_of(&stored).await {
@@ -66,7 +66,7 @@ impl ObjectArtifacts {
         }
     }
 
-    /// Writes a file of this machine into the store, whole or not at all.
+    /// Writes a file of this machine into the store, completely or not at all.
     async fn write(&self, file: &FilePath, path: Path) -> Result<(), ArtifactError> {
         let failed = of_file(file);
         let mut reader = File::open(file).await.map_err(&failed)?;
@@ -75,7 +75,7 @@ impl ObjectArtifacts {
         writer.shutdown().await.map_err(&failed)
     }
 
-    /// Keeps a damaged file for whoever wants to find out what happened, where nobody reads it.
+    /// Moves a damaged file to a folder that is not read, for a later examination by a person.
     async fn set_damaged_aside(&self, artifact: &Digest, name: &str) -> Result<(), ArtifactError> {
         let (folder, of, file) = (self.folder.clone(), artifact.clone(), name.to_owned());
         if let Some(kept) = self.in_background(move || folder.set_damaged_aside(&of, &file, Timestamp::now())).await? {
@@ -84,7 +84,7 @@ impl ObjectArtifacts {
         Ok(())
     }
 
-    /// Puts a good copy in the place of a file that is damaged or missing. Says whether there was one.
+    /// Replaces a damaged or missing file by an intact copy. Returns whether there was one.
     async fn heal(&self, artifact: &Digest, name: &str, expected: &Digest) -> Result<bool, ArtifactError> {
         if self.restore(artifact).await? {
             let back = plain_digest(&self.folder.file(artifact, name)).await;
@@ -111,7 +111,7 @@ impl ObjectArtifacts {
         Ok(false)
     }
 
-    /// Work on the folder, on a thread for it.
+    /// Runs work on the folder in a thread for blocking operations.
     async fn in_background<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
@@ -157,7 +157,7 @@ impl ObjectArtifacts {
     }
 }
 
-/// Where a file of an artifact stands, in the store and in every copy of it.
+/// The path of an artifact's file, in the store and in every copy of it.
 fn relative(artifact: &Digest, name: &str) -> String {
     format!("sha256/{}/{name}", artifact.hex())
 }
@@ -177,7 +177,7 @@ fn missing(artifact: &Digest, name: &str) -> impl Fn(object_store::Error) -> Art
     }
 }
 
-/// The digest of a file that has to be safetensors, read chunk by chunk.
+/// The digest of a file that must be safetensors, read in chunks.
 async fn digest_of(file: &FilePath) -> Result<Digest, ArtifactError> {
     let failed = of_file(file);
     let mut reader = File::open(file).await.map_err(&failed)?;
@@ -199,7 +199,7 @@ async fn digest_of(file: &FilePath) -> Result<Digest, ArtifactError> {
     }
 }
 
-/// The digest of a file, whatever it is.
+/// The digest of any file.
 async fn plain_digest(file: &FilePath) -> std::io::Result<Digest> {
     let mut reader = File::open(file).await?;
     let mut hasher = Sha256::new();

@@ -1,4 +1,4 @@
-//! Artifacts come back as they were stored, or not at all; what is damaged is healed.
+//! Tests: artifacts are read back unchanged or not at all, and damaged files are healed.
 
 use super::*;
 

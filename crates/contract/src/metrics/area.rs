@@ -1,18 +1,18 @@
-//! Areas under curves: how well scores rank the rows of a class before the others.
+//! Areas under curves: how well scores rank the rows of a class above the others.
 
 use super::{Average, Predictions, Unmeasurable};
 
-/// One row under one curve: its score, whether it is of the class, and its weight.
+/// One row under one curve: its score, whether it belongs to the class, and its weight.
 pub type Ranked = (f64, bool, f64);
 
-/// The curves a metric averages over, one a class.
+/// The curves that a metric averages over, one for each class.
 #[derive(Debug, Clone)]
 pub struct Areas<'table> {
     /// The rows.
     pub table: &'table Predictions,
     /// The classes, each against the rest.
     pub classes: Vec<usize>,
-    /// Whether classes count by the number of their labels.
+    /// Whether each class is weighted by the number of its labels.
     pub by_labels: bool,
 }
 
@@ -25,7 +25,7 @@ impl<'table> Areas<'table> {
         Ok(Self { table, classes, by_labels: *average == Average::Weighted })
     }
 
-    /// The mean of an area over the curves; `None` if one is undefined.
+    /// The mean of an area over the curves; `None` if one of them is undefined.
     pub(super) fn mean(
         &self,
         rows: &(impl Iterator<Item = (usize, f64)> + Clone),
@@ -43,7 +43,7 @@ impl<'table> Areas<'table> {
             }
             let labels: f64 = items.iter().filter(|(_, positive, _)| *positive).map(|(_, _, weight)| weight).sum();
             let share = if self.by_labels { labels } else { 1.0 };
-            // A class that counts for nothing need not have a curve.
+            // A class with weight zero needs no curve.
             if share > 0.0 {
                 sum += share * area(&mut items)?;
                 total += share;
@@ -53,7 +53,8 @@ impl<'table> Areas<'table> {
     }
 }
 
-/// Sorts by falling score and shows each group of equal scores: the weight of its positive and of its other rows.
+/// Sorts by falling score. Calls `visit` for each group of equal scores with the weight of its positive rows and of its other
+/// rows.
 fn by_score(items: &mut [Ranked], mut visit: impl FnMut(f64, f64)) {
     items.sort_unstable_by(|one, other| other.0.total_cmp(&one.0));
     for tied in items.chunk_by(|one, other| one.0.total_cmp(&other.0).is_eq()) {
@@ -65,8 +66,8 @@ fn by_score(items: &mut [Ranked], mut visit: impl FnMut(f64, f64)) {
     }
 }
 
-/// The area under the ROC curve: the share of pairs of a positive and another row that the scores rank right, ties by half
-/// (Mann and Whitney). `None` without a row of either kind.
+/// The area under the ROC curve: the share of pairs of a positive and another row that the scores rank correctly, where ties
+/// count half (Mann and Whitney). `None` without a row of either kind.
 pub fn roc_area(items: &mut [Ranked]) -> Option<f64> {
     let (mut positives, mut negatives, mut pairs) = (0.0, 0.0, 0.0);
     by_score(items, |positive, negative| {
@@ -77,7 +78,7 @@ pub fn roc_area(items: &mut [Ranked]) -> Option<f64> {
     (positives > 0.0 && negatives > 0.0).then(|| pairs / positives / negatives)
 }
 
-/// Average precision: the mean, over the positive rows, of the precision where each is found. Zero without positive rows.
+/// Average precision: the mean, over the positive rows, of the precision at the rank of each. Zero without positive rows.
 pub fn average_precision(items: &mut [Ranked]) -> f64 {
     let (mut positives, mut found, mut sum) = (0.0, 0.0, 0.0);
     by_score(items, |positive, negative| {

@@ -1,32 +1,33 @@
-//! Metrics of predicted classes. They need three counts a class (labels, predictions, both), not the whole confusion matrix.
+//! Metrics of predicted classes. They need three counts for each class (labels, predictions, both), not the whole confusion
+//! matrix.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Average, Metric, Predictions, Sums, Unmeasurable};
 
-/// A pair of classes that are taken for one another: the one a row is of, and the one that is predicted.
+/// A pair of confused classes: the class of a row, and the class that is predicted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pair {
     /// The class of the rows.
     pub actual: String,
-    /// What they are predicted as.
+    /// The class that is predicted.
     pub predicted: String,
-    /// What the share is taken of.
+    /// The rows that the share is taken of.
     pub of: ConfusionOf,
 }
 
-/// What the share of confused rows is taken of.
+/// The rows that the share of confused rows is taken of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConfusionOf {
-    /// Of the rows of the class.
+    /// The rows of the class.
     #[default]
     Actual,
-    /// Of all rows.
+    /// All rows.
     All,
 }
 
-/// How often a class was the label, the prediction, and both.
+/// How often a class is the label, the prediction, and both.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Tally {
     labelled: f64,
@@ -43,7 +44,7 @@ impl Tally {
         share(self.right, self.labelled)
     }
 
-    /// `(1+β²) tp / ((1+β²) tp + fp + β² fn)`, whose denominator is predictions plus β² labels.
+    /// `(1+β²) tp / ((1+β²) tp + fp + β² fn)`. Its denominator is predictions plus β² labels.
     fn f_beta(self, beta: f64) -> f64 {
         let square = beta * beta;
         share((1.0 + square) * self.right, square * self.labelled + self.predicted)
@@ -54,7 +55,7 @@ impl Tally {
     }
 }
 
-/// A share that is zero where there is nothing to share (`zero_division=0`).
+/// A share that is zero if its denominator is zero (`zero_division=0`).
 fn share(part: f64, whole: f64) -> f64 {
     if whole > 0.0 { part / whole } else { 0.0 }
 }
@@ -75,7 +76,7 @@ pub(super) fn sums<'table>(metric: &Metric, table: &'table Predictions) -> Resul
         Metric::MatthewsCorrelation => of_all(table, |tallies| matthews_correlation(Agreement::of(tallies))),
         Metric::Confusion(pair) => confusion(table, pair)?,
         Metric::CohenKappa => of_all(table, |tallies| cohen_kappa(Agreement::of(tallies))),
-        // Accuracy, and whatever has no other form: the share of right rows.
+        // Accuracy, and every metric without another form: the share of right rows.
         _ => right(table),
     })
 }
@@ -94,7 +95,7 @@ fn averaged<'table>(
             let class = table.class(name).ok_or_else(|| Unmeasurable::NoClass(name.clone()))?;
             of_one(table, class, figure)
         }
-        // Over all rows together precision, recall and F are one: the share of right rows.
+        // Over all rows together, precision, recall and F are equal: the share of right rows.
         Average::Micro => right(table),
         Average::Macro => {
             of_all(table, move |tallies| mean(tallies.filter(|tally| tally.occurs()).map(|tally| (figure(tally), 1.0))))
@@ -103,8 +104,8 @@ fn averaged<'table>(
     })
 }
 
-/// Three sums: confused rows, rows of the class, and all rows. Undefined without rows of the class: one that no row has is not
-/// known to be told apart.
+/// Three sums: confused rows, rows of the class, and all rows. Undefined without rows of the class, because nothing is then known
+/// about its confusion.
 fn confusion<'table>(table: &'table Predictions, pair: &Pair) -> Result<Sums<'table>, Unmeasurable> {
     let class = |name: &str| table.class(name).ok_or_else(|| Unmeasurable::NoClass(name.to_owned()));
     let (actual, predicted, of) = (class(&pair.actual)?, class(&pair.predicted)?, pair.of);
@@ -122,7 +123,8 @@ fn confusion<'table>(table: &'table Predictions, pair: &Pair) -> Result<Sums<'ta
     Ok(Sums::new(3, terms, move |sums| (sums[1] > 0.0).then(|| sums[0] / sums[whole])))
 }
 
-/// Three sums: rows of the class, predicted as it, both; and the number of rows, so that none is told from none of it.
+/// Four sums: rows of the class, rows predicted as it, rows that are both, and all rows. The last distinguishes no rows at all
+/// from no row of the class.
 fn of_one<'table>(
     table: &'table Predictions,
     class: usize,
@@ -147,7 +149,7 @@ fn of_one<'table>(
     })
 }
 
-/// Three sums a class.
+/// Three sums for each class.
 fn of_all<'table>(
     table: &'table Predictions,
     finish: impl Fn(&mut dyn Iterator<Item = Tally>) -> Option<f64> + Send + Sync + 'table,
@@ -176,7 +178,7 @@ fn mean(values: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
     (total > 0.0).then(|| sum / total)
 }
 
-/// What two ways of sorting rows into classes have in common.
+/// The agreement of labels and predictions.
 #[derive(Debug, Clone, Copy)]
 struct Agreement {
     rows: f64,
@@ -207,7 +209,7 @@ fn matthews_correlation(agreement: Agreement) -> Option<f64> {
         return None;
     }
     let [labels, predictions] = squares.map(|square| rows * rows - square);
-    // Rounding of weighted sums may leave a hair of a variance that is none.
+    // Rounding of weighted sums may leave a tiny variance where there is none.
     let tiny = 1e-12 * rows * rows;
     if labels <= tiny || predictions <= tiny {
         return Some(0.0);
@@ -215,7 +217,7 @@ fn matthews_correlation(agreement: Agreement) -> Option<f64> {
     Some((right * rows - chance) / (labels * predictions).sqrt())
 }
 
-/// `1 − (1−agreement)/(1−chance)`; undefined if chance alone agrees always.
+/// `1 − (1−agreement)/(1−chance)`. Undefined if the chance agreement is one.
 fn cohen_kappa(agreement: Agreement) -> Option<f64> {
     let Agreement { rows, right, chance, .. } = agreement;
     let disagreement = rows * rows - chance;

@@ -1,24 +1,24 @@
-//! Rows that meet a condition on columns, and the values it lists that none of them has: the same for the gate, which judges the
-//! rows, and for whoever looks at them before training.
+//! Rows that meet a condition on columns, and the values in the condition that none of them has. The gate and the checks before
+//! training share this code.
 
 use super::Attribute;
 
-/// The column of what is predicted. Which of its values occur is for a model to say, and for no test set.
+/// The column of predictions. The model decides which of its values occur, not the test set.
 pub const PREDICTION: &str = "prediction";
 
-/// The values of a column that are meant.
+/// The values of a column that a condition lists.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'work> {
     /// The column.
     pub column: &'work str,
     /// The values.
     pub values: &'work [String],
-    /// What the rows have.
+    /// The values of the rows.
     pub found: &'work Attribute,
 }
 
 impl<'work> Wanted<'work> {
-    /// Whether each row has one of the values.
+    /// For each row, whether it has one of the values.
     fn of_rows(&self) -> impl Iterator<Item = bool> {
         let is_wanted: Vec<bool> = self.found.values.iter().map(|value| self.values.contains(value)).collect();
         self.found.of_row.iter().map(move |value| is_wanted.get(*value as usize) == Some(&true))
@@ -44,7 +44,7 @@ impl<'work> Wanted<'work> {
     }
 }
 
-/// The numbers of those of `rows` rows that have one of the values meant in every column.
+/// The indexes of the rows, out of `rows`, that have one of the listed values in every column.
 pub fn rows_meeting(wanted: &[Wanted<'_>], rows: usize) -> Vec<u32> {
     let mut meets = vec![true; rows];
     for wanted in wanted {

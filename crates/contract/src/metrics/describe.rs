@@ -1,10 +1,10 @@
-//! What a metric is called: its name without keys, and in a sentence.
+//! The names of a metric: without its keys, and as a phrase.
 
 use super::keys::Keys;
 use super::{Cost, Metric};
 
 impl Metric {
-    /// The name of a metric that is not taken over classes.
+    /// The name of a metric that is not averaged over classes.
     pub(super) fn plain_name(&self) -> &'static str {
         match self {
             Self::BalancedAccuracy => "balanced_accuracy",
@@ -45,7 +45,7 @@ impl Metric {
         }
     }
 
-    /// The metric as a sentence names it: ``recall of `shirt` ``.
+    /// The metric as a phrase in a sentence: ``recall of `shirt` ``.
     pub fn describe(&self) -> String {
         let (name, keys) = self.parts();
         let Keys {

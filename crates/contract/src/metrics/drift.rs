@@ -1,10 +1,11 @@
-//! How far two samples of a column lie apart. All but Wasserstein's distance are free of units.
+//! Distances between two samples of a column. All except Wasserstein's distance are independent of units.
 
-/// Share that an empty bin is taken to have: the index would be infinite at zero.
+/// The share that is assumed for an empty bin, because the index would be infinite at zero.
 const EMPTY_SHARE: f64 = 1e-4;
 
-/// The population stability index, Σ (a−e) ln(a/e) over the bins' shares; an empty bin counts as a share of 0.0001. Usual
-/// readings: below 0.1 alike, above 0.25 different (Siddiqi, "Credit Risk Scorecards", 2006). `None` if either is empty.
+/// The population stability index, Σ (a−e) ln(a/e) over the bins' shares. An empty bin counts as a share of 0.0001. By convention
+/// samples are similar below 0.1 and different above 0.25 (Siddiqi, "Credit Risk Scorecards", 2006). `None` if either sample is
+/// empty.
 pub fn population_stability_index(expected: &[f64], actual: &[f64]) -> Option<f64> {
     let (expected, actual) = (shares(expected)?, shares(actual)?);
     let term = |(expected, actual): (&f64, &f64)| {
@@ -14,7 +15,7 @@ pub fn population_stability_index(expected: &[f64], actual: &[f64]) -> Option<f6
     Some(expected.iter().zip(&actual).map(term).sum())
 }
 
-/// The Jensen–Shannon distance of two lists of counts: the root of the divergence in nats
+/// The Jensen–Shannon distance of two lists of counts: the square root of the divergence in nats
 /// (`scipy.spatial.distance.jensenshannon`). From 0 to √ln 2.
 pub fn jensen_shannon(one: &[f64], other: &[f64]) -> Option<f64> {
     let (one, other) = (shares(one)?, shares(other)?);
@@ -30,8 +31,8 @@ pub fn jensen_shannon(one: &[f64], other: &[f64]) -> Option<f64> {
     Some((sum / 2.0).max(0.0).sqrt())
 }
 
-/// Pearson's χ² of a table of two samples by categories, without continuity correction
-/// (`scipy.stats.chi2_contingency(…, correction=False)`); categories that neither holds are left out.
+/// Pearson's χ² of a table of two samples by categories, without continuity correction (`scipy.stats.chi2_contingency(…,
+/// correction=False)`). Categories that are empty in both samples are left out.
 pub fn chi_squared(one: &[f64], other: &[f64]) -> Option<f64> {
     let (first, second): (f64, f64) = (one.iter().sum(), other.iter().sum());
     let total = first + second;
@@ -46,14 +47,14 @@ pub fn chi_squared(one: &[f64], other: &[f64]) -> Option<f64> {
     Some(terms.sum())
 }
 
-/// Cramér's V of the same table: χ² freed of the number of rows, √(χ²/n) for two samples. From 0 to 1
+/// Cramér's V of the same table: χ² divided by the number of rows, √(χ²/n) for two samples. From 0 to 1
 /// (`scipy.stats.contingency.association`).
 pub fn cramers_v(one: &[f64], other: &[f64]) -> Option<f64> {
     let total: f64 = one.iter().chain(other).sum();
     Some((chi_squared(one, other)? / total).sqrt())
 }
 
-/// The Kolmogorov–Smirnov statistic: the largest distance of the two distribution functions
+/// The Kolmogorov–Smirnov statistic: the largest distance between the two distribution functions
 /// (`scipy.stats.ks_2samp(…).statistic`).
 pub fn kolmogorov_smirnov(one: &[f64], other: &[f64]) -> Option<f64> {
     let mut largest = 0.0_f64;
@@ -69,7 +70,7 @@ pub fn wasserstein(one: &[f64], other: &[f64]) -> Option<f64> {
     Some(area)
 }
 
-/// Shows, for each value that occurs, the distance to the next one and the share of either sample up to it.
+/// Calls `visit` for each distinct value with the distance to the next one and the share of each sample up to it.
 fn walk(one: &[f64], other: &[f64], mut visit: impl FnMut(f64, f64, f64)) -> Option<()> {
     if one.is_empty() || other.is_empty() {
         return None;
@@ -89,8 +90,8 @@ fn walk(one: &[f64], other: &[f64], mut visit: impl FnMut(f64, f64, f64)) -> Opt
     Some(())
 }
 
-/// Counts of values in bins between the deciles of the first sample, as a stability index takes them: bins hold their upper
-/// end, the outer ones are open. Equal deciles make one bin.
+/// Counts of values in bins between the deciles of the first sample, as for a stability index. Bins include their upper end, and
+/// the outer bins are open. Equal deciles form one bin.
 pub fn decile_counts(expected: &[f64], actual: &[f64]) -> Option<(Vec<f64>, Vec<f64>)> {
     if expected.is_empty() || actual.is_empty() {
         return None;
@@ -106,7 +107,7 @@ pub fn decile_counts(expected: &[f64], actual: &[f64]) -> Option<(Vec<f64>, Vec<
     Some((counts(expected), counts(actual)))
 }
 
-/// The deciles of a sample, each once; none of an empty one.
+/// The distinct deciles of a sample. Empty for an empty sample.
 pub fn decile_edges(sample: &[f64]) -> Vec<f64> {
     let mut sorted = sample.to_vec();
     if sorted.is_empty() {
@@ -118,7 +119,7 @@ pub fn decile_edges(sample: &[f64]) -> Vec<f64> {
     edges
 }
 
-/// The value at a share of sorted values, between two of them in proportion (`numpy.quantile`).
+/// The value at a share of sorted values, interpolated linearly between two of them (`numpy.quantile`).
 fn at_share(sorted: &[f64], share: f64) -> f64 {
     let place = share * (count(sorted) - 1.0);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place lies within the list")]

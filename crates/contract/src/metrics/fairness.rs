@@ -2,10 +2,10 @@
 
 use super::{Attribute, Metric, Predictions, Sums};
 
-/// Sums of each group: rows, predicted as the class, of the class, and both.
+/// The sums of each group: rows, rows predicted as the class, rows of the class, and rows that are both.
 const SUMS: usize = 4;
 
-/// What a group got.
+/// The counts of a group.
 struct Group {
     rows: f64,
     selected: f64,
@@ -35,8 +35,8 @@ fn rate(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0).then(|| part / whole)
 }
 
-/// The sums of a metric of fairness. It is undefined while a group lacks the rows that its rate is taken over: such a group is
-/// not known to be treated well.
+/// The sums of a metric of fairness. It is undefined if a group has no rows for the denominator of its rate, because nothing is
+/// then known about the treatment of that group.
 pub(super) fn sums<'table>(
     metric: &Metric,
     table: &'table Predictions,
@@ -79,7 +79,7 @@ fn difference(groups: &[Group], rate: fn(&Group) -> Option<f64>) -> Option<f64> 
     Some(most - least)
 }
 
-/// The lowest and the highest rate of any group; `None` if one has none.
+/// The lowest and the highest rate of all groups; `None` if the rate of one is undefined.
 fn extremes(groups: &[Group], rate: fn(&Group) -> Option<f64>) -> Option<(f64, f64)> {
     let rates = groups.iter().map(rate).collect::<Option<Vec<f64>>>()?;
     let least = rates.iter().copied().reduce(f64::min)?;

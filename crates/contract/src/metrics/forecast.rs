@@ -1,24 +1,25 @@
-//! Metrics of forecasts that are free of the unit: errors over the size of the series, or over the errors of a naive forecast.
+//! Metrics of forecasts that are independent of the unit: errors divided by the size of the series, or by the errors of a naive
+//! forecast.
 
 use super::unit::{attribute, mean_of_units, numbers, shown};
 use super::{Estimates, Rows, Sums, Unmeasurable};
 
-/// The column of scales where nothing is said.
+/// The default column of scales.
 pub(super) const DEFAULT_SCALE: &str = "scale";
 
-/// Which rows are forecasts of one series, and what their errors are divided by.
+/// The series that rows belong to, and the divisor of their errors.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Scaled {
-    /// The column whose values say which rows are of one series.
+    /// The column that identifies the series of a row.
     pub series: String,
-    /// The column of each row's scale: the mean absolute error of the seasonal naive forecast on the part of its series that
-    /// the model has learnt from, mean |yₜ − yₜ₋ₘ| (sktime's `y_train` and `sp`, `GluonTS`'s `seasonal_error`). Above zero.
+    /// The column of each row's scale: the mean absolute error of the seasonal naive forecast on the training part of its series,
+    /// mean |yₜ − yₜ₋ₘ| (sktime's `y_train` and `sp`, `GluonTS`'s `seasonal_error`). Above zero.
     pub scale: String,
 }
 
-/// Mean over the series of the mean of |label − prediction| / scale (Hyndman and Koehler, "Another look at measures of forecast
-/// accuracy", International Journal of Forecasting 22, 2006; `MeanAbsoluteScaledError` of sktime for one series). Every series
-/// counts alike, however many rows it has.
+/// The mean over the series of the mean of |label − prediction| / scale (Hyndman and Koehler, "Another look at measures of
+/// forecast accuracy", International Journal of Forecasting 22, 2006; `MeanAbsoluteScaledError` of sktime for one series). Every
+/// series has the same weight, however many rows it has.
 pub(super) fn scaled_error<'table>(
     scaled: &Scaled,
     table: &Estimates,
@@ -42,8 +43,8 @@ pub(super) fn scaled_error<'table>(
     })
 }
 
-/// Σ |label − prediction| / Σ |label|, a share (Kolassa and Schütz, "Advantages of the MAD/Mean Ratio over the MAPE", Foresight 6,
-/// 2007; `GluonTS`'s `ND`). Both sums are over the same rows, and are resampled together.
+/// Σ |label − prediction| / Σ |label|, a share (Kolassa and Schütz, "Advantages of the MAD/Mean Ratio over the MAPE", Foresight
+/// 6, 2007; `GluonTS`'s `ND`). Both sums are over the same rows, and are resampled together.
 pub(super) fn weighted_error<'table>(table: &'table Estimates, of: &[u32]) -> Result<Sums<'table>, Unmeasurable> {
     if !of.is_empty() && of.iter().all(|row| table.labels[*row as usize].abs() <= 0.0) {
         return Err(Unmeasurable::NoVolume);

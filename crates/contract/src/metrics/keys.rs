@@ -1,11 +1,11 @@
-//! What may be said of a metric beyond its name.
+//! The keys of a metric beside its name.
 
 use serde::{Deserialize, Serialize};
 
 use super::name::takes_text;
 use super::{Better, ConfusionOf, WithoutRelevant};
 
-/// The keys of a metric, each where it is said.
+/// The keys of a metric, each if it is set.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
@@ -50,7 +50,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// What a text in the place of the keys says, if the metric of this name needs a column and nothing else.
+    /// The keys that a text in their place stands for, if the metric of this name needs only a column.
     pub(super) fn of_text(name: &str, text: &str) -> Option<Self> {
         takes_text(name).then(|| Self { column: Some(text.to_owned()), ..Self::default() })
     }

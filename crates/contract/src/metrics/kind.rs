@@ -1,55 +1,55 @@
-//! The metrics by name: what each is about, its range, and which way is better.
+//! The metrics by name: the subject of each, its range, and whether higher values are better.
 
 use super::{Better, Number, Pair, Ranking, RowScore, Scaled, Unit};
 
-/// What can be measured of a candidate.
+/// A measure of a candidate.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Metric {
     /// Share of rows whose prediction is the label.
     Accuracy,
-    /// Mean over the labels that occur of the share of their rows predicted right (`balanced_accuracy_score`).
+    /// Mean, over the labels that occur, of the share of their rows that are predicted correctly (`balanced_accuracy_score`).
     BalancedAccuracy,
-    /// Share of rows whose label is among the k highest scores; of equal scores the later class ranks first
+    /// Share of rows whose label is among the k highest scores. Of equal scores the later class ranks first
     /// (`top_k_accuracy_score`).
     TopKAccuracy {
-        /// How many of the highest scores, at least one.
+        /// The number of the highest scores, at least one.
         k: u32,
     },
-    /// Share of the rows predicted as a class that are of it; zero if there are none (`precision_score`).
+    /// Share of the rows predicted as a class that belong to it; zero if there are none (`precision_score`).
     Precision(Average),
     /// Share of the rows of a class that are predicted as it; zero if there are none (`recall_score`).
     Recall(Average),
     /// Harmonic mean of precision and recall; zero if both are undefined (`f1_score`, `zero_division=0`).
     F1(Average),
-    /// Mean of precision and recall in which recall weighs β times as much (`fbeta_score`).
+    /// Weighted harmonic mean of precision and recall, in which recall counts β times as much as precision (`fbeta_score`).
     FBeta {
-        /// Weight of recall, above zero.
+        /// The weight of recall, above zero.
         beta: Number,
-        /// Over which classes.
+        /// The classes that it is taken over.
         average: Average,
     },
     /// Area under the ROC curve of a class against the rest (`roc_auc_score`, `multi_class="ovr"`).
     RocAuc(Average),
     /// Area under the precision-recall curve as average precision (`average_precision_score`).
     PrAuc(Average),
-    /// Mean of minus the logarithm of the label's score, scores cut to `[2.2e-16, 1 - 2.2e-16]` (`log_loss`).
+    /// Mean of minus the logarithm of the label's score, with scores limited to `[2.2e-16, 1 - 2.2e-16]` (`log_loss`).
     LogLoss,
-    /// Mean squared distance of the scores from the label (`brier_score_loss`): over all classes, halved if there are two,
-    /// or of one class against the rest.
+    /// Mean squared distance of the scores from the label (`brier_score_loss`): over all classes, halved if there are two, or of
+    /// one class against the rest.
     BrierScore {
-        /// The class; all of them if absent.
+        /// The class; all classes if absent.
         class: Option<String>,
     },
     /// Expected calibration error over equal bins of the top score (Guo et al., 2017).
     ExpectedCalibrationError {
-        /// Number of bins, 15 if not said otherwise.
+        /// The number of bins, 15 by default.
         bins: u32,
     },
     /// Matthews' correlation of labels and predictions; zero if either is constant (`matthews_corrcoef`).
     MatthewsCorrelation,
     /// Cohen's kappa: agreement beyond chance (`cohen_kappa_score`).
     CohenKappa,
-    /// Share of rows of one class that are predicted as another (`confusion_matrix`, `normalize="true"` or `"all"`).
+    /// Share of the rows of one class that are predicted as another (`confusion_matrix`, `normalize="true"` or `"all"`).
     Confusion(Pair),
     /// Mean of the absolute errors (`mean_absolute_error`).
     MeanAbsoluteError,
@@ -57,9 +57,10 @@ pub enum Metric {
     RootMeanSquaredError,
     /// Share of the labels' variance that is explained; undefined below two rows (`r2_score`).
     R2,
-    /// Mean of the errors over the labels, labels cut to 2.2e-16 (`mean_absolute_percentage_error`); a share, not percent.
+    /// Mean of the errors divided by the labels, with labels of at least 2.2e-16 (`mean_absolute_percentage_error`). A share, not
+    /// percent.
     MeanAbsolutePercentageError,
-    /// Mean of `2|y−p| / (|y|+|p|)`, zero where both are zero; a share, not percent (Makridakis, 1993).
+    /// Mean of `2|y−p| / (|y|+|p|)`, zero if both are zero. A share, not percent (Makridakis, 1993).
     SymmetricMeanAbsolutePercentageError,
     /// Median of the absolute errors (`median_absolute_error`).
     MedianAbsoluteError,
@@ -68,20 +69,21 @@ pub enum Metric {
         /// The quantile, between 0 and 1.
         quantile: Number,
     },
-    /// Share of labels from the column `quantile_<lower>` to `quantile_<upper>`, both included.
+    /// Share of labels between the columns `quantile_<lower>` and `quantile_<upper>`, both included.
     IntervalCoverage {
         /// The lower quantile.
         lower: Number,
         /// The upper quantile.
         upper: Number,
     },
-    /// Sum of the absolute errors over the sum of the labels' sizes; a share, not percent. Undefined where all labels are zero.
+    /// Sum of the absolute errors divided by the sum of the labels' absolute values. A share, not percent. Undefined if all
+    /// labels are zero.
     Wape,
-    /// Mean over the series of the absolute errors over those of a naive forecast.
+    /// Mean, over the series, of the absolute errors divided by those of a naive forecast.
     Mase(Scaled),
-    /// Lowest over highest share of rows predicted as a class, between groups (Fairlearn's `demographic_parity_ratio`).
+    /// Lowest share of rows predicted as a class divided by the highest, between groups (Fairlearn's `demographic_parity_ratio`).
     SelectionRateRatio(Groups),
-    /// Largest less smallest recall of a class, between groups (Fairlearn's `equal_opportunity_difference`).
+    /// Largest recall of a class minus the smallest, between groups (Fairlearn's `equal_opportunity_difference`).
     EqualOpportunityDifference(Groups),
     /// The larger of the largest differences of true and of false positive rate, between groups (Fairlearn's
     /// `equalized_odds_difference`).
@@ -95,21 +97,21 @@ pub enum Metric {
         /// The quantile, between 0 and 1.
         quantile: Number,
     },
-    /// Share of rows whose own score in a column of truth values is true.
+    /// Share of rows with a true value in a column of truth values.
     ShareOf(RowScore),
     /// Mean over the queries of the normalized discounted cumulative gain (`ndcg_score`).
     Ndcg(Ranking),
-    /// Mean over the queries of average precision, over the number of all relevant rows of the query.
+    /// Mean, over the queries, of average precision, divided by the number of all relevant rows of the query.
     MeanAveragePrecision(Ranking),
-    /// Mean over the queries of one over the rank of the first relevant row.
+    /// Mean, over the queries, of one divided by the rank of the first relevant row.
     MeanReciprocalRank(Ranking),
     /// Share of queries with a relevant row among the first ranks.
     HitRate(Ranking),
-    /// What the artifact costs.
+    /// A cost of the artifact.
     Cost(Cost),
 }
 
-/// Over which classes a metric is taken.
+/// The classes that a metric is taken over.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Average {
     /// One class against the rest.
@@ -118,20 +120,20 @@ pub enum Average {
     Micro,
     /// The unweighted mean of the classes that occur as label or prediction.
     Macro,
-    /// The mean of the classes, each weighted by its labels.
+    /// The mean of the classes, each weighted by the number of its labels.
     Weighted,
 }
 
-/// Which rows are compared for fairness.
+/// The rows that are compared for fairness.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Groups {
-    /// The class that is the favourable outcome.
+    /// The class of the favourable outcome.
     pub class: String,
     /// The column whose values are the groups.
     pub by: String,
 }
 
-/// What an artifact costs to make, keep and run.
+/// A cost of training, storing or running an artifact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Cost {
     /// Size of the weights in bytes.
@@ -140,29 +142,29 @@ pub enum Cost {
     ArtifactParameters,
     /// Wall time of training in seconds.
     TrainingSeconds,
-    /// Wall time of training times accelerators, in seconds.
+    /// Wall time of training multiplied by the number of accelerators, in seconds.
     DeviceSeconds,
-    /// Median time of one prediction at batch 1, in milliseconds.
+    /// Median time of one prediction at batch size 1, in milliseconds.
     LatencyP50,
-    /// 99th percentile of the time of one prediction at batch 1, in milliseconds.
+    /// 99th percentile of the time of one prediction at batch size 1, in milliseconds.
     LatencyP99,
 }
 
-/// What a metric is about.
+/// The subject of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// A classifier's predictions.
     Classes,
-    /// A regressor's predictions.
+    /// The predictions of a regression model.
     Numbers,
-    /// Columns of numbers that the evaluation wrote, whatever the task.
+    /// Columns of numbers that the evaluation wrote, for any task.
     Rows,
     /// The artifact itself.
     Artifact,
 }
 
 impl Metric {
-    /// What it is about.
+    /// The subject.
     pub fn subject(&self) -> Subject {
         match self {
             Self::MeanAbsoluteError
@@ -187,7 +189,7 @@ impl Metric {
         }
     }
 
-    /// Whether more is better.
+    /// Whether a higher value is better.
     pub fn higher_is_better(&self) -> bool {
         match self {
             Self::LogLoss
@@ -204,7 +206,7 @@ impl Metric {
         }
     }
 
-    /// Smallest and largest value the metric can take.
+    /// The smallest and the largest possible value.
     pub fn range(&self) -> (f64, f64) {
         match self {
             Self::R2 => (f64::NEG_INFINITY, 1.0),
@@ -223,7 +225,7 @@ impl Metric {
         }
     }
 
-    /// Whether the metric is a plain share of rows: each row is right or wrong.
+    /// Whether the metric is a plain share of rows, each of which is right or wrong.
     pub fn is_proportion(&self) -> bool {
         matches!(
             self,
@@ -238,7 +240,7 @@ impl Metric {
         )
     }
 
-    /// Whether it is computed from scores rather than from predicted classes.
+    /// Whether it is computed from scores and not from predicted classes.
     pub fn needs_scores(&self) -> bool {
         matches!(
             self,
@@ -251,8 +253,8 @@ impl Metric {
         )
     }
 
-    /// Whether the evaluator has to state it in its report: everything that labels and predictions alone give. Metrics of own
-    /// scores, rankings and scales may be stated.
+    /// Whether the evaluator must state it in its report. This applies to every metric that labels and predictions alone
+    /// determine. Metrics of own scores, rankings and scales may be stated.
     pub fn is_stated(&self) -> bool {
         !matches!(self.subject(), Subject::Rows | Subject::Artifact) && self.column().is_none() && self.unit().is_none()
     }
@@ -266,7 +268,7 @@ impl Metric {
         two.into_iter().flatten()
     }
 
-    /// The class it is about, if it is about one.
+    /// The class that it refers to, if there is one.
     fn class(&self) -> Option<&str> {
         match self {
             Self::Precision(Average::Class(class))
@@ -283,7 +285,7 @@ impl Metric {
         }
     }
 
-    /// The column of own scores that it is computed from, if it is.
+    /// The column of own scores that it is computed from, if there is one.
     pub fn score_column(&self) -> Option<&str> {
         match self {
             Self::MeanOf(score) | Self::QuantileOf { score, .. } | Self::ShareOf(score) => Some(&score.column),
@@ -291,7 +293,7 @@ impl Metric {
         }
     }
 
-    /// How it ranks rows, if it does.
+    /// The ranking that it is computed from, if there is one.
     pub fn ranking(&self) -> Option<&Ranking> {
         match self {
             Self::Ndcg(ranking)
@@ -302,7 +304,7 @@ impl Metric {
         }
     }
 
-    /// The rows that it takes together as one, if it does: those vary together, and are resampled together.
+    /// The unit of rows that it treats as one, if there is one. The rows of a unit vary together and are resampled together.
     pub fn unit(&self) -> Option<Unit<'_>> {
         match self {
             Self::Mase(scaled) => {
@@ -323,7 +325,7 @@ impl Metric {
         of_model.into_iter().chain(self.truth_column())
     }
 
-    /// The column of numbers that are no model's: the same whatever was predicted.
+    /// The column of numbers that belong to the data and not to a model.
     pub fn truth_column(&self) -> Option<&str> {
         match self {
             Self::Mase(scaled) => Some(&scaled.scale),
@@ -331,7 +333,7 @@ impl Metric {
         }
     }
 
-    /// The column by whose values it compares rows, if it does.
+    /// The column that it compares groups of rows by, if there is one.
     pub fn column(&self) -> Option<&str> {
         match self {
             Self::SelectionRateRatio(groups)

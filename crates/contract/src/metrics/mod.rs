@@ -1,4 +1,4 @@
-//! What can be measured, and its definitions. They follow scikit-learn's and `SciPy`'s, the edge cases included.
+//! Metrics and their definitions. They follow scikit-learn and `SciPy`, including the edge cases.
 
 mod area;
 mod class;
@@ -45,9 +45,9 @@ pub use sums::Sums;
 pub use table::{Attribute, Attributes, Estimates, Predictions, RowScores, Rows, Table, View};
 pub use unit::Unit;
 
-/// How a metric is computed from rows.
+/// The form in which a metric is computed from rows.
 pub enum Form<'table> {
-    /// From sums over the rows: what a row adds does not depend on the others.
+    /// From sums over the rows. The contribution of a row does not depend on the others.
     Sums(Sums<'table>),
     /// The area under ROC curves, which ranks the rows.
     RocArea(Areas<'table>),
@@ -60,32 +60,32 @@ pub enum Form<'table> {
 /// Why a metric cannot be computed from a table.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unmeasurable {
-    /// The table is of the other task.
+    /// The table belongs to the other task.
     #[error("it is for {expected}, and the rows are of {came}")]
     Task {
-        /// What it is for.
+        /// The task of the metric.
         expected: &'static str,
-        /// What came.
+        /// The task of the rows.
         came: &'static str,
     },
     /// The predictions have no scores.
     #[error("the predictions hold no scores to compute it from")]
     NoScores,
-    /// A class that the evaluation does not know.
+    /// A class that the evaluation does not have.
     #[error("there is no class `{0}`")]
     NoClass(String),
-    /// A column that the predictions lack.
+    /// A column that the predictions do not have.
     #[error("the predictions have no column `{0}`")]
     NoColumn(String),
-    /// A column of which a share is asked holds more than two values.
+    /// A column with more than two values, where a share is required.
     #[error("the column `{column}` holds {came}, expected truth values (or 0 and 1) to take a share of")]
     NotTruth {
         /// The column.
         column: String,
-        /// A value of it.
+        /// One of its values.
         came: f64,
     },
-    /// No query has a row that is relevant.
+    /// No query has a relevant row.
     #[error("no query has a relevant row: the column `{column}` holds nothing above 0")]
     NoRelevant {
         /// The column of relevances.
@@ -96,12 +96,12 @@ pub enum Unmeasurable {
     Relevance {
         /// The column of relevances.
         column: String,
-        /// The query, as it may be shown.
+        /// The query, shortened and escaped.
         query: String,
         /// The relevance.
         came: f64,
     },
-    /// A scale that nothing can be divided by.
+    /// A scale that cannot be a divisor.
     #[error(
         "the column `{column}` holds {came} for the series {series}, expected a scale above 0; a series that never changed has \
          none: leave it out of all evaluations, or ask for `wape`"
@@ -109,7 +109,7 @@ pub enum Unmeasurable {
     Scale {
         /// The column of scales.
         column: String,
-        /// The series, as it may be shown.
+        /// The series, shortened and escaped.
         series: String,
         /// The scale.
         came: f64,
@@ -117,14 +117,14 @@ pub enum Unmeasurable {
     /// All labels are zero.
     #[error("all labels are 0, and the errors are divided by the sum of their sizes")]
     NoVolume,
-    /// It is no property of predictions.
+    /// It is not a property of predictions.
     #[error("it is not computed from predictions")]
     NotOfRows,
 }
 
 impl Metric {
-    /// How the metric is computed from those of these rows whose numbers are in `of`. A metric of units ([`Metric::unit`]) takes
-    /// what `of` holds of each for the whole of it.
+    /// The form of the metric for the rows in `of`. A metric of units ([`Metric::unit`]) treats the rows of a unit in `of` as the
+    /// whole unit.
     pub fn form<'table>(&self, rows: Rows<'table>, of: &[u32]) -> Result<Form<'table>, Unmeasurable> {
         match self.subject() {
             Subject::Classes => {
@@ -173,19 +173,19 @@ impl Metric {
         }
     }
 
-    /// The metric of a classifier over all rows; `None` if it cannot be computed or is undefined there.
+    /// The metric of a classifier over all rows; `None` if it cannot be computed or is undefined.
     pub fn of(&self, table: &Predictions) -> Option<f64> {
         let (attributes, row_scores) = (Attributes::new(), RowScores::new());
         let rows = Rows { table: View::Classes(table), attributes: &attributes, row_scores: &row_scores };
         self.over(rows, &all(table.len())).ok().flatten()
     }
 
-    /// The metric over some rows; `None` where it is undefined.
+    /// The metric over some rows; `None` if it is undefined.
     pub fn over(&self, rows: Rows<'_>, of: &[u32]) -> Result<Option<f64>, Unmeasurable> {
         self.weighted(rows, of, |_| 1.0)
     }
 
-    /// The metric over some rows, each with the weight at its place in `of`; `None` where it is undefined.
+    /// The metric over some rows, each with the weight at its index in `of`; `None` if it is undefined.
     pub fn weighted(
         &self,
         rows: Rows<'_>,
@@ -193,7 +193,7 @@ impl Metric {
         weight: impl Fn(usize) -> f64,
     ) -> Result<Option<f64>, Unmeasurable> {
         let form = self.form(rows, of)?;
-        // One row has no variance that could be explained; from sums alone that cannot be told from equal rows.
+        // One row has no variance to explain. The sums alone do not distinguish it from equal rows.
         if *self == Self::R2 && of.len() < 2 {
             return Ok(None);
         }
@@ -208,7 +208,7 @@ impl Metric {
     }
 }
 
-/// The numbers of that many rows.
+/// The indexes of `rows` rows.
 pub fn all(rows: usize) -> Vec<u32> {
     (0..u32::try_from(rows).unwrap_or(u32::MAX)).collect()
 }

@@ -1,4 +1,4 @@
-//! The names of metrics, and the keys that say more.
+//! The names of metrics, and their keys.
 
 use std::borrow::Cow;
 
@@ -8,16 +8,16 @@ use super::kind::Groups;
 use super::ranking::{DEFAULT_RELEVANCE, DEFAULT_SCORE};
 use super::{Average, Better, ConfusionOf, Cost, Metric, Number, Pair, Ranking, RowScore, Scaled, WithoutRelevant};
 
-/// Bins of the calibration error where nothing is said.
+/// The default number of bins of the calibration error.
 const DEFAULT_BINS: u32 = 15;
 
-/// Most bins and most of the highest scores: more mean nothing.
+/// The largest number of bins, and of highest scores.
 pub(super) const MAX: u32 = 10_000;
 
-/// What may be said of a metric of rankings.
+/// The optional keys of a metric of rankings.
 const RANKING: [&str; 4] = ["k", "relevance", "score", "without_relevant"];
 
-/// Every name, with the keys it needs and those it may have.
+/// Every name, with its required keys and its optional keys.
 pub(super) const FORMS: [(&str, &[&str], &[&str]); 57] = [
     ("accuracy", &[], &[]),
     ("balanced_accuracy", &[], &[]),
@@ -78,7 +78,7 @@ pub(super) const FORMS: [(&str, &[&str], &[&str]); 57] = [
     ("latency_p99", &[], &[]),
 ];
 
-/// Every metric's name, in the order in which they are listed to people.
+/// Every metric's name, in the order of lists for users.
 pub static NAMES: [&str; FORMS.len()] = {
     let mut names = [""; FORMS.len()];
     let mut index = 0;
@@ -89,10 +89,10 @@ pub static NAMES: [&str; FORMS.len()] = {
     names
 };
 
-/// A text or mapping that is no metric.
+/// A text or mapping that is not a metric.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotAMetric {
-    /// A name nobody knows.
+    /// An unknown name.
     #[error("unknown metric `{0}`")]
     Unknown(String),
     /// A known name with keys that do not fit.
@@ -100,18 +100,18 @@ pub enum NotAMetric {
     Keys(String),
 }
 
-/// Whether a column's name may stand in the place of the keys: `{mean_of: profit}`.
+/// Whether the name of a column may stand in the place of the keys: `{mean_of: profit}`.
 pub(super) fn takes_text(name: &str) -> bool {
     FORMS.iter().any(|(known, needed, _)| *known == name && *needed == ["column"])
 }
 
-/// The keys that a name needs or may have.
+/// The required and the optional keys of a name.
 pub(super) fn keys_of_name(name: &str) -> Vec<&'static str> {
     let form = FORMS.iter().find(|(known, ..)| *known == name);
     form.map(|(_, needed, allowed)| needed.iter().chain(*allowed).copied().collect()).unwrap_or_default()
 }
 
-/// The keys that a name needs.
+/// The required keys of a name.
 #[cfg(test)]
 pub(super) fn needed_by(name: &str) -> &'static [&'static str] {
     FORMS.iter().find(|(known, ..)| *known == name).map_or(&[], |(_, needed, _)| needed)
@@ -166,7 +166,7 @@ fn whole(name: &str, key: &str, value: u32) -> Result<u32, NotAMetric> {
     refuse(format!("`{key}` of `{name}` is {value}, expected 1 to {MAX}"))
 }
 
-/// The column that a key names, or the usual one.
+/// The column that a key names, or the default column.
 fn column(name: &str, key: &str, named: Option<String>, default: &str) -> Result<String, NotAMetric> {
     match named.unwrap_or_else(|| default.to_owned()) {
         column if column.is_empty() => {
@@ -176,7 +176,7 @@ fn column(name: &str, key: &str, named: Option<String>, default: &str) -> Result
     }
 }
 
-/// Refuses a column that would be two things.
+/// Rejects a column that is used for two purposes.
 fn differing<const COUNT: usize>(name: &str, columns: [(&str, &String); COUNT]) -> Result<(), NotAMetric> {
     for (place, (key, column)) in columns.iter().enumerate() {
         if let Some((earlier, _)) = columns[..place].iter().find(|(_, other)| other == column) {
@@ -207,7 +207,7 @@ fn pair(keys: Keys) -> Result<Pair, NotAMetric> {
 }
 
 impl Metric {
-    /// Makes a metric of its name and its keys.
+    /// Creates a metric from its name and its keys.
     pub(super) fn of_keys(name: &str, keys: Keys) -> Result<Self, NotAMetric> {
         checked(name, &keys)?;
         let (family, average) = match name.split_once('_') {
@@ -352,7 +352,7 @@ impl Metric {
     }
 }
 
-/// A column's name, unless it is the usual one.
+/// The name of a column, or `None` if it is the default.
 fn unusual(column: &str, default: &str) -> Option<String> {
     (column != default).then(|| column.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Numbers that are part of a metric's name, so that metrics can be compared, sorted and used as keys.
+//! Numbers in the names of metrics, so that metrics can be compared, sorted and used as keys.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Metrics of the evaluation's own scores: columns in which each row has a figure that its evaluator computed.
+//! Metrics of the evaluation's own scores: columns with a figure for each row that its evaluator computed.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,24 +7,25 @@ use super::{Form, Metric, Quantile, Rows, Sums, Unmeasurable, ranking};
 /// A column of own scores, such as the NDCG of each query or the profit of each case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowScore {
-    /// The column of the predictions that holds a score for every row.
+    /// The column of the predictions with a score for every row.
     pub column: String,
-    /// Which way is better.
+    /// Whether higher or lower values are better.
     pub better: Better,
 }
 
-/// Which way a score is better.
+/// Whether higher or lower values are better.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Better {
-    /// More is better.
+    /// Higher values are better.
     #[default]
     Higher,
-    /// Less is better.
+    /// Lower values are better.
     Lower,
 }
 
-/// How a metric of own scores, or of a ranking by them, is computed from some rows. A share needs scores that are zero or one, which truth values are read as.
+/// The form of a metric of own scores, or of a ranking by them, for some rows. A share needs scores that are zero or one. Truth
+/// values are read as zero and one.
 pub(super) fn form<'table>(metric: &Metric, rows: Rows<'table>, of: &[u32]) -> Result<Form<'table>, Unmeasurable> {
     if let Some(ranking) = metric.ranking() {
         return ranking::sums(metric, ranking, rows, of).map(Form::Sums);

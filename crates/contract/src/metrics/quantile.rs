@@ -1,6 +1,6 @@
-//! Quantiles of a value that each row has.
+//! Quantiles of a value of each row.
 
-/// Shares of a weight that differ by less than this are one: what rounding leaves of a product.
+/// Shares of a weight that differ by less than this are equal. The difference comes from rounding.
 const ROUNDING: f64 = 1e-9;
 
 /// A quantile of a value of each row.
@@ -10,7 +10,7 @@ pub struct Quantile<'table> {
 }
 
 impl<'table> Quantile<'table> {
-    /// The quantile of a share between zero and one.
+    /// The quantile at a share between zero and one.
     pub fn new(share: f64, value: impl Fn(usize) -> f64 + Send + Sync + 'table) -> Self {
         Self { share, value: Box::new(value) }
     }
@@ -34,9 +34,10 @@ impl<'table> Quantile<'table> {
     }
 }
 
-/// The quantile of values in rising order, each with its weight: the smallest value that at least `share` of the weight does
-/// not exceed; the mean of it and the next where exactly that share does not (`numpy.quantile` with
-/// `method="averaged_inverted_cdf"`; at one half the usual median). Values without weight do not count. `None` if none does.
+/// The quantile of values in rising order, each with its weight. It is the smallest value that at least `share` of the weight
+/// does not exceed. If exactly `share` does not exceed it, it is the mean of this value and the next (`numpy.quantile` with
+/// `method="averaged_inverted_cdf"`; at one half the usual median). Values without weight do not count. `None` if all weights are
+/// zero.
 pub fn quantile_of_sorted(share: f64, values: impl Iterator<Item = (f64, f64)> + Clone) -> Option<f64> {
     let weight: f64 = values.clone().map(|(_, weight)| weight).sum();
     let (wanted, rounding) = (share * weight, ROUNDING * weight);

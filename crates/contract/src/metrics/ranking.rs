@@ -1,47 +1,47 @@
 //! Metrics of rankings: how well a score orders the rows of each query by their relevance.
 //!
-//! Rows with equal scores have no order. Each metric is then its mean over all orders of them, in closed form (`McSherry` and
-//! `Najork`, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores", ECIR 2008), as
-//! scikit-learn's `ndcg_score` has it: a model gains nothing by giving every row the same score.
+//! Rows with equal scores have no order. Each metric is then its mean over all orders of these rows, in closed form (`McSherry`
+//! and `Najork`, "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores", ECIR 2008),
+//! as in scikit-learn's `ndcg_score`. A model therefore does not profit from equal scores for all rows.
 
 use serde::{Deserialize, Serialize};
 
 use super::unit::{attribute, mean_of_units, numbers, shown};
 use super::{Metric, Rows, Sums, Unmeasurable};
 
-/// The column of relevances where nothing is said.
+/// The default column of relevances.
 pub(super) const DEFAULT_RELEVANCE: &str = "relevance";
 
-/// The column of scores where nothing is said.
+/// The default column of scores.
 pub(super) const DEFAULT_SCORE: &str = "score";
 
-/// Which rows are ranked, by what, and how far down one looks.
+/// The rows that are ranked, their score, and the number of ranks that count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ranking {
-    /// How many of the first ranks count; all of them if absent.
+    /// The number of the first ranks that count; all if absent.
     pub k: Option<u32>,
-    /// The column whose values say which rows are ranked together.
+    /// The column that identifies the query of a row. Rows of one query are ranked together.
     pub query: String,
-    /// The column of how relevant each row truly is: numbers from zero, zero for irrelevant.
+    /// The column of the true relevance of each row: numbers from zero, where zero is irrelevant.
     pub relevance: String,
-    /// The column of the model's scores, the highest of which ranks first.
+    /// The column of the model's scores. The highest score ranks first.
     pub score: String,
-    /// What a query without a relevant row counts for.
+    /// The value of a query without a relevant row.
     pub without_relevant: WithoutRelevant,
 }
 
-/// What a query counts for that has no relevant row, so that no order of its rows is better than another.
+/// The value of a query without a relevant row. All orders of its rows are equally good.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum WithoutRelevant {
-    /// Nothing: it is left out, as `trec_eval` does.
+    /// It is left out, as in `trec_eval`.
     #[default]
     Skip,
-    /// Zero, as scikit-learn's `ndcg_score` and ranx have it.
+    /// Zero, as in scikit-learn's `ndcg_score` and in ranx.
     Zero,
 }
 
-/// Rows of equal scores: how many they are, how many of them are relevant, and their relevance together.
+/// Rows with equal scores: their number, the number of relevant ones, and the sum of their relevance.
 #[derive(Debug, Clone, Copy)]
 struct Tied {
     rows: f64,
@@ -49,7 +49,7 @@ struct Tied {
     relevance: f64,
 }
 
-/// The mean over the queries among some rows, which hold all rows of each.
+/// The mean over the queries of some rows, which contain all rows of each query.
 pub(super) fn sums<'table>(
     metric: &Metric,
     ranking: &Ranking,
@@ -62,7 +62,7 @@ pub(super) fn sums<'table>(
     let (mut items, mut answered) = (Vec::new(), 0_u32);
     let value = |query: &str, rows: &[u32]| {
         items.clear();
-        // Zero has two signs in floats and one here.
+        // Floats have two zeros. Adding 0.0 makes them equal.
         items.extend(rows.iter().map(|row| (scores[*row as usize] + 0.0, relevances[*row as usize])));
         if let Some((_, came)) = items.iter().find(|(_, relevance)| *relevance < 0.0) {
             let column = ranking.relevance.clone();
@@ -120,7 +120,7 @@ fn gain(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     gain
 }
 
-/// How likely a relevant row is among the first ranks: one, unless the last of them cut a tie.
+/// The probability of a relevant row among the first ranks. It is one or zero, unless the last of these ranks is within a tie.
 fn hit(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     let (mut before, mut missed) = (0.0, 1.0);
     for tied in ranks {
@@ -136,7 +136,7 @@ fn hit(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     1.0 - missed
 }
 
-/// One over the rank of the first relevant row; zero if that is not among the first ranks.
+/// One divided by the rank of the first relevant row; zero if that is not among the first ranks.
 fn reciprocal_rank(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     let mut before = 0.0;
     for tied in ranks {
@@ -157,12 +157,12 @@ fn reciprocal_rank(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     0.0
 }
 
-/// Σ precision at the ranks of relevant rows among the first ones, over the number of all relevant rows (`trec_eval`'s
+/// Σ precision at the ranks of relevant rows among the first ranks, divided by the number of all relevant rows (`trec_eval`'s
 /// `map_cut`, ranx's `map@k`).
 fn average_precision(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     let (mut before, mut found, mut sum) = (0.0, 0.0, 0.0);
     for tied in ranks {
-        // That the row at a place is relevant, and how many relevant ones of the tie are then expected before it.
+        // The probability that the row at a rank is relevant, and that another row of the tie is, given that.
         let share = tied.relevant / tied.rows;
         let others = if tied.rows > 1.0 { (tied.relevant - 1.0) / (tied.rows - 1.0) } else { 0.0 };
         for place in places(tied.rows.min(last - before)) {
@@ -174,13 +174,13 @@ fn average_precision(ranks: impl Iterator<Item = Tied>, last: f64) -> f64 {
     sum / found
 }
 
-/// That the row at a place of a tie is irrelevant, where all before it are.
+/// The probability that the row at a place of a tie is irrelevant, given that all rows before it are.
 fn missing(tied: Tied, place: f64) -> f64 {
     let left = tied.rows - place + 1.0;
     ((left - tied.relevant) / left).max(0.0)
 }
 
-/// The whole numbers from one; none if there is not even one.
+/// The whole numbers from one to `most`. Empty if `most` is below one.
 fn places(most: f64) -> impl Iterator<Item = f64> {
     std::iter::successors(Some(1.0), |place| Some(place + 1.0)).take_while(move |place| *place <= most)
 }

@@ -1,5 +1,5 @@
-//! Metrics of rankings, forecasts and confused classes against the figures of scikit-learn, ranx and sktime in
-//! `ranking_reference.jsonl`, which `scripts/ranking_reference.py` makes.
+//! Tests metrics of rankings, forecasts and confused classes against the figures of scikit-learn, ranx and sktime in
+//! `ranking_reference.jsonl`, which `scripts/ranking_reference.py` creates.
 
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ fn names(count: usize) -> Vec<String> {
     (0..count).map(|index| index.to_string()).collect()
 }
 
-/// A column of groups whose numbers are below 100.
+/// A column of groups with numbers below 100.
 fn grouped(column: &str, of_row: Vec<u32>) -> Attributes {
     Attributes::from([(column.to_owned(), Attribute { values: names(100), of_row })])
 }

@@ -1,5 +1,5 @@
-//! Every metric against the figures of scikit-learn, `SciPy` and Fairlearn in `reference.jsonl`, which
-//! `scripts/gate_reference.py` makes.
+//! Tests every metric against the figures of scikit-learn, `SciPy` and Fairlearn in `reference.jsonl`, which
+//! `scripts/gate_reference.py` creates.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ enum Case {
     },
 }
 
-/// What we say where the library says `expected`, if the two differ.
+/// Describes the difference from the library's figure `expected`, if there is one.
 fn difference(name: &str, computed: Option<f64>, expected: Option<f64>) -> Option<String> {
     let alike = match (computed, expected) {
         (None, None) => true,

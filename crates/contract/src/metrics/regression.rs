@@ -2,7 +2,7 @@
 
 use super::{Estimates, Form, Metric, Number, Quantile, Rows, Sums, Unmeasurable, forecast};
 
-/// How a metric is computed from some of a regressor's rows.
+/// The form of a metric for some rows of a regression model.
 pub(super) fn form<'table>(
     metric: &Metric,
     table: &'table Estimates,
@@ -49,9 +49,9 @@ fn quantile_column(table: &Estimates, quantile: Number) -> Result<&[f64], Unmeas
     table.quantiles.get(&name).map(Vec::as_slice).ok_or(Unmeasurable::NoColumn(name))
 }
 
-/// `1 − Σ(y−p)² / Σ(y−ȳ)²`; of constant labels one if all predictions are right, zero if not.
+/// `1 − Σ(y−p)² / Σ(y−ȳ)²`. For constant labels it is one if all predictions are right, and zero otherwise.
 fn explained_variance(table: &Estimates) -> Sums<'_> {
-    // Sums of squares around a value near the labels lose no digits to their size.
+    // Sums of squares around a value near the labels keep all digits, even for large labels.
     let labels = &table.labels;
     let count: f64 = labels.iter().map(|_| 1.0).sum();
     let constant = labels.windows(2).all(|pair| pair[0].total_cmp(&pair[1]).is_eq());
@@ -73,7 +73,7 @@ fn explained_variance(table: &Estimates) -> Sums<'_> {
             return None;
         }
         let variance = squares - sum * sum / rows;
-        // What rounding leaves of the variance of equal labels.
+        // The variance of equal labels after rounding.
         if variance <= 1e-14 * rows * widest {
             return Some(if errors <= 0.0 { 1.0 } else { 0.0 });
         }

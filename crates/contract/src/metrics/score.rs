@@ -1,8 +1,8 @@
-//! Metrics of scores: how far they lie from the labels, row by row.
+//! Metrics of scores: the distance of scores from labels, row by row.
 
 use super::{Metric, Predictions, Sums};
 
-/// The sums of a metric of scores; the table has them.
+/// The sums of a metric of scores. The table must have scores.
 pub(super) fn sums<'table>(metric: &Metric, table: &'table Predictions) -> Sums<'table> {
     match metric {
         Metric::TopKAccuracy { k } => {
@@ -18,14 +18,14 @@ pub(super) fn sums<'table>(metric: &Metric, table: &'table Predictions) -> Sums<
     }
 }
 
-/// How many classes rank before the label: of equal scores the later class does.
+/// The number of classes that rank before the label. Of equal scores the later class ranks first.
 fn rank_of_label(table: &Predictions, row: usize) -> usize {
     let (scores, label) = (table.scores_of(row), table.labels[row] as usize);
     let own = scores[label];
     scores.iter().enumerate().filter(|(class, score)| **score > own || (**score >= own && *class > label)).count()
 }
 
-/// The mean over the rows of Σ (score − 1{label})², halved for two classes so that it lies from 0 to 1.
+/// The mean over the rows of Σ (score − 1{label})², halved for two classes so that it lies between 0 and 1.
 pub(super) fn brier_of_all(table: &Predictions) -> Sums<'_> {
     let scale = if table.classes.len() == 2 { 0.5 } else { 1.0 };
     let distance = |row: usize| {
@@ -48,7 +48,7 @@ pub(super) fn brier_of(table: &Predictions, class: usize) -> Sums<'_> {
     Sums::mean(distance, |mean| mean)
 }
 
-/// A sum a bin of score less right, and the number of rows.
+/// For each bin a sum of score minus correctness, and the number of rows.
 fn calibration_error(table: &Predictions, bins: u32) -> Sums<'_> {
     let count = bins as usize;
     let terms = move |row: usize, add: &mut dyn FnMut(usize, f64)| {
@@ -63,7 +63,7 @@ fn calibration_error(table: &Predictions, bins: u32) -> Sums<'_> {
     })
 }
 
-/// Bins hold their upper end.
+/// Bins include their upper end.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the score is cut to [0, 1] first")]
 fn bin_of(score: f64, bins: u32) -> usize {
     let place = (score.clamp(0.0, 1.0) * f64::from(bins)).ceil() as usize;

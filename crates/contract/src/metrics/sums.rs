@@ -1,9 +1,10 @@
-//! Metrics that are a function of sums over rows. A bootstrap of one needs no rows, only the sums of blocks of them.
+//! Metrics that are a function of sums over rows. A bootstrap of such a metric needs only the sums of blocks of rows, not the
+//! rows.
 
-/// Shows each place and value that a row adds.
+/// Calls its argument with the index of a sum and a value for each contribution of a row.
 type Terms<'table> = Box<dyn Fn(usize, &mut dyn FnMut(usize, f64)) + Send + Sync + 'table>;
 
-/// Makes a figure of sums; `None` where it is undefined.
+/// Computes a figure from sums; `None` if it is undefined.
 type Finish<'table> = Box<dyn Fn(&[f64]) -> Option<f64> + Send + Sync + 'table>;
 
 /// A metric as a function of sums.
@@ -14,7 +15,7 @@ pub struct Sums<'table> {
 }
 
 impl<'table> Sums<'table> {
-    /// A metric of `width` sums: what a row adds to which of them, and what comes of them.
+    /// A metric of `width` sums: the contributions of each row to the sums, and the figure that results.
     pub fn new(
         width: usize,
         terms: impl Fn(usize, &mut dyn FnMut(usize, f64)) + Send + Sync + 'table,
@@ -23,7 +24,7 @@ impl<'table> Sums<'table> {
         Self { width, terms: Box::new(terms), finish: Box::new(finish) }
     }
 
-    /// The mean of a value of each row, changed at the end by `finish`.
+    /// The mean of a value of each row, transformed by `finish`.
     pub fn mean(
         value: impl Fn(usize) -> f64 + Send + Sync + 'table,
         finish: impl Fn(f64) -> f64 + Send + Sync + 'table,
@@ -35,17 +36,17 @@ impl<'table> Sums<'table> {
         Self::new(2, terms, move |sums| (sums[1] > 0.0).then(|| finish(sums[0] / sums[1])))
     }
 
-    /// How many sums there are.
+    /// The number of sums.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Shows each place and value that a row adds.
+    /// Calls `add` with the index of a sum and a value for each contribution of a row.
     pub fn terms(&self, row: usize, add: &mut dyn FnMut(usize, f64)) {
         (self.terms)(row, add);
     }
 
-    /// The metric that these sums give; `None` where it is undefined.
+    /// The metric for these sums; `None` if it is undefined.
     pub fn finish(&self, sums: &[f64]) -> Option<f64> {
         (self.finish)(sums)
     }

@@ -1,12 +1,12 @@
-//! Which classes a metric says nothing of without rows: a class that no test row has is not known to be told apart.
+//! The classes that a metric needs rows of. Without test rows of a class, nothing is known about its predictions.
 
 use std::collections::HashSet;
 
 use super::{Average, Metric, Pair};
 
 impl Metric {
-    /// Whether it is the mean of a figure of each class, in which all classes count alike. Over all rows together, or weighted by
-    /// labels, a class without rows counts for nothing by definition; here it would be left out without a word.
+    /// Whether it is the mean of a figure of each class with equal weights. In a metric over all rows, or one weighted by labels,
+    /// a class without rows has no weight by definition. Here it would be left out silently.
     pub fn averages_classes(&self) -> bool {
         matches!(
             self,
@@ -20,21 +20,21 @@ impl Metric {
         )
     }
 
-    /// Whether it measures how labels and predictions go together, of which rows of one class say nothing: whatever is predicted,
-    /// its value is zero.
+    /// Whether it measures the association of labels and predictions. On rows of one class its value is zero, whatever is
+    /// predicted.
     pub fn needs_two_classes(&self) -> bool {
         matches!(self, Self::MatthewsCorrelation | Self::CohenKappa)
     }
 
-    /// Of a model's classes those that need rows for the metric to say what its name promises: all of them if it averages over
-    /// classes, else the one that it is about. The metric itself may have a value without: scikit-learn's is zero, or the mean of
-    /// the other classes.
+    /// The classes that need rows so that the metric measures what its name promises: all classes if it averages over classes,
+    /// otherwise the class that it refers to. The metric may have a value without these rows: scikit-learn returns zero, or the
+    /// mean of the other classes.
     pub fn needs_rows_of<'names>(&'names self, classes: &'names [String]) -> Vec<&'names str> {
         if self.averages_classes() {
             return classes.iter().map(String::as_str).collect();
         }
         let class = match self {
-            // Rows of the other class are what rows of this one are taken for.
+            // Only rows of the actual class can be confused. The predicted class needs no rows.
             Self::Confusion(Pair { actual, .. }) => Some(actual.as_str()),
             // A share of rows that are predicted as the class needs no labels.
             Self::SelectionRateRatio(_) => None,
@@ -43,8 +43,8 @@ impl Metric {
         class.into_iter().collect()
     }
 
-    /// Of a model's classes those that the metric needs rows of, and has none of: `rows` are those of each class. A class that is
-    /// none of the model's is not among them.
+    /// The classes that the metric needs rows of and that have none. `rows` are the numbers of rows of each class. A class that
+    /// the model does not have is not included.
     pub fn lacks_rows_of<'names>(&'names self, classes: &'names [String], rows: &[u64]) -> Vec<&'names str> {
         let without = classes.iter().zip(rows).filter(|(_, rows)| **rows == 0).map(|(class, _)| class.as_str());
         if self.needs_two_classes() && rows.iter().filter(|rows| **rows > 0).count() < 2 {

@@ -1,78 +1,78 @@
-//! What metrics are computed from: a row for every evaluated row, with what was true and what the model said.
+//! The tables that metrics are computed from: for every evaluated row the true value and the prediction.
 
 use std::collections::BTreeMap;
 
-/// One classifier's predictions, a row each. Indices into `classes` stand for the classes.
+/// The predictions of one classifier, one for each row. Classes are indexes into `classes`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// Name of each row: the same row of another model's table has the same name.
+    /// The name of each row. The same row has the same name in the table of another model.
     pub rows: Vec<String>,
     /// The classes.
     pub classes: Vec<String>,
-    /// True class of each row.
+    /// The true class of each row.
     pub labels: Vec<u32>,
-    /// Predicted class of each row.
+    /// The predicted class of each row.
     pub predictions: Vec<u32>,
-    /// Scores, row by row, a score a class in the order of `classes`; each row sums to one.
+    /// The scores row by row, one for each class in the order of `classes`. The scores of a row sum to one.
     pub scores: Option<Vec<f32>>,
 }
 
-/// One regressor's predictions, a row each.
+/// The predictions of one regression model, one for each row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimates {
-    /// Name of each row: the same row of another model's table has the same name.
+    /// The name of each row. The same row has the same name in the table of another model.
     pub rows: Vec<String>,
-    /// True value of each row.
+    /// The true value of each row.
     pub labels: Vec<f64>,
-    /// Predicted value of each row.
+    /// The predicted value of each row.
     pub predictions: Vec<f64>,
     /// Predicted quantiles by the name of their column, such as `quantile_0.9`.
     pub quantiles: BTreeMap<String, Vec<f64>>,
 }
 
-/// A text for every row out of few: whatever rows may be grouped by.
+/// A text for every row, stored as an index into distinct texts. Rows may be grouped by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attribute {
-    /// The texts that occur, each once.
+    /// The distinct texts.
     pub values: Vec<String>,
-    /// For every row, which of them it has.
+    /// The index of each row's text.
     pub of_row: Vec<u32>,
 }
 
-/// The evaluation's own scores by the name of their column, a finite number for every row; truth values are zero and one.
+/// The evaluation's own scores by the name of their column: a finite number for every row. Truth values are zero and one.
 pub type RowScores = BTreeMap<String, Vec<f64>>;
 
 /// The rows of an evaluation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Table {
-    /// Of a classifier.
+    /// Rows of a classifier.
     Classes(Predictions),
-    /// Of a regressor.
+    /// Rows of a regression model.
     Numbers(Estimates),
-    /// Of neither: rows that have a name and own scores, but no label.
+    /// Rows of neither: they have a name and own scores, but no label.
     Unlabelled(Vec<String>),
 }
 
 /// Attributes of rows by name.
 pub type Attributes = BTreeMap<String, Attribute>;
 
-/// A table on loan.
+/// A borrowed table.
 #[derive(Debug, Clone, Copy)]
 pub enum View<'table> {
-    /// Of a classifier.
+    /// Rows of a classifier.
     Classes(&'table Predictions),
-    /// Of a regressor.
+    /// Rows of a regression model.
     Numbers(&'table Estimates),
-    /// Of neither: the names of rows without labels.
+    /// Rows of neither: the names of rows without labels.
     Unlabelled(&'table [String]),
 }
 
 /// A table with the attributes of its rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'table> {
-    /// What was true and what was said.
+    /// The labels and the predictions.
     pub table: View<'table>,
-    /// What the rows may be grouped by.
+    /// The attributes that the rows may be grouped by.
     pub attributes: &'table Attributes,
     /// The model's own scores.
     pub row_scores: &'table RowScores,
@@ -94,12 +94,12 @@ impl Predictions {
         self.labels[row] == self.predictions[row]
     }
 
-    /// The place of a class.
+    /// The index of a class.
     pub fn class(&self, name: &str) -> Option<usize> {
         self.classes.iter().position(|class| class == name)
     }
 
-    /// The scores of a row, a score a class; none if the table has no scores.
+    /// The scores of a row, one for each class. Empty if the table has no scores.
     pub fn scores_of(&self, row: usize) -> &[f32] {
         let width = self.classes.len();
         self.scores.as_ref().map_or(&[], |scores| &scores[row * width..(row + 1) * width])
@@ -116,7 +116,7 @@ impl Predictions {
 }
 
 impl Table {
-    /// The table, on loan.
+    /// The borrowed table.
     pub fn view(&self) -> View<'_> {
         match self {
             Self::Classes(table) => View::Classes(table),
@@ -168,7 +168,7 @@ impl<'table> View<'table> {
         }
     }
 
-    /// The regressor's table, if it is one.
+    /// The regression model's table, if it is one.
     pub fn numbers(self) -> Option<&'table Estimates> {
         match self {
             Self::Numbers(table) => Some(table),
@@ -176,7 +176,7 @@ impl<'table> View<'table> {
         }
     }
 
-    /// What its rows are of, as messages say it.
+    /// The task of its rows, as a phrase for messages.
     pub fn task(self) -> &'static str {
         match self {
             Self::Classes(_) => "classification",

@@ -1,22 +1,22 @@
-//! Metrics of units of rows: a value of each query or series, computed from its rows together, and the mean of those values.
+//! Metrics of units of rows: a value of each query or series, computed from its rows together, and the mean of these values.
 
 use std::collections::HashMap;
 
 use super::{Attribute, Rows, Sums, Unmeasurable};
 
-/// Characters of a value of the predictions that a message shows: a stranger may have chosen it.
+/// The most characters of a value that a message shows. An untrusted author may have chosen the value.
 const MAX_SHOWN: usize = 60;
 
-/// What a metric takes together as one: all rows of one value of a column.
+/// A unit of a metric: all rows with one value of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unit<'metric> {
     /// The column.
     pub column: &'metric str,
-    /// What messages call one of them.
+    /// The name of one unit in messages.
     pub singular: &'static str,
-    /// What messages call several of them.
+    /// The name of several units in messages.
     pub plural: &'static str,
-    /// Whether a unit that is cut into parts has no value: the rank of a row depends on all others of its query.
+    /// Whether a part of a unit has no value, because the rank of a row depends on all other rows of its query.
     pub indivisible: bool,
 }
 
@@ -30,9 +30,9 @@ pub(super) fn numbers<'table>(rows: Rows<'table>, column: &str) -> Result<&'tabl
     rows.row_scores.get(column).map(Vec::as_slice).ok_or_else(|| Unmeasurable::NoColumn(column.to_owned()))
 }
 
-/// The mean of a value of each unit, as sums over rows: the first row of a unit stands for it and adds its value, all others
-/// add nothing. Resampling therefore has to keep units whole, and to draw each with one weight for all of its rows. A unit
-/// without a value counts for nothing; without any that counts the mean is undefined.
+/// The mean of a value of each unit, as sums over rows. The first row of a unit adds the unit's value, and all others add
+/// nothing. Resampling must therefore keep units whole, and draw each with one weight for all of its rows. A unit without a value
+/// does not count. If no unit has a value, the mean is undefined.
 pub(super) fn mean_of_units<'table>(
     units: &Attribute,
     of: &[u32],
@@ -58,7 +58,7 @@ pub(super) fn mean_of_units<'table>(
     Ok(Sums::new(2, terms, |sums| (sums[1] > 0.0).then(|| sums[0] / sums[1])))
 }
 
-/// A value of the predictions as a message may show it.
+/// A value of the predictions, shortened and escaped for a message.
 pub(super) fn shown(value: &str) -> String {
     let cut: String = value.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     format!("`{}`", cut.replace('`', "'"))

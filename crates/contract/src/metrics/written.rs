@@ -1,4 +1,4 @@
-//! How metrics are written: `accuracy`, `recall(class="shirt")` as a key, `{recall: {class: shirt}}` in a file.
+//! The written forms of metrics: `accuracy`, `recall(class="shirt")` as a key, `{recall: {class: shirt}}` in a file.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -36,7 +36,7 @@ impl FromStr for Metric {
     }
 }
 
-/// Reads `key=value, …)`, each value as JSON.
+/// Parses `key=value, …)`, with each value as JSON.
 fn keys_of(mut rest: &str) -> Option<Keys> {
     let mut keys = serde_json::Map::new();
     loop {
@@ -54,7 +54,7 @@ fn keys_of(mut rest: &str) -> Option<Keys> {
     (rest == ")").then(|| serde_json::from_value(serde_json::Value::Object(keys)).ok())?
 }
 
-/// The text or number in front, and where it ends.
+/// The value at the beginning of a text, and its end.
 fn value_of(text: &str) -> Option<(serde_json::Value, usize)> {
     if text.starts_with('"') {
         let mut values = serde_json::Deserializer::from_str(text).into_iter();
@@ -113,7 +113,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 }
 
-/// Reads the keys of the metric of a name.
+/// Reads the keys of the metric with this name.
 struct KeysOf<'name>(&'name str);
 
 impl<'de> DeserializeSeed<'de> for KeysOf<'_> {
@@ -141,7 +141,7 @@ impl<'de> Visitor<'de> for KeysOf<'_> {
     }
 }
 
-/// A mapping of the keys of one metric: those of others are unknown in it.
+/// A mapping of the keys of one metric. Keys of other metrics are unknown in it.
 struct Known<'name, A> {
     map: A,
     name: &'name str,
@@ -153,7 +153,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Known<'_, A> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
         let Some(key) = self.map.next_key::<String>()? else { return Ok(None) };
         let known = keys_of_name(self.name);
-        // As serde says it, so that whoever reads messages of serde reads this one.
+        // The same form as serde's messages, so that code that parses those can parse this.
         let expected = match known.as_slice() {
             [] => return Err(A::Error::custom(format!("`{}` has no key `{key}`", self.name))),
             [one] => format!("`{one}`"),

@@ -1,12 +1,12 @@
-//! The header of a table: where a column is, and what is wrong with names.
+//! The header of a table: the positions of columns, and the faults of names.
 
 use super::labels::alike_or_near;
 use super::{MAX_COLUMNS, fault, shown};
 use crate::{Fault, FaultKind};
 
-/// Separators that are recognised, to say that they are not read, with their names.
+/// Unsupported separators that are recognised for the message, with their names.
 const OTHER_SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
-/// Names that programs give to the row numbers they write, in lower case: pandas, polars and R, and people.
+/// The names that pandas, polars, R and people give to row numbers, in lower case.
 const ROW_NUMBERS: [&str; 12] = [
     "index",
     "level_0",
@@ -22,7 +22,7 @@ const ROW_NUMBERS: [&str; 12] = [
     "x",
 ];
 
-/// More columns than a table may have, or a header that is no text; `None` if it is well.
+/// The fault of a header with too many columns or with NUL bytes; `None` if it is usable.
 pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
     if header.len() > MAX_COLUMNS {
         return Some(fault(file, format!("{} columns, expected at most {MAX_COLUMNS}", header.len())));
@@ -31,12 +31,12 @@ pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
     nul.then(|| fault(file, "the header holds NUL bytes, expected text").help("save the table as UTF-8"))
 }
 
-/// There is not even a header.
+/// The fault of a file without a header.
 pub fn empty(file: &str) -> Fault {
     fault(file, "the file is empty, expected a header and rows below it")
 }
 
-/// The place of a column. `key` is the key of the specification that asks for it.
+/// The index of a column. `key` is the key of the specification that names the column.
 pub fn position(header: &[String], column: &str, key: &str, file: &str) -> Result<usize, Fault> {
     if header.is_empty() {
         return Err(empty(file));
@@ -49,7 +49,7 @@ pub fn position(header: &[String], column: &str, key: &str, file: &str) -> Resul
     }
 }
 
-/// A header that is one column with another separator in it.
+/// The fault of a header that is one column with another separator in it.
 pub fn wrong_delimiter(header: &[String], file: &str) -> Option<Fault> {
     let [only] = header else { return None };
     let (_, name) = OTHER_SEPARATORS.iter().find(|(separator, _)| only.contains(*separator))?;
@@ -69,13 +69,12 @@ fn no_such_column(header: &[String], column: &str, key: &str, file: &str) -> Fau
     }
 }
 
-/// Whether a column of the header has no name: it is the row numbers that pandas writes, which tell the label as soon as the
-/// rows are sorted by it.
+/// Whether a column has no name. pandas writes row numbers in such a column. They reveal the label if the rows are sorted by it.
 pub fn is_unnamed(column: &str) -> bool {
     column.is_empty() || column.starts_with("Unnamed: ")
 }
 
-/// What is said of the first column without a name, where all columns would be learnt from; nothing where all have one.
+/// The fault of the first column without a name, if all columns would be features; `None` if all columns have names.
 pub fn unnamed_column(header: &[String], file: &str) -> Option<Fault> {
     let place = header.iter().position(|name| is_unnamed(name))?;
     if place > 0 && place + 1 == header.len() && header[place].is_empty() {
@@ -90,13 +89,13 @@ pub fn unnamed_column(header: &[String], file: &str) -> Option<Fault> {
     ))
 }
 
-/// Whether a column is called as programs call the row numbers that they write. `__index_level_0__` is so by its name alone; of
-/// others it is for their values to say.
+/// Whether a column has a name that programs give to row numbers. `__index_level_0__` always contains them. For the other names
+/// the values decide.
 pub fn is_called_row_number(column: &str) -> bool {
     is_index_level(column) || ROW_NUMBERS.contains(&column.to_lowercase().as_str())
 }
 
-/// Whether a column is called as pandas calls the index of a data frame that it writes as a column.
+/// Whether a column has the name that pandas gives to the index of a data frame.
 pub fn is_index_level(column: &str) -> bool {
     let level = column.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
     level.is_some_and(|level| !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()))

@@ -1,4 +1,4 @@
-//! Labels as people spell them: which are missing, which look alike, and which are numbers to be predicted.
+//! Labels as users write them: missing labels, labels that look alike, and numeric labels that suggest regression.
 
 use std::collections::HashMap;
 
@@ -8,34 +8,34 @@ use super::number::canonical;
 use super::{MAX_CLASSES, fault_at, shown};
 use crate::{Fault, FaultKind};
 
-/// More numbers than this as labels are a number to be predicted, more likely than not.
+/// More than this many numeric labels are probably a number to predict.
 const MANY_NUMBERS: usize = 20;
-/// Whole numbers are classes all the same if there are no more than this, with so many rows each.
+/// Whole numbers are nevertheless classes if there are at most this many, each with at least this many rows.
 const MAX_NUMBERED: usize = 100;
 const ROWS_OF_A_CLASS: u64 = 20;
-/// Labels that a message names.
+/// The most labels that a message names.
 const MAX_NAMED: usize = 10;
 
-/// Spellings of a label that is not there, in lower case. They are no names of classes in any language.
+/// Spellings of a missing label, in lower case. They are no names of classes in any language.
 const MISSING: [&str; 8] = ["nan", "-nan", "+nan", "<na>", "#n/a", "#na", "nat", "(null)"];
-/// Spellings that are mostly those of a missing label, and may be names.
+/// Spellings that usually stand for a missing label, but may be names.
 const DOUBTFUL: [&str; 10] = ["NA", "N/A", "n/a", "null", "NULL", "None", "?", "-", "--", "\\N"];
 
-/// A label and how many rows have it.
+/// A label with the number of its rows.
 pub type Counted = (String, u64);
 
-/// Whether a label is missing: the cell is empty, or holds what programs write for that.
+/// Whether a label is missing: the cell is empty, or it contains a spelling for a missing value.
 pub fn is_missing(label: &str) -> bool {
     let label = label.trim();
     label.is_empty() || MISSING.contains(&label.to_lowercase().as_str())
 }
 
-/// What is said of a row without a label.
+/// The message for a row without a label.
 pub fn no_label(line: u64, column: &str) -> String {
     format!("line {line} has no label: the column `{column}` is empty")
 }
 
-/// What is said of a row whose label stands for a missing one.
+/// The fault of a row with a missing label.
 pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault {
     let message = if label.trim().is_empty() {
         no_label(line, column)
@@ -45,8 +45,8 @@ pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault 
     fault_at(file, line, message).help("write its label, or drop the row")
 }
 
-/// What is said of test rows whose label no training row has; `known` are the labels that do. `rows` have it, the first of them on
-/// this line.
+/// The fault of test rows with a label that no training row has. `known` are the labels of the training rows. `rows` rows have
+/// this label, the first at `line`.
 pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[String]) -> Fault {
     let more = if rows > 1 { format!(" (as have {} more rows)", rows - 1) } else { String::new() };
     let message = format!("line {line} has the label `{}`, which is none of those learnt{more}", shown(label));
@@ -62,8 +62,8 @@ pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[Str
     }
 }
 
-/// What labels have in common that people take for one: the same number, or the same letters in upper or lower case, in whatever
-/// form of Unicode, and with whatever white space between them.
+/// A key that is equal for labels that look alike to people: the same number, or the same letters regardless of case, Unicode
+/// form and white space.
 fn likeness(label: &str) -> String {
     if let Some(number) = canonical(label) {
         return format!("#{number}");
@@ -72,18 +72,18 @@ fn likeness(label: &str) -> String {
     letters.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Whether a character takes no room.
+/// Whether a character is invisible.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
         || (c.is_control() && !c.is_whitespace())
 }
 
-/// Whether two labels are one to people.
+/// Whether two labels look alike to people.
 pub fn are_alike(one: &str, other: &str) -> bool {
     likeness(one) == likeness(other)
 }
 
-/// The name among those known that is most likely meant: one that is alike, which is true, or one that differs in few letters.
+/// The known name that is most likely meant: one that looks alike (true), or one that differs in few letters (false).
 pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'known str, bool)> {
     let meant = likeness(name);
     let others = || known.iter().copied().filter(|other| *other != name).take(MAX_CLASSES);
@@ -92,7 +92,7 @@ pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'kno
     }
     let length = meant.chars().count();
     let most = length / 3;
-    // Long texts are no names that anybody mistypes, and comparing them takes the square of their length.
+    // Long texts are not mistyped names, and comparing them takes time proportional to the square of their length.
     if most == 0 || length > 60 || meant.starts_with('#') {
         return None;
     }
@@ -104,12 +104,12 @@ pub fn alike_or_near<'known>(name: &str, known: &[&'known str]) -> Option<(&'kno
         .map(|(_, other)| (other, false))
 }
 
-/// What to say of names of classes that are not known.
+/// A suggestion for an unknown class.
 pub fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
     alike_or_near(name, known).map(|(other, _)| format!("did you mean {}?", with_code_points(other, name)))
 }
 
-/// A label as messages show it; where it looks as another does, with its characters in numbers.
+/// A label for a message. If it looks the same as `other`, its code points are added.
 fn with_code_points(label: &str, other: &str) -> String {
     let visible = |text: &str| text.nfkc().filter(|c| !is_invisible(*c)).collect::<String>();
     let (seen, of_other) = (visible(label), visible(other));
@@ -124,7 +124,7 @@ fn with_code_points(label: &str, other: &str) -> String {
     format!("`{}` (written `{numbered}`)", shown(label))
 }
 
-/// What is warned of labels that people take for one: a message for each such group, naming every spelling with its rows.
+/// The warnings about labels that look alike: one message for each group, with every spelling and the number of its rows.
 pub fn alike_labels(classes: &[Counted]) -> Vec<String> {
     let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
     for (place, (label, _)) in classes.iter().enumerate() {
@@ -153,10 +153,10 @@ fn looks_as(one: &str, other: &str) -> bool {
     one.nfkc().filter(|c| !is_invisible(*c)).eq(other.nfkc().filter(|c| !is_invisible(*c)))
 }
 
-/// What to do about [`alike_labels`].
+/// The help text for [`alike_labels`].
 pub const ONE_WAY: &str = "write a label in one way everywhere, in the training and the test rows";
 
-/// Labels that may stand for a missing one, with their rows.
+/// The warnings about labels that may stand for a missing label, with the number of their rows.
 pub fn doubtful_labels(classes: &[Counted]) -> Vec<String> {
     let doubtful = classes.iter().filter(|(label, _)| DOUBTFUL.contains(&label.as_str()));
     doubtful
@@ -167,13 +167,13 @@ pub fn doubtful_labels(classes: &[Counted]) -> Vec<String> {
         .collect()
 }
 
-/// Rows of one class teach nothing.
+/// The fault of training rows with a single class.
 pub fn one_label(names: &str) -> Fault {
     let message = format!("all rows have one label ({names}), expected at least two classes");
     Fault::new(FaultKind::Data, message).key("spec.data.train")
 }
 
-/// More labels than a model can tell apart.
+/// The fault of more classes than a model may have.
 pub fn too_many_classes(classes: usize) -> Fault {
     let message = format!("the training rows have {classes} classes, expected at most {MAX_CLASSES}");
     let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
@@ -186,23 +186,23 @@ pub fn first_of(classes: &[String]) -> String {
     format!("`{}`{}", first.join("`, `"), if classes.len() > first.len() { ", …" } else { "" })
 }
 
-/// Whether the labels look like a number to be predicted instead of a few classes.
+/// Whether the labels look like a number to predict instead of a few classes.
 pub fn many_numbers(classes: &[String]) -> bool {
     classes.len() > MANY_NUMBERS && classes.iter().all(|class| class.parse::<f64>().is_ok())
 }
 
-/// Whether the labels of so many rows are a number to be predicted, more likely than not: more than a few numbers, unless they are
-/// whole and each has rows enough for a class.
+/// Whether the labels of `rows` rows are probably a number to predict: many numbers, unless they are whole and each has enough
+/// rows for a class.
 pub fn are_measured(classes: &[String], rows: u64) -> bool {
     let whole = classes.iter().all(|class| class.parse::<i64>().is_ok());
     let plenty = classes.len() <= MAX_NUMBERED && rows / classes.len().max(1) as u64 >= ROWS_OF_A_CLASS;
     many_numbers(classes) && !(whole && plenty)
 }
 
-/// What is asked where [`many_numbers`] are labels.
+/// The question to the user if [`many_numbers`] are labels.
 pub const REGRESSION: &str = "are the labels numbers to be predicted? That is regression";
 
-/// Classes in their order: as numbers where all are whole numbers, else as texts.
+/// Sorts classes: as numbers if all are whole numbers, otherwise as texts.
 pub fn sort_classes(classes: &mut [String]) {
     classes.sort();
     if classes.iter().all(|class| class.parse::<i64>().is_ok()) {

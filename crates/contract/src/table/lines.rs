@@ -1,19 +1,19 @@
-//! In which line of a file its records begin: counted over the bytes as they stand, whatever ends their lines.
+//! Finds the line of a file in which a record begins, by counting all forms of line ends in its bytes.
 
-/// Where a reader is within a field (RFC 4180, section 2), as far as quotes matter.
+/// The state of a reader within a field (RFC 4180, section 2), as far as quotes matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
-    /// At the beginning of a field: a quote opens a text here.
+    /// At the beginning of a field. A quote opens a text.
     Start,
-    /// In a field without quotes: a quote is a character like others.
+    /// In a field without quotes. A quote is an ordinary character.
     Plain,
     /// Between quotes: separators and line ends are part of the text.
     Quoted,
-    /// Behind a quote in a text: the text has ended, or this is the first of two that stand for one.
+    /// After a quote in a text. Either the text has ended, or this is the first of two quotes that stand for one.
     Closing,
 }
 
-/// Counts lines. `\n`, `\r\n` and `\r` end one each, also between quotes.
+/// Counts lines. `\n`, `\r\n` and `\r` each end one line, also between quotes.
 #[derive(Debug)]
 pub struct Lines {
     line: u64,
@@ -31,24 +31,24 @@ impl Default for Lines {
 }
 
 impl Lines {
-    /// The line of the next byte, from one.
+    /// The line of the next byte, counted from one.
     pub fn line(&self) -> u64 {
         self.line
     }
 
-    /// The line of the last byte, from one.
+    /// The line of the last byte, counted from one.
     pub fn last_line(&self) -> u64 {
         self.line - u64::from(self.at_end && self.line > 1)
     }
 
-    /// Goes over line ends, of the last record and of blank lines. Answers how many bytes they are.
+    /// Passes line ends of the last record and of blank lines. Returns the number of their bytes.
     pub fn skip_ends(&mut self, bytes: &[u8]) -> usize {
         let ends = bytes.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
         self.pass(&bytes[..ends]);
         ends
     }
 
-    /// Goes over bytes.
+    /// Passes bytes.
     pub fn pass(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.within = match (self.within, byte) {
@@ -83,7 +83,7 @@ mod tests {
             [("a\nb\n", 3), ("a\r\nb\r\n", 3), ("a\rb\r", 3), ("\n\r\n\r\r\n", 5), ("\"a\r\nb\"", 2)]
         {
             let mut lines = Lines::default();
-            // In whatever pieces the bytes come.
+            // The result does not depend on how the bytes are split.
             text.as_bytes().chunks(1).for_each(|byte| lines.pass(byte));
             assert_eq!(lines.line(), expected, "{text:?}");
         }

@@ -1,5 +1,5 @@
-//! What is said of a table that cannot be learnt from, and what a table may have: the same words and bounds for whoever reads
-//! one, be it the trainer or `slipway init`.
+//! The limits of a table, and the messages about tables that cannot be used for training. The trainer and `slipway init` share
+//! them.
 
 mod header;
 mod labels;
@@ -22,19 +22,19 @@ pub use records::{Records, Row};
 
 use header::unusable_header;
 
-/// Classes that a model may tell apart.
+/// The most classes of a model.
 pub const MAX_CLASSES: usize = 10_000;
-/// The most bytes one file may hold, unpacked.
+/// The most bytes of one file, decompressed.
 pub const MAX_FILE_BYTES: u64 = 4 << 30;
-/// Columns a table may have.
+/// The most columns of a table.
 const MAX_COLUMNS: usize = 20_000;
-/// Bytes one record may have. A few kilobytes of gzip can hold a field of gigabytes, and a record is read as a whole.
+/// The most bytes of one record. A few kilobytes of gzip can contain a field of gigabytes, and a record is read as a whole.
 const MAX_RECORD_BYTES: u64 = 16 << 20;
-/// How a pointer of Git LFS begins (git-lfs/docs/spec.md, "The Pointer").
+/// The beginning of a Git LFS pointer (git-lfs/docs/spec.md, "The Pointer").
 pub const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
-/// How a file begins that gzip has packed.
+/// The magic bytes of gzip.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// Characters of a text that a message shows.
+/// The most characters of a text that a message shows.
 const MAX_SHOWN: usize = 60;
 
 /// A fault of a file's content.
@@ -42,28 +42,28 @@ pub fn fault(file: &str, message: impl Into<String>) -> Fault {
     Fault::new(FaultKind::Data, message).file(file)
 }
 
-/// A fault of a file's content at a line of it, from one.
+/// A fault of a file's content at a line, counted from one.
 pub fn fault_at(file: &str, line: u64, message: impl Into<String>) -> Fault {
     fault(file, message).line(line)
 }
 
-/// The file is kept elsewhere.
+/// The fault of a Git LFS pointer in place of the data.
 pub fn lfs_pointer(file: &str) -> Fault {
     fault(file, "a Git LFS pointer came, expected the data that it stands for")
         .help("Slipway reads git's own objects: commit the data themselves (gzip is unpacked)")
 }
 
-/// There is a header, or not even that.
+/// The fault of a file without rows.
 pub fn no_rows(file: &str) -> Fault {
     fault(file, "no rows, expected at least one below the header")
 }
 
-/// A text that is none: UTF-16 without its mark, or a program's own format.
+/// The fault of a row that is not text, for example UTF-16 without its byte order mark or a program's own format.
 fn nul_in_row(file: &str, line: u64) -> Fault {
     fault_at(file, line, format!("line {line} holds NUL bytes, expected text")).help("save the table as UTF-8")
 }
 
-/// A text of a table as messages show it: its beginning, on one line; line breaks as `\n`.
+/// A text of a table as messages show it: its beginning on one line, with line breaks as `\n`.
 pub fn shown(text: &str) -> String {
     let mut shown = String::new();
     let mut characters = text.chars().peekable();

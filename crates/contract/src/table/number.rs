@@ -1,33 +1,33 @@
-//! Numbers as tables write them: what is one, whether its digits survive as a 64-bit float, and what people meant by what is
-//! none.
+//! Numbers in tables: which texts are numbers, whether their digits fit into a 64-bit float, and what a text that is no number
+//! probably means.
 
 use super::shown;
 
-/// Digits that every 64-bit float keeps apart (IEEE 754).
+/// The number of digits that every 64-bit float keeps (IEEE 754).
 const KEPT_DIGITS: usize = 15;
 
-/// Spellings of a value that is not there, in lower case: those that pandas reads as missing, and those of other programs.
+/// Spellings of a missing value, in lower case: those that pandas reads as missing, and those of other programs.
 const MISSING: [&str; 24] = [
     "nan", "-nan", "+nan", "na", "n/a", "n.a.", "#n/a", "#n/a n/a", "#na", "<na>", "<n/a>", "nat", "null", "(null)",
     "<null>", "nil", "none", "missing", "\\n", "?", "-", "--", ".", "1.#qnan",
 ];
-/// Results of spreadsheets that could not be computed, in lower case.
+/// Error values of spreadsheets, in lower case.
 const SPREADSHEET_ERRORS: [&str; 6] = ["#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!"];
 const INFINITE: [&str; 4] = ["inf", "infinity", "∞", "1.#inf"];
-/// Truth values in words.
+/// Truth values as words.
 const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "t", "f", "y", "n"];
 const CURRENCIES: [char; 9] = ['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '¢'];
 
-/// What to do about a value that is not there.
+/// The help text for a missing value.
 const FILL: &str = "fill it with a number in every such row, or drop the row";
 
-/// The finite number that a text is; white space around it does not matter.
+/// The finite number in a text. White space around it is ignored.
 pub fn parse(text: &str) -> Option<f64> {
     text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
 }
 
-/// A number in the one form that all spellings of it share: `0.50`, `+.5` and `5e-1` are `5e-1`. Every digit counts.
-/// Nothing for what is no number.
+/// A number in a canonical form that all its spellings share: `0.50`, `+.5` and `5e-1` are `5e-1`. All digits count. `None` if
+/// the text is not a number.
 pub fn canonical(text: &str) -> Option<String> {
     let text = text.trim();
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -53,8 +53,8 @@ pub fn canonical(text: &str) -> Option<String> {
     Some(format!("{}{significant}e{exponent}", if negative { "-" } else { "" }))
 }
 
-/// The form of a whole number that is another one as a 64-bit float: an identifier beyond 2^53, most often. Nothing where all
-/// digits are kept, and for numbers with a fraction or an exponent: programs write the same float with 17 or with 25 digits.
+/// The canonical form of a whole number that a 64-bit float changes, usually an identifier above 2^53. `None` if all digits are
+/// kept, and for numbers with a fraction or an exponent, because programs write the same float with 17 or with 25 digits.
 pub fn lost_digits(text: &str, value: f64) -> Option<String> {
     let text = text.trim();
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -67,7 +67,7 @@ pub fn lost_digits(text: &str, value: f64) -> Option<String> {
     (canonical(&format!("{value:.0}")).as_ref() != Some(&written)).then_some(written)
 }
 
-/// What is said of a text that is no finite number, and what to do.
+/// The message and the help text for a text that is not a finite number.
 pub fn not_a_number(text: &str) -> (String, String) {
     let (trimmed, shown) = (text.trim(), shown(text));
     let lower = trimmed.to_lowercase();
@@ -87,7 +87,7 @@ pub fn not_a_number(text: &str) -> (String, String) {
     (is_none, help_for(trimmed, &lower))
 }
 
-/// What to do about a text that says something else than a missing value.
+/// The help text for a text that is neither a number nor a missing value.
 fn help_for(text: &str, lower: &str) -> String {
     if text.parse::<f64>().is_ok_and(f64::is_infinite) {
         return "it is beyond 64-bit floats, which end at 1.8e308: divide the column".to_owned();
@@ -125,12 +125,12 @@ fn is_hexadecimal(lower: &str) -> bool {
         .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
-/// A number without what people set between digits, and with a plain sign: `1,234.5`, `1.234,5`, `1 234`, `1'234`, `1,5`, `−5`,
-/// `(45)`. The number as it is written without separators.
+/// A number without separators of digits and with a plain sign, from forms such as `1,234.5`, `1.234,5`, `1 234`, `1'234`, `1,5`,
+/// `−5`, `(45)`.
 fn plain(text: &str) -> Option<String> {
     let text = text.trim();
     let text = match text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) {
-        // Bookkeepers write what is below zero so.
+        // Accounting notation of a negative number.
         Some(inner) => format!("-{}", inner.trim()),
         None => text.trim_start_matches('\'').to_owned(),
     };
@@ -150,12 +150,12 @@ fn plain(text: &str) -> Option<String> {
     parse(&text).map(|_| text)
 }
 
-/// Whether a comma in a text separates a fraction.
+/// Whether the comma in a text is a decimal separator.
 fn has_decimal_comma(text: &str) -> bool {
     text.matches(',').count() == 1 && !groups_of_three(text, ',') && text.rfind(',') > text.rfind('.')
 }
 
-/// Whether every part behind a separator has three digits, as thousands have.
+/// Whether every part after a separator has three digits, as groups of thousands have.
 fn groups_of_three(text: &str, separator: char) -> bool {
     let mut parts = text.trim_start_matches(['+', '-']).split(separator);
     let is_short = |part: &str| (1..=3).contains(&part.len()) && part != "0";
@@ -163,7 +163,7 @@ fn groups_of_three(text: &str, separator: char) -> bool {
         && parts.all(|part| part.len() == 3 && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// A text without the sign or the three letters of a currency.
+/// A text without the sign or the code of a currency.
 fn without_currency(text: &str) -> Option<String> {
     const CODES: [&str; 8] = ["USD", "EUR", "GBP", "JPY", "CHF", "CNY", "INR", "kr"];
     let signs = |text: &str| {
@@ -179,7 +179,7 @@ fn without_currency(text: &str) -> Option<String> {
     Some(inner.chars().filter(|c| !CURRENCIES.contains(c)).collect())
 }
 
-/// A number and the letters behind it.
+/// A number and the unit after it.
 fn with_unit(text: &str) -> Option<(String, &str)> {
     let start = text.find(|c: char| c.is_alphabetic() || c == '°')?;
     let (number, unit) = text.split_at(start);
@@ -188,7 +188,7 @@ fn with_unit(text: &str) -> Option<(String, &str)> {
     Some((plain(number).filter(|_| letters)?, unit))
 }
 
-/// Whether a text is made like a date, a time of day, or both.
+/// Whether a text has the form of a date, of a time of day, or of both.
 fn looks_like_time(text: &str) -> bool {
     let date = text.split(['T', ' ']).next().unwrap_or_default();
     let is_date = ['-', '/', '.'].iter().any(|separator| {
@@ -217,7 +217,7 @@ fn is_time_of_day(text: &str) -> bool {
     (2..=3).contains(&parts.len()) && parts.iter().all(is_part)
 }
 
-/// `Jan 5, 2026`, `5 January 2026`.
+/// Whether a text names a month: `Jan 5, 2026`, `5 January 2026`.
 fn names_a_month(text: &str) -> bool {
     const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
     let words: Vec<String> =

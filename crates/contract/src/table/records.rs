@@ -1,4 +1,4 @@
-//! Comma-separated values with a header (RFC 4180), read record by record within bounds.
+//! Reads comma-separated values with a header (RFC 4180), record by record, within limits.
 
 use std::cell::RefCell;
 use std::io::{Cursor, Read};
@@ -10,17 +10,17 @@ use super::lines::Lines;
 use super::{MAX_FILE_BYTES, MAX_RECORD_BYTES, fault, fault_at, nul_in_row, unusable_header};
 use crate::Fault;
 
-/// Programs that write UTF-8 may put this before the text.
+/// The byte order mark that some programs write before UTF-8 text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The bytes that were read, up to the end of the last record that was taken.
+/// The bytes that the parser received, and the lines up to the end of the last record.
 #[derive(Default)]
 struct Seen {
     lines: Lines,
-    /// Bytes that the parser was given, from the place `next` on not counted yet.
+    /// The bytes that the parser received. Those from `next` on are not counted yet.
     bytes: Vec<u8>,
     next: usize,
-    /// How many bytes were counted in all.
+    /// The number of counted bytes.
     counted: u64,
 }
 
@@ -29,14 +29,14 @@ impl Seen {
         &self.bytes[self.next..]
     }
 
-    /// Counts line ends up to the next record, and answers its line.
+    /// Counts line ends up to the next record, and returns its line.
     fn begin(&mut self) -> u64 {
         let ends = self.lines.skip_ends(&self.bytes[self.next..]);
         self.forward(ends);
         self.lines.line()
     }
 
-    /// Counts up to a place of the file.
+    /// Counts up to an offset of the file.
     fn pass_to(&mut self, place: u64) {
         let count = usize::try_from(place.saturating_sub(self.counted)).unwrap_or(usize::MAX).min(self.left().len());
         self.lines.pass(&self.bytes[self.next..self.next + count]);
@@ -52,7 +52,7 @@ impl Seen {
         }
     }
 
-    /// Takes bytes as they are read.
+    /// Adds bytes that were read.
     fn add(&mut self, read: &[u8]) {
         if self.next > 0 {
             self.bytes.drain(..self.next);
@@ -62,7 +62,7 @@ impl Seen {
     }
 }
 
-/// A reader that fails beyond a bound, instead of ending there as if all was read.
+/// A reader that returns an error beyond a limit, so that a file that is too long is not taken for a complete one.
 struct Bounded<R> {
     reader: R,
     left: u64,
@@ -76,7 +76,7 @@ impl<R: Read> Read for Bounded<R> {
         self.left = left.ok_or_else(|| too_large("unpacked, it has", MAX_FILE_BYTES))?;
         let mut seen = self.seen.borrow_mut();
         seen.add(&buffer[..read]);
-        // What was not counted yet belongs to one record, but for the rest of a buffer.
+        // The bytes that are not counted yet belong to one record, except for the rest of a buffer.
         if seen.left().len() as u64 > MAX_RECORD_BYTES {
             return Err(too_large("one row has", MAX_RECORD_BYTES));
         }
@@ -90,7 +90,7 @@ fn too_large(what: &str, most: u64) -> std::io::Error {
 
 /// A table whose header has been read.
 pub struct Records<R> {
-    /// How messages call the file.
+    /// The file's name in messages.
     pub name: String,
     /// The names of its columns, without white space around them.
     pub header: Vec<String>,
@@ -99,16 +99,16 @@ pub struct Records<R> {
     row: StringRecord,
 }
 
-/// What stands next in a table.
+/// The next record of a table.
 pub enum Row<'table> {
-    /// A record with as many values as the header has names; the line in which it begins, from one.
+    /// A record with as many values as the header has names, and the line in which it begins, counted from one.
     Values(u64, &'table StringRecord),
-    /// A record that cannot be read. Those behind it can.
+    /// A record that cannot be read. The following records can be read.
     Broken(Fault),
 }
 
 impl<R: Read> Records<R> {
-    /// Reads the header of an unpacked table. `name` is how messages call the file.
+    /// Reads the header of a decompressed table. `name` is the file's name in messages.
     pub fn open(mut reader: R, name: &str) -> Result<Self, Fault> {
         let mut start = Vec::with_capacity(BYTE_ORDER_MARK.len());
         let read = (&mut reader).take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut start);
@@ -133,11 +133,11 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Reads a record into `row`, and answers its line and whether it is text; nothing at the end of the file. An error says why
-    /// nothing more can be read.
+    /// Reads a record into `row`. Returns its line and whether it is text; `None` at the end of the file. After an error, nothing
+    /// more can be read.
     fn read(&mut self) -> Result<Option<(u64, bool)>, Fault> {
         let mut record = std::mem::take(&mut self.row).into_byte_record();
-        // The parser skips line ends when it looks for the next record; by then they may not have been read.
+        // The parser skips line ends only when it reads the next record. Until then they may not have been read.
         let is_there = self.fill(&mut record)?;
         if !is_there {
             return Ok(None);
@@ -169,7 +169,7 @@ impl<R: Read> Records<R> {
         })
     }
 
-    /// The next record; nothing at the end of the file. An error ends the reading.
+    /// The next record; `None` at the end of the file. After an error, nothing more can be read.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Fault> {
         let Some((line, is_text)) = self.read()? else { return Ok(None) };
         if !is_text {
@@ -185,7 +185,7 @@ impl<R: Read> Records<R> {
         Ok(Some(Row::Values(line, &self.row)))
     }
 
-    /// Shows every record with the number of its line in the file, or says what is wrong with the first that cannot be read.
+    /// Calls `visit` with every record and its line in the file. Returns the fault of the first record that cannot be read.
     pub fn each(mut self, mut visit: impl FnMut(u64, &StringRecord) -> Result<(), String>) -> Result<(), Fault> {
         let name = self.name.clone();
         while let Some(row) = self.next_row()? {
@@ -197,7 +197,7 @@ impl<R: Read> Records<R> {
         Ok(())
     }
 
-    /// A record with more or fewer values than the header, from one line to another.
+    /// The fault of a record with more or fewer values than the header, from `line` to `last`.
     fn unequal_lengths(&self, line: u64, last: u64) -> Fault {
         let (len, expected) = (self.row.len(), self.header.len());
         let fault =
@@ -217,7 +217,7 @@ impl<R: Read> Records<R> {
     }
 }
 
-/// What to do about a quote that is open.
+/// The help text for a quote that is not closed.
 const OPEN_QUOTE: &str =
     "close the text with another quote; a quote that is part of a text is written twice, within quotes";
 
@@ -230,7 +230,7 @@ fn unreadable(file: &str, error: &std::io::Error) -> Fault {
     fault(file, format!("cannot be read: {error}"))
 }
 
-/// Bytes that are no text.
+/// The fault of bytes that are not UTF-8.
 fn not_utf8(file: &str, line: u64) -> Fault {
     fault_at(file, line, format!("line {line}: bytes that are not UTF-8")).help("save the table as UTF-8")
 }

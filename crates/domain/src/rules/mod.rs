@@ -1,4 +1,4 @@
-//! The rules by which an environment takes promotions, and what holds one back.
+//! The rules of an environment for promotions, and the evaluation that blocks a promotion.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,66 +11,66 @@ use serde::{Deserialize, Serialize};
 use super::window::Window;
 use super::{Approval, Contributor, Hold, Identity, People, SourceName};
 
-/// What the platform's owner demands of a promotion to an environment.
+/// The rules of the platform owner for promotions to an environment.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
-    /// Environments that have to name the artifact first.
+    /// Environments that must name the artifact first.
     pub after: Option<After>,
-    /// People who have to agree.
+    /// Required approvals.
     pub approvals: Option<Approvals>,
-    /// When promotions may happen; at any time if there are none.
+    /// Times at which promotions are allowed; without windows they are always allowed.
     pub windows: Vec<Window>,
-    /// When none may happen.
+    /// Times without promotions.
     pub freezes: Vec<Freeze>,
 }
 
-/// Environments that have to name an artifact before another one may.
+/// Environments that must name an artifact before another environment may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct After {
-    /// Which.
+    /// The environments.
     pub environments: Vec<SourceName>,
-    /// How many of them.
+    /// The required number of them.
     pub need: Need,
-    /// For how long each has to have named it, without a break.
+    /// The uninterrupted time for which each must have named the artifact.
     pub soak: Duration,
 }
 
-/// How many of several.
+/// A required number of several environments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
-    /// Every one.
+    /// All of them.
     All,
-    /// One of them.
+    /// At least one of them.
     Any,
 }
 
-/// How many people have to agree, and which.
+/// The required number of approvals, and the people whose approval counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approvals {
-    /// How many, one at least.
+    /// The number, at least one.
     pub number: u32,
-    /// Whose approval counts; anybody's who may approve at all if it is empty.
+    /// The people whose approval counts; if it is empty, every permitted approver counts.
     pub by: BTreeSet<String>,
 }
 
 /// A time without promotions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Freeze {
-    /// When it begins; it has begun if this is absent.
+    /// Start of the freeze; if absent, it has already started.
     pub from: Option<Timestamp>,
-    /// When it ends.
+    /// End of the freeze.
     pub until: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
 }
 
-/// Which rule holds a promotion back.
+/// The rule that blocks a promotion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Another environment has to name the artifact first, and for long enough.
+    /// Another environment must name the artifact first, and for long enough.
     After,
-    /// People have to agree.
+    /// Approvals are missing.
     Approval,
     /// No window is open.
     Window,
@@ -78,18 +78,18 @@ pub enum Rule {
     Freeze,
     /// A person holds the model or the environment.
     Hold,
-    /// The promotion's request has to be merged.
+    /// The promotion request must be merged.
     Request,
 }
 
-/// One thing that holds a promotion back.
+/// One rule that blocks a promotion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockingRule {
     /// The rule.
     pub rule: Rule,
-    /// Why, in words.
+    /// The reason in plain text.
     pub reason: String,
-    /// The earliest time at which it may not hold any more; `None` if that depends on people or on other promotions.
+    /// The earliest time at which the rule may stop blocking; `None` if that depends on people or on other promotions.
     pub earliest: Option<Timestamp>,
 }
 
@@ -105,36 +105,36 @@ impl fmt::Display for BlockingRule {
     }
 }
 
-/// Since when another environment has named the artifact.
+/// The time since which another environment has named the artifact.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upstream {
     /// The environment.
     pub environment: SourceName,
-    /// Since when this installation has seen it do so; `None` if it names something else now.
+    /// The time since which this installation has seen the artifact there; `None` if the environment names another artifact now.
     pub since: Option<Timestamp>,
 }
 
-/// What the rules are applied to.
+/// The input of the rules.
 #[derive(Debug, Clone)]
 pub struct Candidate<'a> {
-    /// The time.
+    /// The current time.
     pub now: Timestamp,
-    /// How the environments it comes after stand.
+    /// The states of the environments in [`Rules::after`].
     pub upstream: &'a [Upstream],
-    /// Who agreed to this artifact in this environment.
+    /// Approvals of this artifact in this environment.
     pub approvals: &'a [Approval],
-    /// Whether the policy leaves the artifact to a person.
+    /// Whether the policy requires an approval of the artifact.
     pub policy_requires_approval: bool,
-    /// Who had a hand in the revision; `None` if that is not known yet.
+    /// Contributors of the revision; `None` if they are not known yet.
     pub contributors: Option<&'a [Contributor]>,
-    /// Who is who.
+    /// The people in the settings.
     pub people: &'a People,
-    /// What people hold.
+    /// The holds.
     pub holds: &'a [Hold],
 }
 
 impl Rules {
-    /// Everything that holds a promotion back now.
+    /// All rules that block a promotion now.
     pub fn blocked_by(&self, candidate: &Candidate<'_>) -> Vec<BlockingRule> {
         let Self { after, approvals, windows, freezes } = self;
         let mut found: Vec<BlockingRule> =
@@ -167,7 +167,7 @@ fn frozen(freeze: &Freeze) -> BlockingRule {
 impl After {
     fn blocked_by(&self, candidate: &Candidate<'_>) -> Option<BlockingRule> {
         let Self { environments, need, soak } = self;
-        // Until when each has to go on naming it; `None` for those that do not.
+        // The end of each environment's soak time; `None` if it does not name the artifact.
         let ready: Vec<(&SourceName, Option<Timestamp>)> = environments
             .iter()
             .map(|environment| {
@@ -208,8 +208,8 @@ fn lasting(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| "ever".to_owned(), |duration| format!("{duration:#}"))
 }
 
-/// Approvals are people, not clicks: one person counts once, and nobody's own work is approved by themselves alone. Two
-/// who are certainly two are enough for that; else each who had a hand in it has to be somebody else than one of them.
+/// Approvals are counted per person: one person counts once, and a contributor's own approval alone never suffices. Two approvers
+/// who are certainly different people satisfy this rule. Otherwise every contributor must differ from at least one approver.
 fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Option<BlockingRule> {
     let anybody = BTreeSet::new();
     let (number, by) = match rule {
@@ -238,8 +238,8 @@ fn missing_approvals(rule: Option<&Approvals>, candidate: &Candidate<'_>) -> Opt
     Some(BlockingRule { rule: Rule::Approval, reason, earliest: None })
 }
 
-/// Those whose approval counts, each once. Who they are is asked of the settings of now, so that whoever is named there
-/// later need not approve again.
+/// The approvers whose approval counts, each once. Identities come from the current settings, so that a person who is added later
+/// does not have to approve again.
 fn counted(by: &BTreeSet<String>, candidate: &Candidate<'_>) -> Vec<Identity> {
     let mut names = BTreeSet::new();
     let mut counted = Vec::new();
@@ -252,7 +252,7 @@ fn counted(by: &BTreeSet<String>, candidate: &Candidate<'_>) -> Vec<Identity> {
     counted
 }
 
-/// Why approvals may be of nobody but those who had a hand in the revision; `None` if somebody else is certainly there.
+/// Why all approvers can be contributors of the revision; `None` if one of them is certainly another person.
 fn own_work(counted: &[Identity], candidate: &Candidate<'_>) -> Option<String> {
     let people = candidate.people;
     let certainly_two = counted

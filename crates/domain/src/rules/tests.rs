@@ -14,7 +14,7 @@ fn now() -> Timestamp {
     at("2026-11-24T12:00:00Z")
 }
 
-/// People by their tokens, whose accounts at the forge are named after them.
+/// People with one token and one forge account each; both have the person's name.
 fn people() -> &'static People {
     static PEOPLE: std::sync::LazyLock<People> = std::sync::LazyLock::new(|| {
         let person = |name: &&str| Person {
@@ -141,7 +141,7 @@ fn each_who_had_a_hand_in_it_needs_somebody_else_and_two_who_are_two_are_enough_
     assert!(held(&["kim"], Some(&unknown))[0].contains("add `x@example.com` to the `emails`"));
     assert_eq!(held(&["kim", "lee"], Some(&unknown)), Vec::<String>::new(), "one of them is somebody else");
     assert!(held(&["kim"], None)[0].contains("is not known yet"));
-    // Tokens of nobody may be two of one person.
+    // Two tokens of no known person can belong to one person.
     assert_eq!(held(&["robot", "another"], Some(&pushed_by("kim"))).len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! Where a repository's API is, checked once: nothing that is put into an address later can lead elsewhere.
+//! The address of a repository's API. It is validated once, so that no text added to a path later can lead to another host.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
 use super::github::AppLogin;
 
-/// Who we are at a forge.
+/// The login at a forge.
 #[derive(Clone)]
 pub enum Login {
-    /// A token of a person or a robot.
+    /// A token of a person or a bot account.
     Token(Arc<str>),
     /// A GitHub App.
     App(AppLogin),
@@ -34,7 +34,8 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Refuses addresses that would send a login unencrypted, and repositories that are none.
+    /// Rejects addresses that would send the login unencrypted (`http`, except to the loopback interface), and names that are not
+    /// a repository.
     pub(super) fn new(url: &str, repository: &str) -> Result<Self, String> {
         let url = checked_url(url)?;
         let plain = |part: &str| {
@@ -49,7 +50,7 @@ impl Address {
     }
 }
 
-/// The address of an API without a slash at its end. Refuses those that would send a login unencrypted.
+/// The address of an API without a slash at its end. Rejects addresses that would send the login unencrypted.
 pub(super) fn checked_url(url: &str) -> Result<String, String> {
     let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
     if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
@@ -61,15 +62,15 @@ pub(super) fn checked_url(url: &str) -> Result<String, String> {
     Ok(url.trim_end_matches('/').to_owned())
 }
 
-/// Whether an address has no login, no query and nothing that could break a line.
+/// Whether an address has no login, no query, no fragment and no character that could break a line.
 pub(super) fn is_plain(url: &str) -> bool {
     !url.contains(['@', '?', '#']) && !url.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-/// Every byte but the unreserved characters of RFC 3986, section 2.3.
+/// Every byte except the unreserved characters of RFC 3986, section 2.3.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A text as one part of a path or a value of a query.
+/// Percent-encodes a text as one part of a path or as a value of a query.
 pub(super) fn encoded(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, RESERVED).to_string()
 }

@@ -1,4 +1,4 @@
-//! What an answer of a forge means, alike for all of them: a document, a pause, or a refusal with its help.
+//! Reads the responses of all forges alike: as a document, a request to wait, or a refusal with a help text.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,18 +9,18 @@ use super::preflight::shown;
 use super::{ApiError, RefusalOf};
 use slipway_domain::{ForgeId, Repository};
 
-/// How much of an answer is read: a page of fifty comments is far below it.
+/// The most bytes of a response that are read. A page of fifty comments is far smaller.
 pub(super) const MAX_ANSWER_BYTES: usize = 8 << 20;
-/// How much of a refusal is shown, in characters.
+/// The most characters of a refusal that are shown.
 const MAX_REASON_LENGTH: usize = 300;
-/// What helps where a request may not be merged yet.
+/// The help text for a pull request that may not be merged yet.
 const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
-/// The longest pause that a forge may ask for.
+/// The longest wait that is accepted from a forge.
 const MAX_PAUSE: Duration = Duration::from_hours(2);
-/// The pause after a limit that names none; what GitHub asks for after a secondary limit.
+/// The wait after a limit that names none. GitHub recommends one minute after a secondary limit.
 const DEFAULT_PAUSE: Duration = Duration::from_mins(1);
 
-/// The document of an answer (null if it has none), or why there is none.
+/// The document of a response (null if the body is empty), or the error that the response stands for.
 pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Value, ApiError> {
     if status.is_success() {
         if body.is_empty() {
@@ -61,7 +61,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
     }
 }
 
-/// The repository that a document is of: its identifier, a number or a text, and its name, at these places.
+/// The repository in a document. `id` points to its identifier, which is a number or a text, and `name` to its name.
 pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repository, ApiError> {
     let found = match document.pointer(id) {
         Some(Value::Number(number)) => number.as_u64().map(ForgeId::from),
@@ -73,8 +73,8 @@ pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repos
     Ok(Repository { id, full_name: shown(text(document, name)?) })
 }
 
-/// The pause that an answer asks for: `Retry-After` in seconds (RFC 9110, 10.2.3), GitHub's time at which its rate limit
-/// begins anew, or a usual one where a limit is told in words only.
+/// The wait that a response requests. It is `Retry-After` in seconds (RFC 9110, 10.2.3), or the time until GitHub's rate limit
+/// resets. If the response reports a limit without a time, it is [`DEFAULT_PAUSE`].
 fn requested_pause(status: StatusCode, headers: &HeaderMap, text: &str) -> Option<Duration> {
     let limited =
         matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::FORBIDDEN | StatusCode::SERVICE_UNAVAILABLE);
@@ -93,12 +93,12 @@ fn requested_pause(status: StatusCode, headers: &HeaderMap, text: &str) -> Optio
     stated.then_some(DEFAULT_PAUSE)
 }
 
-/// How many calls the forge leaves us until its limit begins anew, where it says.
+/// How many calls remain until the forge's limit resets, if the response states it.
 pub(super) fn calls_left(headers: &HeaderMap) -> Option<u32> {
     ["x-ratelimit-remaining", "ratelimit-remaining"].iter().find_map(|name| number_of(headers, name))
 }
 
-/// How long it takes until the forge's limit begins anew, where it says; a second at least.
+/// The time until the forge's limit resets, if the response states it; at least one second.
 pub(super) fn limit_begins_anew_in(headers: &HeaderMap) -> Option<Duration> {
     let reset: u64 = ["x-ratelimit-reset", "ratelimit-reset"].iter().find_map(|name| number_of(headers, name))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -109,12 +109,12 @@ fn number_of<T: std::str::FromStr>(headers: &HeaderMap, name: &str) -> Option<T>
     headers.get(name)?.to_str().ok()?.trim().parse().ok()
 }
 
-/// A text of a document that has to be there.
+/// A required text of a document.
 pub(super) fn text<'a>(document: &'a Value, pointer: &str) -> Result<&'a str, ApiError> {
     document.pointer(pointer).and_then(Value::as_str).ok_or_else(|| lacking(pointer))
 }
 
-/// A number of a document that has to be there.
+/// A required number of a document.
 pub(super) fn number(document: &Value, pointer: &str) -> Result<u64, ApiError> {
     document.pointer(pointer).and_then(Value::as_u64).ok_or_else(|| lacking(pointer))
 }

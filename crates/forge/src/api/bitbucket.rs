@@ -1,7 +1,7 @@
-//! Bitbucket Cloud (developer.atlassian.com/cloud/bitbucket/rest: "Commit statuses", "Pullrequests", "Workspaces").
+//! The API of Bitbucket Cloud (developer.atlassian.com/cloud/bitbucket/rest: "Commit statuses", "Pullrequests", "Workspaces").
 //!
-//! It names commits by their first digits and merges whatever a request's head is by then. So requests can be opened,
-//! changed and closed here, and are merged by people.
+//! Bitbucket abbreviates the hashes of commits, and it merges whatever the head of a pull request is at that moment. Slipway
+//! therefore opens, updates and closes pull requests here, but only people merge them.
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -20,19 +20,19 @@ use super::{
 use crate::{Conclusion, Report, ReportState};
 use slipway_domain::{Account, CommitSha, Repository};
 
-/// Comments on one page.
+/// Comments per page.
 const PAGE: usize = 50;
-/// The longest key of a build status.
+/// The longest key of a build status, in characters.
 const MAX_KEY_LENGTH: usize = 40;
 
-/// The API of Bitbucket Cloud.
+/// The client of Bitbucket Cloud's API.
 #[derive(Debug)]
 pub(super) struct Bitbucket {
     client: Client,
     repository: String,
-    /// The page of the repository, for people.
+    /// The address of the repository's page for people.
     page: String,
-    /// Our account there.
+    /// The UUID of the account that the token belongs to.
     ourselves: OnceCell<String>,
 }
 
@@ -48,7 +48,7 @@ impl Bitbucket {
         self.client.call(method, &format!("{}{path}", self.repository), body).await
     }
 
-    /// A request with its head's full name, which takes a call of its own.
+    /// Reads a pull request with the full hash of its head, which takes one more call.
     async fn read_request(&self, document: &Value) -> Result<MergeRequest, ApiError> {
         let head = self.whole(answer::text(document, "/source/commit/hash")?).await?;
         let merged = document["state"] == "MERGED";
@@ -59,7 +59,7 @@ impl Bitbucket {
         Ok(MergeRequest { number: answer::number(document, "/id")?, head, merged, merge_commit })
     }
 
-    /// A commit's full name.
+    /// The full hash of a commit.
     async fn whole(&self, short: &str) -> Result<CommitSha, ApiError> {
         let commit = self.call(Method::GET, &format!("/commit/{}", encoded(short)), None).await?;
         let name = answer::text(&commit, "/hash")?;
@@ -67,7 +67,7 @@ impl Bitbucket {
     }
 }
 
-/// What the pages of our other forges fold away, unfolded: Bitbucket shows HTML as it is written.
+/// Replaces the collapsible sections of a text. Bitbucket does not render HTML, so it would show the tags as text.
 fn unfolded(text: &str) -> String {
     text.replace("<details><summary>", "**").replace("</summary>", "**").replace("</details>", "")
 }
@@ -104,7 +104,7 @@ impl Comments for Bitbucket {
         self.call(Method::PUT, &format!("/pullrequests/{pull_request}/comments/{id}"), Some(&body)).await.map(drop)
     }
 
-    /// A definition of a link that nothing links to; HTML would be shown.
+    /// A Markdown link definition that no link uses. Bitbucket would show an HTML comment as text.
     fn hidden(&self, marker: &Marker) -> String {
         format!("[//]: # ({})\n", marker.as_str())
     }
@@ -123,7 +123,7 @@ impl ForgeApi for Bitbucket {
             short if short.len() <= MAX_KEY_LENGTH => short.clone(),
             long => hex::encode(Sha256::digest(long))[..MAX_KEY_LENGTH].to_owned(),
         };
-        // A link has to be there.
+        // Bitbucket requires a link.
         let link = report.page.clone().unwrap_or_else(|| format!("{}/commits/{}", self.page, report.revision));
         let body = json!({
             "key": key, "name": report.context, "state": state, "url": link,

@@ -1,43 +1,42 @@
-//! Our comments below a change: each written once, found again by its marker where it is not known,
-//! and replaced afterwards.
+//! Writes Slipway's comments on a pull request: creates each once, finds it again by its marker if its identifier is unknown, and
+//! replaces its text afterwards.
 
 use async_trait::async_trait;
 
 use super::{ApiError, Marker, ReportHandle};
 
-/// Pages that are looked through for a comment of ours. Ours are among the first, except below a change that was
-/// discussed for long before Slipway came.
+/// The most pages that are searched for a comment of Slipway. Its comments are among the first, unless the pull request had a
+/// long discussion before Slipway was set up.
 const MAX_PAGES: u32 = 40;
 
-/// A comment as its forge keeps it.
+/// A comment as the forge returns it.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// What the forge calls it.
+    /// Its identifier at the forge.
     pub(super) id: String,
-    /// Its text.
     pub(super) text: String,
 }
 
-/// Comments of one forge.
+/// The calls for comments of one forge.
 #[async_trait]
 pub(super) trait Comments: Send + Sync {
-    /// Our own comments on one page of a change's comments, oldest first, and whether there are more pages. Somebody
-    /// else's comment is never ours, whatever marker is in it.
+    /// Slipway's own comments on one page of a pull request's comments, oldest first, and whether there are more pages. A comment
+    /// of another account is never returned, whatever marker it contains.
     async fn ours(&self, pull_request: u64, page: u32) -> Result<(Vec<Written>, bool), ApiError>;
 
-    /// Writes a new one and answers what the forge calls it.
+    /// Creates a comment and returns its identifier at the forge.
     async fn write(&self, pull_request: u64, text: &str) -> Result<String, ApiError>;
 
-    /// Gives an old one another text.
+    /// Replaces the text of an existing comment.
     async fn replace(&self, pull_request: u64, id: &str, text: &str) -> Result<(), ApiError>;
 
-    /// The marker as it stands in a text, where readers do not see it.
+    /// The marker as it stands in a text, invisible to readers.
     fn hidden(&self, marker: &Marker) -> String {
         format!("<!-- {} -->", marker.as_str())
     }
 }
 
-/// Puts a comment below a change: in the place of the one that is known, or of the one that is found.
+/// Writes a comment on a pull request. It replaces the comment that is known or found, and creates one otherwise.
 pub(super) async fn put(
     forge: &dyn Comments,
     pull_request: u64,
@@ -57,7 +56,7 @@ pub(super) async fn put(
     }
     if !known.id.is_empty() {
         match forge.replace(pull_request, &known.id, &text).await {
-            // Somebody took it away: that is no reason to say nothing any more.
+            // The comment was deleted at the forge: write it again.
             Err(ApiError::Missing { .. }) => known.id.clear(),
             replaced => return replaced,
         }

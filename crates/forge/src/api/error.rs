@@ -1,73 +1,73 @@
-//! Why a forge did not do what it was asked.
+//! The errors of a call of a forge's API.
 
 use std::time::Duration;
 
 use slipway_domain::{Retry, spoken};
 
-/// What a refusal is about: it says what would have to change.
+/// The subject of a refusal: what has to change before the call can succeed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusalOf {
-    /// Who asks: the login is wrong or has ended (401). It is given another one.
+    /// The login is wrong or has expired (401). It needs a new login.
     Login,
-    /// What who asks may do (403). It is given more rights.
+    /// The login lacks a permission (403). It needs more permissions.
     Permission,
-    /// Where it is asked: the settings name another place.
+    /// The settings name another address.
     Settings,
-    /// How things stand there now.
+    /// The current state of the repository or the pull request forbids the call.
     State,
-    /// What is asked: it is not possible, or what it is about was deleted.
+    /// The content of the call: it is not possible, or its subject was deleted.
     Content,
 }
 
-/// Why a forge did not do what it was asked.
+/// Why a call of a forge's API failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
-    /// The forge did not answer, or failed.
+    /// The forge did not respond, or it failed.
     #[error("the forge cannot be reached: {reason}")]
     Unreachable {
         /// What happened.
         reason: String,
     },
-    /// The forge asks to wait.
+    /// The forge requests a wait.
     #[error("the forge asks to wait {}", spoken(*pause))]
     Throttled {
-        /// How long.
+        /// How long to wait.
         pause: Duration,
     },
-    /// The forge refuses, and would refuse again.
+    /// The forge refuses the call, and would refuse it again.
     #[error("the forge refuses: {reason}\n  help: {help}")]
     Refused {
-        /// What the refusal is about.
+        /// The subject of the refusal.
         of: RefusalOf,
-        /// Its answer.
+        /// The forge's response.
         reason: String,
-        /// What to change.
+        /// What the user should change.
         help: &'static str,
     },
-    /// What was asked for is not there.
+    /// The resource does not exist at the forge, or the login cannot see it.
     #[error("the forge has no such thing: {reason}\n  help: {help}")]
     Missing {
-        /// Its answer.
+        /// The forge's response.
         reason: String,
-        /// What to change.
+        /// What the user should change.
         help: &'static str,
     },
-    /// The head of a request to merge is not what it was thought to be, or cannot be merged as it is now.
+    /// The head of a pull request is not the expected commit, or the pull request cannot be merged in its current state.
     #[error("the request to merge is not what it was: {reason}")]
     Moved {
-        /// Its answer.
+        /// The forge's response.
         reason: String,
     },
-    /// This forge, or this login, has no such thing.
+    /// This forge, or this login, does not support the call.
     #[error("this forge offers no {what} to this source")]
     Unsupported {
-        /// What was wanted.
+        /// The missing capability.
         what: &'static str,
     },
 }
 
 impl ApiError {
-    /// Whether the forge refuses for how things stand there (409, 405), not for who asks.
+    /// Whether the forge refuses because of the current state (409, 405) and not because of the login.
     pub(super) fn is_about_state(&self) -> bool {
         match self {
             Self::Moved { .. } => true,
@@ -76,12 +76,13 @@ impl ApiError {
         }
     }
 
-    /// Whether the forge would refuse for ever: whatever login it is shown, and whenever.
+    /// Whether the forge would refuse this call with every login and at every later time.
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Refused { of: RefusalOf::Content, .. } | Self::Unsupported { .. })
     }
 
-    /// The same failure as one of the login: whoever refuses it a token refuses everything that it would be used for.
+    /// Converts the failure of a request for a token into a refusal of the login. Without the token, every call that needs it
+    /// would be refused too.
     pub(super) fn of_login(self) -> Self {
         match self {
             Self::Refused { reason, help, .. } | Self::Missing { reason, help } => {
@@ -91,7 +92,8 @@ impl ApiError {
         }
     }
 
-    /// Whether, and when, trying again can help. After [`ApiError::Moved`], look first where the request stands now.
+    /// Whether, and when, a retry can help. After [`ApiError::Moved`], the caller has to read the pull request's current state
+    /// first.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Unreachable { .. } => Retry::Backoff,

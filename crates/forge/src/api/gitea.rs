@@ -1,4 +1,4 @@
-//! Gitea and Forgejo (their API description, `/api/swagger`).
+//! The API of Gitea and Forgejo (their API description, `/api/swagger`).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,18 +21,18 @@ use super::{
 use crate::Report;
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
 
-/// Requests on a page: the most that Gitea gives.
+/// Pull requests per page: Gitea's maximum.
 const PAGE: usize = 50;
-/// Pages that are looked through for a request.
+/// The most pages that are searched for a pull request.
 const MAX_PAGES: usize = 40;
-/// What Gitea says while it looks whether a request can be merged.
+/// A part of Gitea's response while it checks whether a pull request can be merged.
 const LATER: &str = "try again later";
-/// When it is asked again.
+/// The wait before the next attempt to merge.
 const SHORTLY: Duration = Duration::from_secs(1);
-/// By when it has looked, seen to take 0.7 to 2.7 s.
+/// The time after which that check must have ended. It was measured to take 0.7 to 2.7 s.
 const MERGE_CHECK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How it is asked to merge.
+/// The form of a request to merge.
 const MERGE: MergeForm = MergeForm {
     verb: Method::POST,
     methods: &["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"],
@@ -41,14 +41,14 @@ const MERGE: MergeForm = MergeForm {
     message: ["MergeTitleField", "MergeMessageField"],
 };
 
-/// The API of a Gitea or a Forgejo.
+/// The client of the API of Gitea or Forgejo.
 #[derive(Debug)]
 pub(super) struct Gitea {
     client: Client,
     taken: LearnedMethods,
-    /// Our account there.
+    /// The identifier of the account that the token belongs to.
     ourselves: OnceCell<u64>,
-    /// The request that Gitea is still looking at, and since when.
+    /// The pull request that Gitea is still checking, and since when.
     unchecked_merge: Mutex<Option<(Instant, (u64, CommitSha))>>,
 }
 
@@ -67,7 +67,7 @@ impl Gitea {
         Pulls { calls: &self.client, path: format!("/api/v1/repos/{}", self.client.repository()) }
     }
 
-    /// The open request for two branches of this repository, among all that are open.
+    /// The open pull request for two branches of this repository. Searches the list of all open pull requests.
     async fn find_open(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         for page in 1..=MAX_PAGES {
             let path = format!("{}/pulls?state=open&limit={PAGE}&page={page}", self.pulls().path);
@@ -91,7 +91,7 @@ impl Gitea {
 
 #[async_trait]
 impl Comments for Gitea {
-    /// Gitea knows no pages here: the first one is all.
+    /// Gitea does not paginate these comments: the first page contains all.
     async fn ours(&self, pull_request: u64, _page: u32) -> Result<(Vec<Written>, bool), ApiError> {
         let who = || async { answer::number(&self.client.call(Method::GET, "/api/v1/user", None).await?, "/id") };
         let ourselves = *self.ourselves.get_or_try_init(who).await?;
@@ -146,7 +146,7 @@ impl ForgeApi for Gitea {
         self.pulls().author(&format!("/git/commits/{commit}?stat=false&verification=false&files=false")).await
     }
 
-    /// Asked for two branches, Gitea answers any request of theirs, one that ended long ago as well.
+    /// For two branches, Gitea returns any of their pull requests, even one that was closed long ago.
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError> {
         let path = format!("{}/pulls/{}/{}", self.pulls().path, encoded(base), encoded(head));
         match self.client.call(Method::GET, &path, None).await {
@@ -176,8 +176,8 @@ impl ForgeApi for Gitea {
         let merged = self.pulls().merge_by_some_method(number, expected_head, merging, (&MERGE, &self.taken)).await;
         let mut unchecked_merge = self.unchecked_merge.lock().unwrap_or_else(PoisonError::into_inner);
         match merged {
-            // Right after a push Gitea looks whether the branch can be merged. In words it says the same of a conflict, and
-            // in its answers the request "cannot be merged" meanwhile: only time tells them apart.
+            // Right after a push, Gitea checks whether the branch can be merged. Until it has finished, its message is the same
+            // as for a conflict, and the pull request is not `mergeable`. Only the elapsed time distinguishes the two cases.
             Err(ApiError::Moved { reason } | ApiError::Refused { reason, .. }) if reason.contains(LATER) => {
                 let about = (number, expected_head.clone());
                 match &*unchecked_merge {

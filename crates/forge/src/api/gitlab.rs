@@ -1,4 +1,4 @@
-//! GitLab (docs.gitlab.com: "Commits API", "Notes API", "Emoji reactions API", "Members API", "Merge requests API").
+//! The API of GitLab (docs.gitlab.com: "Commits API", "Notes API", "Emoji reactions API", "Members API", "Merge requests API").
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -17,15 +17,15 @@ use super::{
 use crate::{Conclusion, Report, ReportState};
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
 
-/// Notes on one page.
+/// Notes per page.
 const PAGE: usize = 50;
 
-/// The API of a GitLab.
+/// The client of GitLab's API.
 #[derive(Debug)]
 pub(super) struct GitLab {
     client: Client,
     project: String,
-    /// Our account there.
+    /// The identifier of the account that the token belongs to.
     ourselves: OnceCell<u64>,
 }
 
@@ -40,8 +40,8 @@ impl GitLab {
         self.client.call(method, &format!("{}{path}", self.project), body).await
     }
 
-    /// The branch, in whichever project, of an open merge request that holds a commit ("Commits API", "List merge
-    /// requests associated with a commit").
+    /// The source branch, in any project, of an open merge request that contains a commit ("Commits API", "List merge requests
+    /// associated with a commit").
     async fn proposed_branch(&self, commit: &CommitSha) -> Result<Option<String>, ApiError> {
         let found = self.call(Method::GET, &format!("/repository/commits/{commit}/merge_requests"), None).await?;
         let open = answer::items(&found)?.iter().find(|merge| merge["state"] == "opened");
@@ -49,7 +49,7 @@ impl GitLab {
     }
 }
 
-/// A note's text in which no line is a command to GitLab ("quick actions" begin a line with a slash).
+/// Escapes the text of a note so that no line is a command to GitLab. GitLab's "quick actions" begin a line with a slash.
 fn without_commands(text: &str) -> String {
     let line = |line: &str| match line.trim_start().strip_prefix('/') {
         Some(rest) => format!("&#47;{rest}"),
@@ -102,7 +102,7 @@ impl ForgeApi for GitLab {
             body["target_url"] = json!(page);
         }
         let mut answered = self.call(Method::POST, &path, Some(&body)).await;
-        // What a fork proposes is on no branch of the project, and GitLab wants to be told of one.
+        // The head of a fork's merge request is on no branch of the project, but GitLab requires a `ref`.
         if matches!(&answered, Err(ApiError::Missing { reason, .. }) if reason.contains("References for commit"))
             && let Some(branch) = self.proposed_branch(&report.revision).await?
         {
@@ -110,7 +110,7 @@ impl ForgeApi for GitLab {
             answered = self.call(Method::POST, &path, Some(&body)).await;
         }
         match answered {
-            // GitLab refuses to set a status to what it is: told again, it is told.
+            // GitLab refuses to set a status to its current value. The status is then already right.
             Err(ApiError::Refused { reason, .. }) if reason.contains("Cannot transition") => Ok(()),
             Err(ApiError::Missing { reason, .. }) if reason.contains("Commit Not Found") => Err(ApiError::Refused {
                 of: RefusalOf::Content,
@@ -161,8 +161,9 @@ impl ForgeApi for GitLab {
         })
     }
 
-    /// GitLab's commits name no account, and its search knows addresses that are public, or all for an administrator ("Users
-    /// API"). A name can be anything, also an address: only an account that shows this very address is taken.
+    /// GitLab's commits name no account. Its search covers public addresses, and for an administrator all addresses ("Users
+    /// API"). A name can be any text, even an address. Only an account that shows exactly this address counts, and only if no
+    /// other account does.
     async fn author_of(&self, _commit: &CommitSha, email: &str) -> Result<Option<Account>, ApiError> {
         let path = format!("/api/v4/users?search={}&per_page=20", encoded(email));
         let found = self.client.call(Method::GET, &path, None).await?;
@@ -201,7 +202,7 @@ impl ForgeApi for GitLab {
         self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
     }
 
-    /// Whether merges make commits of their own is a setting of the project; whether to squash, of each request.
+    /// The project's settings decide whether a merge creates a merge commit. Each merge request decides whether to squash.
     async fn merge_request(
         &self,
         number: u64,
@@ -219,7 +220,7 @@ impl ForgeApi for GitLab {
         match self.call(Method::PUT, &format!("{path}/merge"), Some(&body)).await {
             Err(refusal) if refusal.is_about_state() || is_conflict(&refusal) => {
                 let found = self.call(Method::GET, &path, None).await?;
-                // Where only fast-forwards are taken, what is behind the branch has to be made anew on its tip.
+                // With a fast-forward-only project, a head behind the target branch has to be rebased first.
                 let could = found["state"] == "opened"
                     && found["has_conflicts"] != true
                     && found["detailed_merge_status"] != "need_rebase";
@@ -238,7 +239,7 @@ impl ForgeApi for GitLab {
         self.call(Method::PUT, &format!("/merge_requests/{number}"), Some(&body)).await.map(drop)
     }
 
-    /// A million characters, which would still be no comment.
+    /// GitLab accepts a million characters. Slipway keeps its comments shorter, so that people can read them.
     fn longest_comment(&self) -> usize {
         200_000
     }
@@ -248,7 +249,7 @@ impl ForgeApi for GitLab {
     }
 }
 
-/// Whether GitLab refuses to merge for a conflict ("Merge a merge request": 422), before it looks at `sha`.
+/// Whether GitLab refuses to merge because of a conflict ("Merge a merge request": 422). It checks this before `sha`.
 fn is_conflict(refusal: &ApiError) -> bool {
     matches!(refusal, ApiError::Refused { reason, .. } if reason.contains("Branch cannot be merged"))
 }
@@ -257,7 +258,7 @@ fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
     let head = answer::text(document, "/sha")?;
     let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`sha`: {error}") })?;
     let merged = document["state"] == "merged";
-    // With a merge commit, with a squash that was taken by a fast-forward, or as it was.
+    // The result is a merge commit, a squash commit that was fast-forwarded, or the head itself.
     let named = ["merge_commit_sha", "squash_commit_sha", "sha"].map(|key| commit_if(merged, &document[key]));
     let merge_commit = named.into_iter().flatten().next();
     Ok(MergeRequest { number: answer::number(document, "/iid")?, head, merged, merge_commit })

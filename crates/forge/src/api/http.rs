@@ -1,4 +1,4 @@
-//! Calls of a forge's API over `ureq`, for all forges but GitHub.
+//! Calls of a forge's API over `ureq`, for all forges except GitHub.
 
 use std::time::Duration;
 
@@ -12,22 +12,22 @@ use super::address::Address;
 use super::preflight::ProbeAnswer;
 use super::{ApiError, answer};
 
-/// Bytes written at a time, half of those read, and the most of an answer's headers, which have to fit into what is read. A
-/// connection that is kept for the next call keeps the memory for both, and there is one a source.
+/// Bytes of the write buffer, half of the bytes of the read buffer, and the most bytes of a response's headers, which have to fit
+/// into the read buffer. A connection that is kept for the next call keeps both buffers. Each source has one connection.
 const BUFFER: usize = 16 * 1024;
-/// How long a forge may take for an answer.
+/// The longest time for a response.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(30);
-/// Who we say we are.
+/// The `user-agent` of all calls.
 pub(super) const AGENT: &str = concat!("slipway/", env!("CARGO_PKG_VERSION"));
 
-/// One call and its answer, whatever carries them.
+/// Sends one call and returns its response, over any transport.
 #[async_trait]
 pub(super) trait Calls: Send + Sync {
     /// Sends a call to `path` below the API's address.
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ApiError>;
 }
 
-/// Calls that all show the same login.
+/// The client of one repository and one login.
 #[derive(Clone)]
 pub(super) struct Client {
     address: Address,
@@ -36,24 +36,24 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client that shows `value` in the header `name`.
+    /// A client that sends `value` in the header `name`.
     pub(super) fn new(address: Address, name: &'static str, value: &str) -> Result<Self, String> {
         let mut login = HeaderValue::from_str(value).map_err(|_| "the token holds characters that no header may")?;
         login.set_sensitive(true);
         Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent() })
     }
 
-    /// The repository the calls are about.
+    /// The repository of the calls.
     pub(super) fn repository(&self) -> &str {
         &self.address.repository
     }
 
-    /// Where the API is.
+    /// The address of the API.
     pub(super) fn url(&self) -> &str {
         &self.address.url
     }
 
-    /// An answer with what it says of the connection.
+    /// A response with the facts about the connection.
     pub(super) async fn probe(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let (client, path) = (self.clone(), path.to_owned());
         let asked_at = Timestamp::now();
@@ -88,14 +88,14 @@ impl Client {
     }
 }
 
-/// What carries calls: with a deadline, without redirects, and with every status taken for an answer.
+/// An agent with a timeout and without redirects, which returns every status as a response.
 pub(super) fn agent() -> ureq::Agent {
     let agent = ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0);
     let agent = agent.input_buffer_size(2 * BUFFER).max_response_header_size(BUFFER).output_buffer_size(BUFFER);
     agent.http_status_as_error(false).build().into()
 }
 
-/// Does a call on a thread that may block.
+/// Runs a call on a thread that may block.
 async fn away<T: Send + 'static>(call: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
     let done = tokio::task::spawn_blocking(call).await;
     done.unwrap_or_else(|panic| Err(ApiError::Unreachable { reason: format!("the call panicked: {panic}") }))

@@ -1,4 +1,4 @@
-//! How a request is merged: the methods that forges know, and which of them a repository takes where nobody has set one.
+//! The methods to merge a pull request, and which of them a repository allows if the settings name none.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -9,14 +9,14 @@ use super::ApiError;
 use super::pulls::Pulls;
 use slipway_domain::CommitSha;
 
-/// How a request is merged.
+/// A method to merge a pull request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeMethod {
-    /// By a commit with two parents.
+    /// By a merge commit with two parents.
     Merge,
     /// By one new commit on the branch.
     Squash,
-    /// By its commits, made anew on the branch.
+    /// By its commits, rebased onto the branch.
     Rebase,
 }
 
@@ -31,19 +31,19 @@ impl MergeMethod {
     }
 }
 
-/// How a forge is asked to merge a pull request: its methods, and its names of the keys.
+/// The form of a request to merge at one kind of forge: its methods, and its names of the keys.
 pub(super) struct MergeForm {
     pub(super) verb: Method,
-    /// Every method it knows, those first that are tried first.
+    /// Every method of the forge, in the order in which they are tried.
     pub(super) methods: &'static [&'static str],
     pub(super) head: &'static str,
     pub(super) method: &'static str,
-    /// The first line of a squash's message, and the rest of it.
+    /// The keys of the first line of a squash's message, and of the rest of it.
     pub(super) message: [&'static str; 2],
 }
 
 impl MergeForm {
-    /// The body that asks for a merge by a method.
+    /// The body of a request to merge by a method.
     fn body(&self, method: &str, expected_head: &CommitSha, merging: &Merging<'_>) -> Value {
         let mut body = json!({ self.head: expected_head, self.method: method });
         let (title, text) = merging.title_and_text();
@@ -57,7 +57,7 @@ impl MergeForm {
 }
 
 impl Pulls<'_> {
-    /// Merges by the wanted method, or by the first that the repository takes.
+    /// Merges by the configured method, or by the first that the repository allows.
     pub(super) async fn merge_by_some_method(
         &self,
         number: u64,
@@ -82,29 +82,30 @@ impl Pulls<'_> {
     }
 }
 
-/// What a merge is to be like.
+/// How to merge.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Merging<'a> {
-    /// By which method; one that the repository takes if `None`.
+    /// The method. If `None`, one that the repository allows.
     pub method: Option<MergeMethod>,
-    /// The message of a squash: with the trailers of the commit that is offered, so that it is known again.
+    /// The message of a squash. It contains the trailers of the promotion's commit, so that the squashed commit can be
+    /// recognised.
     pub message: &'a str,
 }
 
 impl Merging<'_> {
-    /// The first line of the message, and what follows it.
+    /// The first line of the message, and the rest.
     pub(super) fn title_and_text(&self) -> (&str, &str) {
         let (title, text) = self.message.split_once('\n').unwrap_or((self.message, ""));
         (title.trim_end(), text.trim())
     }
 }
 
-/// The method that the repository took last, by the forge's name of it.
+/// The method that the repository accepted last, by the forge's name of it.
 #[derive(Debug, Default)]
 pub(super) struct LearnedMethods(Mutex<Option<&'static str>>);
 
 impl LearnedMethods {
-    /// The methods to be tried, one after another: the one that is wanted, else the one that was taken last and then `all`.
+    /// The methods to try, in order: the configured one alone, or the one that was accepted last and then the rest of `all`.
     fn order(&self, wanted: Option<&'static str>, all: &[&'static str]) -> Vec<&'static str> {
         if let Some(wanted) = wanted {
             return vec![wanted];
@@ -118,8 +119,8 @@ impl LearnedMethods {
     }
 }
 
-/// Whether a refusal to merge is about the method alone. GitHub (405): "Squash merges are not allowed on this repository.";
-/// Gitea and Forgejo (405): "merge is not allowed an allowed merge style for this repository".
+/// Whether a refusal to merge is about the method alone. GitHub (405): "Squash merges are not allowed on this repository."; Gitea
+/// and Forgejo (405): "merge is not allowed an allowed merge style for this repository".
 fn is_about_method(refusal: &ApiError) -> bool {
     let ApiError::Refused { reason, .. } = refusal else { return false };
     let reason = reason.to_lowercase();

@@ -1,7 +1,10 @@
-//! Seam: a forge's API, as far as a source needs it. What is told there, and what is asked.
+//! The calls of a forge's API that a source or an environment needs: reports, comments, permissions, pull requests and
+//! deployments.
 //!
-//! Addresses and logins come from the server's settings alone, never from a delivery. No redirect is followed, every
-//! call has a deadline, and of an answer no more is read than is needed.
+//! This is a replaceable part: [`ForgeApi`] is implemented once for each kind of forge.
+//!
+//! Addresses and logins come only from the server's settings, never from a delivery. No redirect is followed, every call has a
+//! deadline, and the bytes read of a response are limited.
 
 mod address;
 mod answer;
@@ -36,34 +39,35 @@ pub use report_handle::{FoundReport, ReportHandle};
 use super::{Deployment, Report, Settings};
 use slipway_domain::{Account, CommitSha, ForgeId, Repository};
 
-/// Where a repository's API is, and how to log in there.
+/// The address of a repository's API, and the login there.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// Which forge it is.
+    /// The kind of forge.
     pub forge: Settings,
     /// Its address: `https://api.github.com`, `https://github.example/api/v3`, or that of a GitLab, Gitea or Forgejo.
     pub url: String,
     /// The repository there, `OWNER/NAME`.
     pub repository: String,
-    /// Who we are there.
+    /// The login.
     pub login: Login,
-    /// What for.
+    /// The purpose of the calls.
     pub purpose: Purpose,
 }
 
-/// What an API is needed for: a login is given no more than that, where the forge can limit it.
+/// The purpose of an API's calls. Where the forge can limit a login, the login gets no more permissions than its purpose needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// To tell of runs and to answer comments, in a repository of models.
+    /// Reports runs and answers comments, in a repository of models.
     Source {
-        /// Whether promotions are told of as deployments.
+        /// Whether promotions are reported as deployments.
         deployments: bool,
     },
-    /// To open and merge requests, in a repository of environments.
+    /// Opens and merges pull requests, in a repository of environments.
     Environment,
 }
 
-/// The API that `settings` name. Refuses forges without one, and addresses that would send the login unencrypted.
+/// The client of the API that `settings` name. Rejects forges without an API, and addresses that would send the login
+/// unencrypted.
 pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
     let ApiSettings { forge, url, repository, login, purpose } = settings;
     let address = Address::new(&url, &repository)?;
@@ -83,27 +87,27 @@ pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
     })
 }
 
-/// A repository's API at its forge. Every call can be made again after a failure that [`ApiError::retry`] calls worth it:
-/// what was done already is found, not done twice.
+/// A repository's API at its forge. Every call can be repeated after a failure that [`ApiError::retry`] calls worth repeating: a
+/// repeated call finds the earlier result and does not create it twice.
 #[async_trait]
 pub trait ForgeApi: std::fmt::Debug + Send + Sync {
-    /// Reports where a model stands at a revision, in the place of the report that is `known`, and notes there what it
-    /// becomes. Where each report is kept by itself, one that is not known is made: look first.
+    /// Writes the report of a model at a revision. It replaces the report that is `known`, and stores the new handle there. If
+    /// the forge keeps each report by itself, a report without a known handle is created: call [`ForgeApi::find_reports`] first.
     async fn report(&self, report: &Report, known: &mut ReportHandle) -> Result<(), ApiError>;
 
-    /// Whether each report is kept by itself and known by its identifier; elsewhere a revision has one of each name.
+    /// Whether the forge keeps each report by itself, under an identifier. Otherwise a revision has one report of each name.
     fn keeps_each_report(&self) -> bool {
         false
     }
 
-    /// Our reports of a revision, where each is kept by itself.
+    /// Slipway's reports of a revision, if the forge keeps each by itself.
     async fn find_reports(&self, revision: &CommitSha) -> Result<Vec<FoundReport>, ApiError> {
         let _ = revision;
         Ok(Vec::new())
     }
 
-    /// Puts our one comment with `marker` below a change: written once, replaced afterwards. It is looked for if it is not
-    /// `known`, where it is noted what it becomes.
+    /// Writes Slipway's single comment with `marker` on a pull request: creates it once, and replaces its text afterwards.
+    /// Searches for the comment if `known` is empty, and stores its handle there.
     async fn comment(
         &self,
         pull_request: u64,
@@ -112,38 +116,40 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
         known: &mut ReportHandle,
     ) -> Result<(), ApiError>;
 
-    /// Puts a sign of ours on somebody's comment, where the forge has such signs.
+    /// Adds a reaction to a comment, if the forge has reactions.
     async fn react(&self, pull_request: u64, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         let _ = (pull_request, comment, reaction);
         Ok(())
     }
 
-    /// The repository that is found under the name of the settings now, by the identifier that the forge gives to no other.
+    /// The repository that has the configured name now, with the identifier that the forge never reuses.
     async fn repository(&self) -> Result<Repository, ApiError>;
 
-    /// Whether the branch of a change is in a fork, or in a repository that is gone. Asked where no delivery told of it.
+    /// Whether the head of a pull request is in a fork or in a deleted repository. The caller needs this only if no delivery
+    /// contained it.
     async fn is_from_fork(&self, pull_request: u64) -> Result<bool, ApiError> {
         let _ = pull_request;
         Err(ApiError::Unsupported { what: "origin of a change" })
     }
 
-    /// What an account may do in the repository at this moment, by its identifier, never by its name.
+    /// The permission of an account in the repository now. The account is identified by its identifier, never by its name.
     async fn permission(&self, account: &Account) -> Result<Permission, ApiError>;
 
-    /// The account that the forge takes for the author of a commit, by the address in it; `None` if it knows none. Whoever
-    /// commits can write any address: it says who may have written it, never who did not.
+    /// The account that the forge shows as the author of a commit, found by the commit's email address. `None` if the forge shows
+    /// none. Any address can be written into a commit, so the result shows who may have written the commit. It does not show who
+    /// did not.
     async fn author_of(&self, commit: &CommitSha, email: &str) -> Result<Option<Account>, ApiError>;
 
-    /// The open request to merge `head` (a branch of the repository) into `base`, if there is one.
+    /// The open pull request from `head` (a branch of the repository) into `base`, if there is one.
     async fn find_request(&self, head: &str, base: &str) -> Result<Option<MergeRequest>, ApiError>;
 
-    /// Opens a request to merge, or answers the one that is open already, whatever its texts are.
+    /// Opens a pull request, or returns the one that is open already, whatever its title and body are.
     async fn open_request(&self, request: &NewRequest) -> Result<MergeRequest, ApiError>;
 
-    /// Gives an open request other texts.
+    /// Replaces the title and the body of an open pull request.
     async fn update_request(&self, number: u64, title: &str, body: &str) -> Result<(), ApiError>;
 
-    /// Merges a request, if its head is what we think it is; [`ApiError::Moved`] if it is not.
+    /// Merges a pull request if its head is `expected_head`; [`ApiError::Moved`] otherwise.
     async fn merge_request(
         &self,
         number: u64,
@@ -151,122 +157,125 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
         merging: &Merging<'_>,
     ) -> Result<(), ApiError>;
 
-    /// A request as it stands now, open or not.
+    /// The current state of a pull request, open or not.
     async fn get_request(&self, number: u64) -> Result<MergeRequest, ApiError>;
 
-    /// Closes a request without merging it.
+    /// Closes a pull request without merging it.
     async fn close_request(&self, number: u64) -> Result<(), ApiError>;
 
-    /// Whether the forge keeps deployments, and they are wanted.
+    /// Whether the forge keeps deployments and the settings enable them.
     fn keeps_deployments(&self) -> bool {
         false
     }
 
-    /// Reports where a promotion stands. It is looked for if it is not `known`, where it is noted what it becomes.
+    /// Writes the state of a promotion as a deployment. Searches for the deployment if `known` is empty, and stores its handle
+    /// there.
     async fn deploy(&self, deployment: &Deployment, known: &mut ReportHandle) -> Result<(), ApiError> {
         let _ = (deployment, known);
         Ok(())
     }
 
-    /// Deliveries to us since a moment that the forge has sent and nobody took, oldest first; none where it does not say.
+    /// The deliveries since `since` that the forge sent and no server accepted, oldest first. Empty if the forge does not list
+    /// them.
     async fn undelivered(&self, since: Timestamp) -> Result<Vec<Undelivered>, ApiError> {
         let _ = since;
         Ok(Vec::new())
     }
 
-    /// What such a delivery said, if it was about this repository. It comes from the forge itself, over a connection on
-    /// which it has shown who it is: that is what a signature would say.
+    /// The payload of an undelivered delivery, if it is about this repository. It comes from the authenticated connection to the
+    /// forge, which proves the same as a signature.
     async fn undelivered_payload(&self, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
         let _ = attempt;
         Ok(None)
     }
 
-    /// What the forge says of the connection: login, permissions, webhook (of a repository that has to have one), clock and
-    /// limits. Nothing is changed there.
+    /// The preflight checks of the connection: login, permissions, webhook (if the repository must have one), clock and limits.
+    /// Changes nothing at the forge.
     async fn preflight_checks(&self, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck>;
 
-    /// The longest comment that the forge takes, in bytes.
+    /// The longest comment that Slipway sends to this forge, in bytes.
     fn longest_comment(&self) -> usize {
         60_000
     }
 }
 
-/// What tells one comment of ours from another: hidden in its text, and looked for only in comments of our own.
+/// Identifies one comment of Slipway among others. It is hidden in the comment's text. The search covers only comments of
+/// Slipway's own account.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Marker(String);
 
 impl Marker {
-    /// The comment that sums up a change.
+    /// The marker of the comment that summarises a pull request.
     pub fn summary() -> Self {
         Self("slipway:change".to_owned())
     }
 
-    /// The answer to somebody's comment.
+    /// The marker of the answer to a user's comment.
     pub fn answer_to(comment: &ForgeId) -> Self {
         Self(format!("slipway:answer:{comment}"))
     }
 
-    /// Its text, of letters, digits, colons, dashes and braces.
+    /// Its text, of letters, digits, colons, hyphens and braces.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A delivery that nobody took.
+/// A delivery that no server accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
-    /// The forge's number of an attempt to send it.
+    /// The forge's number of one attempt to send it.
     pub attempt: u64,
     /// Its identifier, the same in all attempts.
     pub id: String,
-    /// The event that it tells of.
+    /// The name of its event.
     pub event: String,
 }
 
-/// A sign on a comment.
+/// A reaction to a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reaction {
-    /// It was understood and is done.
+    /// The command was accepted.
     Done,
-    /// It was not understood, or is refused.
+    /// The command was not understood, or it was refused.
     Refused,
 }
 
-/// What an account may do in a repository. Each includes the ones before it.
+/// The permission of an account in a repository. Each level includes the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// Nothing.
+    /// No permission.
     None,
-    /// Look.
+    /// Read.
     Read,
     /// Push.
     Write,
-    /// Decide about the repository: its maintainers and owners.
+    /// Administer the repository, as its maintainers and owners do.
     Admin,
 }
 
-/// A request to merge one branch of the repository into another.
+/// A pull request to open from one branch of the repository into another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRequest {
-    /// The branch to be merged.
+    /// The branch to merge.
     pub head: String,
-    /// The branch it is to be merged into.
+    /// The branch to merge into.
     pub base: String,
     /// Its title, on one line.
     pub title: String,
-    /// What it says, in Markdown.
+    /// Its body, in Markdown.
     pub body: String,
 }
 
-/// A request to merge, as it stands at the forge.
+/// A pull request as the forge returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeRequest {
     /// Its number in the repository.
     pub number: u64,
-    /// The newest commit of its branch.
+    /// The newest commit of its head branch.
     pub head: CommitSha,
     /// Whether it was merged.
     pub merged: bool,
-    /// The newest commit that merging it made on the branch, where the forge says so.
+    /// The newest commit that the merge added to the base branch, if the forge names it.
     pub merge_commit: Option<CommitSha>,
 }

@@ -1,6 +1,6 @@
-//! Comments below pull requests, and pull requests of our own, as GitHub made them and as Gitea and Forgejo have them.
-//! GitHub: docs.github.com, "REST API endpoints for issue comments" and "for pull requests". Gitea: its API description,
-//! `/repos/{owner}/{repo}/issues/…` and `/repos/{owner}/{repo}/pulls/…`.
+//! Comments and pull requests in the form of GitHub's API, which Gitea and Forgejo also use. GitHub: docs.github.com, "REST API
+//! endpoints for issue comments" and "for pull requests". Gitea: its API description, `/repos/{owner}/{repo}/issues/…` and
+//! `/repos/{owner}/{repo}/pulls/…`.
 
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -10,7 +10,7 @@ use super::http::Calls;
 use super::{ApiError, MergeRequest, NewRequest, Permission, Reaction, answer};
 use slipway_domain::{Account, CommitSha, ForgeId};
 
-/// Comments on one page.
+/// Comments per page.
 const PAGE: usize = 50;
 
 /// The pull requests of one repository.
@@ -21,7 +21,7 @@ pub(super) struct Pulls<'a> {
 }
 
 impl Pulls<'_> {
-    /// One page of a change's comments, those alone that `are_ours`, and whether there may be more.
+    /// One page of a pull request's comments, filtered by `are_ours`, and whether there may be more pages.
     pub(super) async fn comments(
         &self,
         pull_request: u64,
@@ -51,7 +51,7 @@ impl Pulls<'_> {
         self.calls.call(Method::PATCH, &path, Some(&json!({ "body": text }))).await.map(drop)
     }
 
-    /// Told again, the sign is the one that is there.
+    /// Adds a reaction. If it exists already, the forge adds nothing.
     pub(super) async fn react(&self, comment: &ForgeId, reaction: Reaction) -> Result<(), ApiError> {
         let content = match reaction {
             Reaction::Done => "+1",
@@ -61,7 +61,7 @@ impl Pulls<'_> {
         self.calls.call(Method::POST, &path, Some(&json!({ "content": content }))).await.map(drop)
     }
 
-    /// What the account may do; `login` is its name at this moment, and the answer has to be about `account`.
+    /// The permission of an account. `login` is its current name. The response must be about `account`.
     pub(super) async fn permission(&self, account: &Account, login: &str) -> Result<Permission, ApiError> {
         let path = format!("{}/collaborators/{}/permission", self.path, super::address::encoded(login));
         let answer = match self.calls.call(Method::GET, &path, None).await {
@@ -79,7 +79,7 @@ impl Pulls<'_> {
         })
     }
 
-    /// The account behind a commit's author, by the commit as the forge shows it at `path`.
+    /// The account of a commit's author. `path` is the commit's path in the API.
     pub(super) async fn author(&self, path: &str) -> Result<Option<Account>, ApiError> {
         let answer = match self.calls.call(Method::GET, &format!("{}{path}", self.path), None).await {
             Err(ApiError::Missing { .. }) => return Ok(None),
@@ -106,7 +106,8 @@ impl Pulls<'_> {
         read_request(&found)
     }
 
-    /// Merges with the body that the forge wants. One that was merged at the expected head is merged.
+    /// Merges with the body that the forge expects. If the pull request was merged at the expected head already, the call
+    /// succeeds.
     pub(super) async fn merge(
         &self,
         number: u64,
@@ -126,8 +127,8 @@ impl Pulls<'_> {
     }
 }
 
-/// What a refusal to merge means where the request stands like this: it was merged already, it is not what it was, or (if
-/// it still `could` be merged) a rule of the forge forbids it for now. Forges say all of it with the same two codes.
+/// Interprets a refusal to merge by the current state of the pull request: it was merged already, it has changed, or (if it still
+/// `could` be merged) a rule of the forge forbids the merge for now. Forges report all of these with the same two status codes.
 pub(super) fn merge_refused(
     refusal: ApiError,
     found: &MergeRequest,
@@ -142,7 +143,7 @@ pub(super) fn merge_refused(
     }
 }
 
-/// A pull request as the forge writes it; lists say when it was merged instead of whether.
+/// Reads a pull request. Lists contain `merged_at` instead of `merged`.
 pub(super) fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
     let head = answer::text(document, "/head/sha")?;
     let head = head.parse().map_err(|error| ApiError::Unreachable { reason: format!("`head.sha`: {error}") })?;
@@ -151,7 +152,7 @@ pub(super) fn read_request(document: &Value) -> Result<MergeRequest, ApiError> {
     Ok(MergeRequest { number: answer::number(document, "/number")?, head, merged, merge_commit })
 }
 
-/// The commit that a document names, if the request `merged`: before, forges name commits of trials there.
+/// The merge commit that a document names, if the pull request is `merged`. Before the merge, forges name a trial merge there.
 pub(super) fn commit_if(merged: bool, name: &Value) -> Option<CommitSha> {
     name.as_str().filter(|_| merged)?.parse().ok()
 }

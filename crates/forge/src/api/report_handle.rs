@@ -1,21 +1,21 @@
-//! What a forge calls something of ours. It is kept by whoever reports, and only by them.
+//! The forge's handle of a report, comment or deployment. Only the caller that reports stores it.
 
-/// What a forge calls something of ours.
+/// The forge's handle of a report, comment or deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReportHandle {
-    /// Its identifier there; empty if it is not known, or not there.
+    /// Its identifier there. Empty if it is unknown, or if it does not exist there.
     pub id: String,
-    /// How many annotations it has. Sent again, they would be there twice.
+    /// The number of annotations that it has. Annotations that are sent again would appear twice.
     pub annotations: u64,
 }
 
-/// A report that was found at a forge.
+/// A report that exists at the forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundReport {
     /// Its name, as in [`Report::context`](crate::Report::context).
     pub context: String,
-    /// What we call it, as in [`Report::id`](crate::Report::id).
+    /// Slipway's identifier of it, as in [`Report::id`](crate::Report::id).
     pub id: String,
-    /// What the forge calls it.
+    /// Its handle at the forge.
     pub at: ReportHandle,
 }

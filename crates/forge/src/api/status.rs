@@ -1,20 +1,20 @@
-//! Commit statuses, for forges without checks. GitHub: docs.github.com, "REST API endpoints for commit statuses". Gitea
-//! and Forgejo: `POST /repos/{owner}/{repo}/statuses/{sha}` of their API description, in the same words.
+//! Writes commit statuses, for logins without check runs. GitHub: docs.github.com, "REST API endpoints for commit statuses".
+//! Gitea and Forgejo: `POST /repos/{owner}/{repo}/statuses/{sha}` of their API description, in the same form.
 
 use serde_json::{Value, json};
 
 use crate::{Conclusion, Report, ReportState};
 
-/// The longest description that GitHub takes, in characters; the others take more.
+/// The longest description that GitHub accepts, in characters. The other forges accept more.
 const MAX_DESCRIPTION_LENGTH: usize = 140;
 
-/// The first characters of a report's sentence, as many as every forge takes.
+/// The report's title, cut to the length that every forge accepts.
 pub(super) fn description(report: &Report) -> String {
     report.title.chars().take(MAX_DESCRIPTION_LENGTH).collect()
 }
 
-/// A report as a commit status. Statuses know neither "neutral" nor "a person has to act": the first does not hold up a
-/// change, the second does.
+/// A report as a commit status. Statuses have no value for "neutral" and none for "a person has to act". The first must not block
+/// a pull request, so it becomes `success`. The second must block it, so it becomes `error`.
 pub(super) fn body(report: &Report) -> Value {
     let state = match report.state {
         ReportState::Queued | ReportState::UnderWay => "pending",

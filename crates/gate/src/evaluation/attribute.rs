@@ -1,4 +1,4 @@
-//! Reads attributes of rows: columns by which a policy groups, as texts, each different one kept once.
+//! Reads attributes of rows: the columns that a policy groups by, as texts, with each distinct value stored once.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,11 +10,11 @@ use super::cell::Kind;
 use super::source::{Column, Source, too_large};
 use super::table::text;
 
-/// Bytes of one value, and of all different values of a column together.
+/// The most bytes of one value, and of all distinct values of a column together.
 const MAX_VALUE_BYTES: usize = 1_024;
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 
-/// Reads those columns of `wanted` that are there. Numbers and truth values become their text.
+/// Reads the columns of `wanted` that exist. Numbers and truth values are converted to text.
 pub(super) fn read(
     source: &Source,
     wanted: &BTreeSet<String>,
@@ -53,7 +53,7 @@ impl Values {
             if self.bytes > MAX_BYTES {
                 return Err(too_large(column.file, "bytes of attributes", self.bytes, MAX_BYTES));
             }
-            // There are no more values than rows, whose numbers fit.
+            // There are at most as many values as rows, and the number of rows fits.
             let place = u32::try_from(self.places.len()).unwrap_or(u32::MAX);
             self.places.insert(value.to_owned(), place);
             self.attribute.values.push(value.to_owned());

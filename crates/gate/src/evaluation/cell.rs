@@ -1,19 +1,19 @@
-//! One value of a predictions file, whatever wrote it: what it may stand for, and what it is called.
+//! One value of a predictions file in any format: its type and its conversions.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Whole numbers of a float up to this are exact (2^53): above it neighbours are told apart no more.
+/// The largest whole number up to which a float is exact (2^53). Above it, different whole numbers can have the same float.
 const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// A value that is there.
+/// A value that is present.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Cell<'value> {
-    /// The bytes of a text, not yet known to be UTF-8.
+    /// The bytes of a text, not yet validated as UTF-8.
     Text(&'value [u8]),
-    /// A cell of CSV: a text that may as well stand for a number or a truth value.
+    /// A cell of CSV: a text that may also represent a number or a truth value.
     Written(&'value str),
-    /// A whole number of any width, with or without sign.
+    /// A whole number of any width, signed or unsigned.
     Whole(i128),
     /// A 32-bit float.
     Single(f32),
@@ -24,8 +24,8 @@ pub(super) enum Cell<'value> {
 }
 
 impl<'value> Cell<'value> {
-    /// The value as it is shown and grouped by: whole numbers in decimal, truth values as `true` and `false`. `None` if its
-    /// bytes are no UTF-8.
+    /// The value as it is shown and grouped by: whole numbers in decimal, truth values as `true` and `false`. `None` if its bytes
+    /// are not UTF-8.
     pub(super) fn text(self) -> Option<Cow<'value, str>> {
         Some(match self {
             Self::Text(bytes) => Cow::Borrowed(std::str::from_utf8(bytes).ok()?),
@@ -37,7 +37,7 @@ impl<'value> Cell<'value> {
         })
     }
 
-    /// The number it stands for; `None` if it stands for none. It may be NaN or infinite.
+    /// The number that the value represents, or `None`. It may be NaN or infinite.
     pub(super) fn number(self) -> Option<f64> {
         match self {
             #[expect(clippy::cast_precision_loss, reason = "numbers beyond 2^53 are measured as the nearest ones")]
@@ -49,7 +49,8 @@ impl<'value> Cell<'value> {
         }
     }
 
-    /// The whole number it stands for: pandas turns whole numbers to floats where a column has, or once had, a gap.
+    /// The whole number that the value represents, or `None`. pandas converts whole numbers to floats if a column has, or once
+    /// had, a missing value.
     pub(super) fn whole(self) -> Option<i128> {
         match self {
             Self::Whole(number) => Some(number),
@@ -59,7 +60,7 @@ impl<'value> Cell<'value> {
         }
     }
 
-    /// The truth value it stands for.
+    /// The truth value that the value represents, or `None`.
     pub(super) fn truth(self) -> Option<bool> {
         match self {
             Self::Truth(truth) => Some(truth),
@@ -75,7 +76,7 @@ fn whole(number: f64) -> Option<i128> {
     (number.fract() == 0.0 && number.abs() <= MAX_EXACT).then_some(number as i128)
 }
 
-/// What the values of a column are.
+/// The type of a column's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kind {
     /// Texts, categories included.
@@ -84,20 +85,21 @@ pub(super) enum Kind {
     Written,
     /// Whole numbers.
     Whole,
-    /// Whole numbers that stand for something else: a date, a time, a decimal. They can be grouped by and nothing else.
+    /// Whole numbers that encode something else: a date, a time or a decimal. Rows can be grouped by them. They have no other
+    /// use.
     Coded(String),
     /// Floats.
     Float,
     /// Truth values.
     Truth,
-    /// Floats of 16 bits, which keep three digits: too few for figures that are computed again.
+    /// 16-bit floats, which keep three digits. That is too few to recompute a figure.
     Half,
-    /// Anything else, by the name of its type.
+    /// Any other type, with its name.
     Other(String),
 }
 
 impl Kind {
-    /// Whether its values are numbers, or may stand for some.
+    /// Whether its values are numbers or may represent numbers.
     pub(super) fn is_number(&self) -> bool {
         matches!(self, Self::Written | Self::Whole | Self::Float)
     }

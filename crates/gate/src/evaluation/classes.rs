@@ -1,20 +1,20 @@
-//! Finds the class that a value stands for. Classes are texts in `report.json`, but columns may hold numbers or truth values.
+//! Finds the class that a value represents. Classes are texts in `report.json`, but a column may contain numbers or truth values.
 
 use std::collections::HashMap;
 
 use super::cell::Cell;
 
-/// The classes of a report by each of their spellings.
+/// The classes of a report, by each of their spellings.
 pub(super) struct Classes<'report> {
     texts: HashMap<&'report [u8], u32>,
     numbers: HashMap<i128, u32>,
-    /// `false`, then `true`.
+    /// The classes of `false` and `true`, in this order.
     truths: [Option<u32>; 2],
 }
 
 impl<'report> Classes<'report> {
-    /// The spellings of these classes. A whole number matches the class that is its decimal spelling, so `1` and never `01`; a
-    /// truth value matches `true` or `True`, `false` or `False`, unless the report names both.
+    /// The spellings of these classes. A whole number matches the class that is its decimal spelling, so `1` but not `01`. A
+    /// truth value matches `true` or `True`, `false` or `False`, unless the report names both spellings.
     pub(super) fn of(classes: &'report [String]) -> Self {
         let numbered = || classes.iter().zip(0..);
         let number = |class: &str| class.parse::<i128>().ok().filter(|number| number.to_string() == class);
@@ -30,12 +30,12 @@ impl<'report> Classes<'report> {
         }
     }
 
-    /// How many classes there are.
+    /// The number of classes.
     pub(super) fn len(&self) -> usize {
         self.texts.len()
     }
 
-    /// The place of the class that a value stands for. A text is compared as it is; a cell of CSV may also stand for a whole
+    /// The index of the class that a value represents. A text must equal the class. A cell of CSV may also represent a whole
     /// number (`1.0` for `1`) or a truth value.
     pub(super) fn find(&self, cell: Cell<'_>) -> Option<u32> {
         let exact = match cell {

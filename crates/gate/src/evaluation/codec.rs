@@ -1,5 +1,5 @@
-//! Expands compressed pages of a parquet file, never to more than is allowed: what a page claims is checked before any of it
-//! is allocated, and what claims nothing is expanded only up to the limit.
+//! Decompresses pages of a parquet file within limits. If a page states its size, the size is checked before memory is allocated.
+//! If it does not, decompression stops at the limit.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -13,16 +13,16 @@ use ruzstd::decoding::StreamingDecoder;
 use super::EvaluationError;
 use super::table::MAX_BYTES;
 
-/// Bytes of one page once it is expanded. Writers make pages of one megabyte, unless they are told otherwise.
+/// The most bytes of one decompressed page. Writers create pages of one megabyte by default.
 const MAX_PAGE_BYTES: u64 = 256 * 1024 * 1024;
 
-/// How much of its size snappy can expand to: a copy of 64 bytes takes three.
+/// The largest factor by which Snappy can expand: three bytes encode a copy of 64 bytes.
 const MAX_SNAPPY: u64 = 22;
 
-/// How much of its size LZ4 can expand to: each byte of a length stands for at most 255.
+/// The largest factor by which LZ4 can expand: each byte of a length adds at most 255.
 const MAX_LZ4: u64 = 255;
 
-/// What is left of the bytes that all pages of a file may expand to: as many as a file without compression may have.
+/// The remaining bytes that all pages of a file may expand to. The total equals the limit for an uncompressed file.
 #[derive(Debug, Clone)]
 pub(super) struct Room(Arc<AtomicU64>);
 
@@ -33,7 +33,7 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Expands a page, or what of it is compressed.
+    /// Decompresses a page, or the compressed part of it.
     pub(super) fn expand(&self, codec: Compression, bytes: &Bytes) -> Result<Bytes, EvaluationError> {
         let left = self.0.load(Ordering::Relaxed);
         let most = MAX_PAGE_BYTES.min(left);
@@ -64,7 +64,7 @@ impl Room {
     }
 }
 
-/// The codec without its level, which a file does not tell.
+/// The codec's name without its level, which the file does not contain.
 fn name(codec: Compression) -> &'static str {
     match codec {
         Compression::UNCOMPRESSED => "no codec",
@@ -83,7 +83,7 @@ enum Failure {
     Broken(String),
 }
 
-/// Snappy begins with the length of what it expands to.
+/// Snappy data begin with the decompressed length.
 fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
     let broken = |error: snap::Error| Failure::Broken(error.to_string());
     let claimed = snap::raw::decompress_len(bytes).map_err(broken)?;
@@ -99,7 +99,7 @@ fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
     Ok(expanded)
 }
 
-/// A block of LZ4 does not tell what it expands to: it has room for as much as its bytes can stand for.
+/// An LZ4 block does not contain its decompressed length. The buffer is as large as the block can expand to, up to the limit.
 fn lz4(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
     let possible = MAX_LZ4.saturating_mul(bytes.len() as u64).saturating_add(64);
     let mut room = vec![0; usize::try_from(possible.min(most)).unwrap_or(usize::MAX)];
@@ -110,7 +110,7 @@ fn lz4(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Reads a stream to its end, and no further than one byte more than is allowed.
+/// Reads a stream to its end, but at most one byte more than the limit.
 fn whole(stream: impl Read, most: u64) -> Result<Vec<u8>, Failure> {
     let mut expanded = Vec::new();
     stream.take(most + 1).read_to_end(&mut expanded).map_err(|error| Failure::Broken(error.to_string()))?;
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_length_that_the_bytes_cannot_stand_for_is_refused_before_it_is_allocated() {
-        // Four bytes claim 256 MiB.
+        // Five bytes claim 256 MiB.
         let claim = Bytes::from_static(&[0x80, 0x80, 0x80, 0x80, 0x01]);
         let refusal = Room::default().expand(Compression::SNAPPY, &claim).expect_err("a refusal").to_string();
         assert!(refusal.contains("5 bytes claim to be 268435456"), "{refusal}");

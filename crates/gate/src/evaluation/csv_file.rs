@@ -1,4 +1,4 @@
-//! Reads a CSV file whole: the cells of each column one behind the other, so that columns can be read one by one.
+//! Reads a whole CSV file into one buffer per column, so that columns can be read one by one.
 
 use csv_core::{ReadRecordResult, Reader};
 use slipway_contract::table::{self, Lines};
@@ -7,19 +7,19 @@ use super::EvaluationError;
 use super::cell::{Cell, Kind};
 use super::source::{Column, same_rows, too_large};
 
-/// Bytes a CSV file may have: what a parquet file of the size allowed has in a quarter of it.
+/// The most bytes of a CSV file: a quarter of the limit for parquet files.
 const MAX_BYTES: u64 = 512 * 1024 * 1024;
 
-/// Columns a CSV file may have: scores of as many classes as a report may name, and room for more.
+/// The most columns of a CSV file: one for each class that a report may name, and as many more.
 const MAX_COLUMNS: usize = 20_000;
 
-/// Cells a CSV file may have: each takes four bytes besides its text.
+/// The most cells of a CSV file. Each takes four bytes besides its text.
 const MAX_CELLS: u64 = 100_000_000;
 
-/// The column that every file has: the name of each row.
+/// The required column with the name of each row.
 const ROW: &str = "row";
 
-/// How pandas calls an index without a name when it reads one back; in the file the name is empty.
+/// The prefix that pandas gives to an index without a name when it reads one back. In the file the name is empty.
 const UNNAMED: &str = "Unnamed: ";
 
 /// A CSV file in memory. Its first record names the columns.
@@ -29,12 +29,12 @@ pub(super) struct CsvFile(Vec<Cells>);
 struct Cells {
     name: String,
     text: String,
-    /// Where each cell ends in the text.
+    /// The end of each cell in the text.
     ends: Vec<u32>,
 }
 
 impl CsvFile {
-    /// Reads a file that is to have so many rows. Columns without a name are left out: an index that nobody named.
+    /// Reads a file that must have `expected` rows. Columns without a name are left out: they are unnamed indexes.
     pub(super) fn open(bytes: &[u8], file: &'static str, expected: u64) -> Result<Self, EvaluationError> {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(too_large(file, "bytes", bytes.len() as u64, MAX_BYTES));
@@ -71,7 +71,7 @@ impl CsvFile {
             }
             for (column, index) in columns.iter_mut().zip(&kept) {
                 column.text.push_str(records.cell(*index)?);
-                // The text is no longer than the file, whose length fits.
+                // The text is at most as long as the file, and the file's length fits.
                 column.ends.push(u32::try_from(column.text.len()).unwrap_or(u32::MAX));
             }
         }
@@ -79,14 +79,13 @@ impl CsvFile {
         Ok(Self(columns))
     }
 
-    /// Its columns.
     pub(super) fn columns(&self, file: &'static str) -> Vec<Column> {
         let column =
             |(index, cells): (usize, &Cells)| Column { index, name: cells.name.clone(), kind: Kind::Written, file };
         self.0.iter().enumerate().map(column).collect()
     }
 
-    /// Shows every cell of a column with its row, from zero; refuses empty ones. Answers the number of rows.
+    /// Calls `visit` with every cell of a column and its row, counted from zero. Rejects empty cells. Returns the number of rows.
     pub(super) fn each(
         &self,
         column: &Column,
@@ -106,7 +105,7 @@ impl CsvFile {
     }
 }
 
-/// Why a line of names is none of cells with commas between them, if so: another separator stands beside the name of the rows.
+/// The mistake if the header uses another separator than the comma: that separator stands beside the name of the row column.
 fn other_separator(names: &[String], file: &str) -> Option<String> {
     let joined = names.join(",");
     let is_beside = |name: &str| name.split([';', '\t', '|']).any(|part| part.trim() == ROW);
@@ -116,7 +115,7 @@ fn other_separator(names: &[String], file: &str) -> Option<String> {
     table::wrong_delimiter(&[joined], file).map(|fault| fault.message)
 }
 
-/// The records of a file, one at a time, in buffers that do not grow with what the file claims.
+/// The records of a file, one at a time. The buffers grow only with the bytes that are read.
 struct Records<'file> {
     reader: Reader,
     left: &'file [u8],
@@ -124,7 +123,7 @@ struct Records<'file> {
     ends: Vec<usize>,
     cells: usize,
     lines: Lines,
-    /// The line in which the record begins, from one.
+    /// The line in which the record begins, counted from one.
     line: u64,
 }
 
@@ -135,7 +134,7 @@ impl<'file> Records<'file> {
         Self { reader: Reader::new(), left, text, ends, cells: 0, lines: Lines::default(), line: 1 }
     }
 
-    /// Goes on to the next record; false at the end.
+    /// Reads the next record. Returns false at the end.
     fn advance(&mut self, file: &'static str) -> Result<bool, EvaluationError> {
         self.left = &self.left[self.lines.skip_ends(self.left)..];
         self.line = self.lines.line();
@@ -148,7 +147,7 @@ impl<'file> Records<'file> {
             (written, cells) = (written + wrote, cells + ended);
             match result {
                 ReadRecordResult::InputEmpty => {}
-                // Twice as much at a time: a record has no more bytes than the file.
+                // Double the buffer: a record has at most as many bytes as the file.
                 ReadRecordResult::OutputFull => self.text.resize(2 * self.text.len(), 0),
                 ReadRecordResult::OutputEndsFull => {
                     return Err(too_large(file, "columns", cells as u64 + 1, MAX_COLUMNS as u64));

@@ -1,11 +1,11 @@
-//! Why an evaluation is refused, in words that name the file, the place, what was expected and what came.
+//! The reasons to reject an evaluation. Each names the file, the place, the expected and the actual value.
 
 use std::path::PathBuf;
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::Unmeasurable;
 
-/// Why an evaluation is refused. Texts from the files are shown cut short and escaped: a stranger may have chosen them.
+/// Why an evaluation is rejected. Texts from the files are shortened and escaped, because their author may be untrusted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluationError {
@@ -14,37 +14,37 @@ pub enum EvaluationError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// More than Slipway is willing to hold in memory.
+    /// A count exceeds the limit for data in memory.
     #[error("{file}: {came} {unit}, expected at most {most}; evaluate on a sample of the rows")]
     TooLarge {
         /// The file.
         file: &'static str,
-        /// What is counted.
+        /// The unit of the count.
         unit: &'static str,
-        /// How many there are.
+        /// The actual count.
         came: u64,
-        /// How many there may be.
+        /// The limit.
         most: u64,
     },
     /// The report is not JSON of the expected form.
     #[error("report.json: {0}; it has to be the evaluator's report as it was written")]
     ReportForm(#[from] serde_json::Error),
-    /// The report has the form but not the values.
+    /// The report has the right form, but a value is invalid.
     #[error("report.json: {0}")]
     ReportValue(String),
-    /// The report states a figure that its predictions do not give.
+    /// The report states a figure that differs from the one computed from its predictions.
     #[error(
         "report.json: {metric} is stated as {stated}, but the predictions give {computed}; evaluate again, and keep both files unchanged"
     )]
     Disagreement {
         /// The metric.
         metric: Box<Metric>,
-        /// What the report says.
+        /// The value in the report.
         stated: f64,
-        /// What the predictions say.
+        /// The value computed from the predictions.
         computed: f64,
     },
     /// The report states a figure that cannot be computed from its predictions.
@@ -52,9 +52,9 @@ pub enum EvaluationError {
     Unfounded {
         /// The metric.
         metric: Box<Metric>,
-        /// What the report says.
+        /// The value in the report.
         stated: f64,
-        /// Why not.
+        /// Why it cannot be computed.
         why: Unmeasurable,
     },
     /// The report states a figure that is undefined on its rows.
@@ -62,7 +62,7 @@ pub enum EvaluationError {
     Undefined {
         /// The metric.
         metric: Box<Metric>,
-        /// What the report says.
+        /// The value in the report.
         stated: f64,
     },
     /// The number of rows differs.
@@ -70,17 +70,17 @@ pub enum EvaluationError {
     Rows {
         /// The file.
         file: &'static str,
-        /// What holds the rows.
+        /// The part of the file that contains the rows.
         place: String,
-        /// How many there are.
+        /// The actual number.
         came: u64,
-        /// How many there should be.
+        /// The expected number.
         expected: u64,
     },
-    /// The file is not a table this reader understands.
+    /// The file is not a readable parquet file.
     #[error("predictions.parquet: not a readable parquet file: {0}; write it with pandas, polars or pyarrow")]
     Parquet(parquet::errors::ParquetError),
-    /// A column is written in a way that is not read.
+    /// A column has an unsupported encoding.
     #[error(
         "predictions.parquet: a column is encoded as {encoding}, expected PLAIN or RLE_DICTIONARY; pandas, polars and \
          pyarrow write these if they are not told otherwise"
@@ -89,91 +89,91 @@ pub enum EvaluationError {
         /// The encoding.
         encoding: String,
     },
-    /// A column is compressed in a way that is not read.
+    /// A column has an unsupported compression.
     #[error("predictions.parquet: a column is compressed with {codec}, expected none, SNAPPY, GZIP, ZSTD or LZ4_RAW")]
     Codec {
-        /// How it is compressed.
+        /// The compression.
         codec: &'static str,
     },
-    /// A compressed page cannot be expanded.
+    /// A compressed page cannot be decompressed.
     #[error("predictions.parquet: a page is no sound {codec}: {why}; write the file again")]
     BrokenPage {
-        /// How it is compressed.
+        /// The compression.
         codec: &'static str,
-        /// Why not.
+        /// Why it cannot be decompressed.
         why: String,
     },
-    /// Compressed pages expand to more than Slipway is willing to hold in memory.
+    /// Compressed pages expand to more bytes than the limit for data in memory.
     #[error(
         "predictions.parquet: {what} to more than {most} bytes; evaluate on a sample of the rows, or write smaller pages"
     )]
     Expands {
-        /// What does.
+        /// The pages that expand.
         what: &'static str,
-        /// How many bytes there may be.
+        /// The limit in bytes.
         most: u64,
     },
-    /// The file is no table of cells with commas between them.
+    /// The file is not a table of cells separated by commas.
     #[error(
         "predictions.csv: line {line}: {why}; write it with commas between the cells and the names in the first line"
     )]
     Csv {
-        /// The line, from one.
+        /// The line, counted from one.
         line: u64,
-        /// What there is, and what there should be.
+        /// The actual and the expected content.
         why: String,
     },
-    /// There is no file of the name that is read.
+    /// A required file is missing.
     #[error("`{}` holds no {expected}, {found}; {help}", path.display())]
     Missing {
         /// The folder.
         path: PathBuf,
-        /// What is read.
+        /// The name of the required file.
         expected: &'static str,
-        /// What is there, in words.
+        /// The files that the folder contains, as a phrase.
         found: String,
-        /// What to do.
+        /// What the user should do.
         help: String,
     },
-    /// There are predictions of both formats.
+    /// The folder contains predictions in both formats.
     #[error("`{}` holds predictions.parquet and predictions.csv, expected one of them; remove the older one", path.display())]
     TwoFormats {
         /// The folder.
         path: PathBuf,
     },
-    /// The parquet reader gave up in a way it should not.
+    /// The parquet reader panicked.
     #[error("predictions.parquet: broken in a way that the parquet reader did not foresee; write the file again")]
     Broken,
-    /// A column is missing, doubled or of the wrong type.
+    /// A column is missing, duplicated or of the wrong type.
     #[error("{file}: column `{column}` {came}, expected {expected}")]
     Column {
         /// The file.
         file: &'static str,
         /// The column.
         column: String,
-        /// What there is.
+        /// The actual content.
         came: String,
-        /// What there should be.
+        /// The expected content.
         expected: String,
     },
-    /// A value that has no place in its column.
+    /// A value is not valid in its column.
     #[error("{file}: row {row}, column `{column}`: {came}, expected {expected}")]
     Value {
         /// The file.
         file: &'static str,
-        /// The row, from one.
+        /// The row, counted from one.
         row: u64,
         /// The column.
         column: String,
-        /// What there is.
+        /// The actual value.
         came: String,
-        /// What there should be.
+        /// The expected value.
         expected: String,
     },
 }
 
 impl From<parquet::errors::ParquetError> for EvaluationError {
-    /// What we refuse within the parquet reader comes back through it unchanged.
+    /// Unwraps an error of this module that passed through the parquet reader.
     fn from(error: parquet::errors::ParquetError) -> Self {
         match error {
             parquet::errors::ParquetError::External(cause) => match cause.downcast::<Self>() {
@@ -185,10 +185,10 @@ impl From<parquet::errors::ParquetError> for EvaluationError {
     }
 }
 
-/// A text from a file as it may be shown: escaped, and at most this many characters of it.
+/// The most characters of a text from a file that are shown.
 const MAX_SHOWN: usize = 60;
 
-/// Quotes a text that a stranger may have chosen.
+/// Quotes a text from an untrusted author, shortened and escaped.
 pub(crate) fn shown(text: &str) -> String {
     let mut quoted: String = text.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     if text.chars().nth(MAX_SHOWN).is_some() {
@@ -197,10 +197,11 @@ pub(crate) fn shown(text: &str) -> String {
     format!("`{}`", quoted.replace('`', "'"))
 }
 
-/// Names that a message lists.
+/// The most names that a message lists.
 const MAX_LISTED: usize = 10;
 
-/// Names as a sentence lists them, the last after `word`: a stranger may have chosen them, and there may be thousands.
+/// Names as a list in a sentence, with `word` before the last. The names may come from an untrusted author, and there may be
+/// thousands.
 pub(crate) fn listed<Name: AsRef<str>>(names: &[Name], word: &str) -> String {
     let first = names.iter().take(MAX_LISTED).map(|name| shown(name.as_ref()));
     let more = names.len().saturating_sub(MAX_LISTED);

@@ -1,4 +1,4 @@
-//! Reads a regressor's rows: label, prediction and quantiles as finite numbers.
+//! Reads the rows of a regression model: label, prediction and quantiles as finite numbers.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use slipway_contract::metrics::Estimates;
 use super::EvaluationError;
 use super::source::{Source, too_large};
 
-/// How columns of quantiles are called, before the share.
+/// The prefix of the names of quantile columns.
 const QUANTILE: &str = "quantile_";
 
-/// Quantiles a model may predict.
+/// The most quantiles that a model may predict.
 const MAX_QUANTILES: usize = 100;
 
-/// Reads the columns of a regressor.
+/// Reads the columns of a regression model.
 pub(super) fn read(
     source: &Source,
     rows: Vec<String>,

@@ -1,4 +1,4 @@
-//! Reads the two files of an evaluation folder from disk, no more of them than is allowed.
+//! Reads the two files of an evaluation folder from disk, within size limits.
 
 use std::fs::File;
 use std::io::Read;
@@ -9,10 +9,10 @@ use super::report::MAX_REPORT_BYTES;
 use super::table::MAX_BYTES;
 use super::{CSV_FILE, Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, read};
 
-/// Entries of a folder that are looked at for what was meant.
+/// The most entries of a folder that are read to suggest a file name.
 const MAX_ENTRIES: usize = 10_000;
 
-/// Reads and verifies the evaluation folder at `path`, with these columns.
+/// Reads and verifies the evaluation folder at `path` with these columns.
 pub fn read_folder(path: &Path, columns: &Columns) -> Result<Evaluation, EvaluationError> {
     let has = |file: &str| path.join(file).exists();
     if path.is_dir() && !has(REPORT_FILE) {
@@ -36,7 +36,7 @@ pub fn read_folder(path: &Path, columns: &Columns) -> Result<Evaluation, Evaluat
 fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, EvaluationError> {
     let path = folder.join(file);
     let mut bytes = Vec::new();
-    // One byte more than allowed is enough to see that there are too many, whatever the file claims to hold.
+    // One byte more than the limit shows that the file is too large, whatever size it claims.
     let outcome = File::open(&path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes));
     match outcome {
         Ok(_) => Ok(bytes),
@@ -44,7 +44,7 @@ fn bytes_of(folder: &Path, file: &'static str, most: u64) -> Result<Vec<u8>, Eva
     }
 }
 
-/// The refusal of a folder that lacks a file: what it holds instead, those first that begin like it.
+/// The error for a folder without a required file. It lists the folder's files. If some begin with `stem`, it lists only those.
 fn missing(folder: &Path, expected: &'static str, stem: &str) -> EvaluationError {
     let entries = std::fs::read_dir(folder).into_iter().flatten().take(MAX_ENTRIES).flatten();
     let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -63,7 +63,7 @@ fn missing(folder: &Path, expected: &'static str, stem: &str) -> EvaluationError
     EvaluationError::Missing { path: folder.to_owned(), expected, found, help }
 }
 
-/// What to do about a file whose name begins like the one that is read.
+/// Advice for a file whose name begins like that of the required file.
 fn what_to_do(name: &str, expected: &str) -> String {
     let lower = name.to_lowercase();
     let packed = [".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4", ".tar", ".tgz"];

@@ -1,7 +1,7 @@
-//! Reads an evaluation folder and believes none of it: every figure of the report is computed again from the predictions.
+//! Reads an evaluation folder and verifies it: every figure of the report is recomputed from the predictions.
 //!
-//! Both files may come from a stranger's change, so sizes, types, names and numbers are checked before use. Judging what the
-//! figures mean is the business of `policy`.
+//! Both files may come from an untrusted pull request. Sizes, types, names and numbers are therefore checked before use. The
+//! module `policy` judges the figures.
 
 mod attribute;
 mod cell;
@@ -56,17 +56,17 @@ pub enum PredictionsFile<'bytes> {
     Csv(&'bytes [u8]),
 }
 
-/// Columns of predictions that are read besides those that every evaluation has.
+/// Columns of predictions that are read in addition to the required ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Columns {
-    /// By whose values rows are grouped: as a slice, or as one query or series.
+    /// Columns whose values group rows, as slices, queries or series.
     pub attributes: BTreeSet<String>,
-    /// That hold numbers of the evaluation's own: scores, relevances, scales.
+    /// Columns with the evaluation's own numbers: scores, relevances, scales.
     pub row_scores: BTreeSet<String>,
 }
 
 impl Columns {
-    /// Those that a metric is computed from.
+    /// The columns that a metric is computed from.
     pub fn of(metric: &Metric) -> Self {
         Self {
             attributes: metric.unit().map(|unit| unit.column.to_owned()).into_iter().collect(),
@@ -83,48 +83,49 @@ impl Columns {
         self
     }
 
-    /// Whether all of another's are among them.
+    /// Whether these columns include all columns of `other`.
     pub fn cover(&self, other: &Self) -> bool {
         let Self { attributes, row_scores } = other;
         attributes.is_subset(&self.attributes) && row_scores.is_subset(&self.row_scores)
     }
 }
 
-/// A report and the predictions that bear it out.
+/// A report and the predictions that it was verified against.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
-    /// What the evaluator says.
+    /// The evaluator's report.
     pub report: EvaluationReport,
-    /// What the model said of every test row.
+    /// The label and the prediction of every test row.
     pub table: Table,
-    /// What the rows may be grouped by, by the name of its column: those columns that were asked for and are there.
+    /// The attributes that rows can be grouped by, by the name of the column. It contains the requested columns that exist.
     pub attributes: Attributes,
-    /// The model's own scores: those columns that were asked for, or that the report states a metric of, and are there.
+    /// The evaluation's own scores. It contains the columns that were requested, or that the report states a metric of, and that
+    /// exist.
     pub row_scores: RowScores,
 }
 
 impl Evaluation {
-    /// The rows with their attributes.
+    /// The rows with their attributes and scores.
     pub fn rows(&self) -> Rows<'_> {
         Rows { table: self.table.view(), attributes: &self.attributes, row_scores: &self.row_scores }
     }
 
-    /// The evaluation of some of its rows, by their places. The report's figures are those of these rows; a metric that is not
-    /// defined on them is left out of it.
+    /// The evaluation of some of its rows, by their indexes. The report's figures are recomputed on these rows. A metric that is
+    /// undefined on them is left out.
     #[must_use]
     pub fn only(&self, rows: &[u32]) -> Self {
         pairing::only(self, &Paired::whole(self), rows)
     }
 
-    /// The evaluation of some of the candidate's rows, by their places there and their names here; refused unless both were
-    /// evaluated alike.
+    /// This evaluation on some of the candidate's rows. `rows` are indexes into the candidate's rows, and the rows are matched by
+    /// name. Fails unless both were evaluated on the same data by the same evaluator.
     pub fn only_as(&self, candidate: &Self, rows: &[u32]) -> Result<Self, NotPaired> {
         Ok(pairing::only(self, &paired(candidate, self)?, rows))
     }
 }
 
-/// Reads and verifies both files of an evaluation folder from their bytes. Besides what every evaluation has, only the
-/// `columns` that are named are read, and those that the report states a metric of; one that is not there is left out.
+/// Reads and verifies both files of an evaluation folder from their bytes. Besides the required columns it reads `columns` and
+/// those that the report states a metric of. A column that does not exist is left out.
 pub fn read(
     report_json: &[u8],
     predictions: PredictionsFile<'_>,

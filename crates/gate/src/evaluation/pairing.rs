@@ -1,4 +1,4 @@
-//! Lines up a candidate's and a champion's rows, so that the two are compared on the same ones.
+//! Matches the rows of a candidate and a champion, so that both are compared on the same rows.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -12,36 +12,36 @@ use super::error::{listed, shown};
 /// Why two evaluations cannot be compared row by row.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotPaired {
-    /// They are of other rows, labels or evaluators.
+    /// Their rows, labels or evaluators differ.
     #[error(
         "candidate and champion were not evaluated alike: {difference}; evaluate the champion again on the candidate's data"
     )]
     Rows {
-        /// What differs.
+        /// The difference.
         difference: String,
     },
-    /// They tell other classes apart: no evaluation makes a model judge a class that it never learnt.
+    /// Their classes differ. A model cannot be judged on a class that it was not trained on.
     #[error("{difference}; models are compared on the same classes only: learn the champion's, and no others")]
     Classes {
-        /// What differs.
+        /// The difference.
         difference: String,
     },
 }
 
-/// What a champion said of the candidate's rows, in their order.
+/// A champion's values for the candidate's rows, in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Paired<'champion> {
     /// Labels and predictions.
     pub table: Cow<'champion, Table>,
-    /// Its own scores.
+    /// The champion's own scores.
     pub row_scores: Cow<'champion, RowScores>,
-    /// What its evaluation says the rows may be grouped by.
+    /// The attributes of the rows in the champion's evaluation.
     pub attributes: Cow<'champion, Attributes>,
 }
 
 /// The champion's rows in the order of the candidate's.
 ///
-/// Refused unless both were evaluated on the same data by the same evaluator: the same rows by name, one to one, with the same
+/// Fails unless both were evaluated on the same data by the same evaluator: the same rows by name, one to one, with the same
 /// labels and the same classes.
 pub fn paired<'champion>(
     candidate: &Evaluation,
@@ -57,7 +57,7 @@ pub fn paired<'champion>(
     .map_err(|difference| NotPaired::Rows { difference })
 }
 
-/// The classes that only one of two models knows, in words.
+/// Describes the classes that only one of two models has.
 fn difference_of_classes(candidate: &[String], champion: &[String]) -> Option<String> {
     let without = |these: &[String], those: &[String]| -> Vec<String> {
         let those: HashSet<&String> = those.iter().collect();
@@ -139,8 +139,8 @@ fn label(table: &Table, row: usize) -> Cow<'_, str> {
     }
 }
 
-/// Where the champion has each of the candidate's rows. Both have the same number of rows, and no name occurs twice: so finding
-/// each name once is one to one.
+/// The champion's index of each of the candidate's rows. Both have the same number of rows, and no name occurs twice. If each
+/// name is found, the match is therefore one to one.
 fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, String> {
     let places: HashMap<&str, usize> = champion.iter().map(String::as_str).zip(0..).collect();
     candidate
@@ -152,7 +152,7 @@ fn order_of(candidate: &[String], champion: &[String]) -> Result<Vec<usize>, Str
         .collect()
 }
 
-/// The evaluation of some rows, by their places in the order of `paired`.
+/// The evaluation of some rows, by their indexes in the order of `paired`.
 pub(super) fn only(evaluation: &Evaluation, paired: &Paired<'_>, rows: &[u32]) -> Evaluation {
     let order: Vec<usize> = rows.iter().map(|row| *row as usize).filter(|row| *row < paired.table.len()).collect();
     let attributes = paired.attributes.iter().map(|(name, attribute)| {

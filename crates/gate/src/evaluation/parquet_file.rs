@@ -1,4 +1,5 @@
-//! Reads the columns of a parquet file in small batches, so that what the file claims never decides what is allocated.
+//! Reads the columns of a parquet file in small batches. The sizes that the file claims never decide how much memory is
+//! allocated.
 
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ use super::cell::{Cell, Kind};
 use super::codec::Room;
 use super::source::{Column, refuse_column};
 
-/// Values decoded at a time: few enough to be cheap, many enough not to matter.
+/// Values decoded at a time. The batch is small enough to take little memory, and large enough to be fast.
 const BATCH: usize = 4_096;
 
 /// A parquet file in memory.
@@ -28,18 +29,18 @@ pub(super) struct ParquetFile {
 }
 
 impl ParquetFile {
-    /// Reads the description at the file's end.
+    /// Reads the metadata at the file's end.
     pub(super) fn open(bytes: Bytes) -> Result<Self, EvaluationError> {
         let reader = SerializedFileReader::new(bytes.clone())?;
         Ok(Self { bytes: Arc::new(bytes), reader, room: Room::default() })
     }
 
-    /// How many rows the file claims to have.
+    /// The number of rows that the file claims.
     pub(super) fn claimed_rows(&self) -> u64 {
         u64::try_from(self.reader.metadata().file_metadata().num_rows()).unwrap_or(u64::MAX)
     }
 
-    /// Its columns. Those within a group are left out: nothing of ours is there, whatever it is called.
+    /// Its columns. Nested columns are left out, because none of the expected columns is nested.
     pub(super) fn columns(&self, file: &'static str) -> Result<Vec<Column>, EvaluationError> {
         let mut columns = Vec::new();
         for (index, column) in self.reader.metadata().file_metadata().schema_descr().columns().iter().enumerate() {
@@ -54,8 +55,8 @@ impl ParquetFile {
         Ok(columns)
     }
 
-    /// Shows every value of a column with its row, from zero; refuses missing values. Answers the number of rows, or of those
-    /// read when there were more than `expected`: a few bytes can claim any number of equal rows.
+    /// Calls `visit` with every value of a column and its row, counted from zero. Rejects missing values. Returns the number of
+    /// rows. It stops soon after `expected` rows, because a few bytes can claim any number of equal rows.
     pub(super) fn each(
         &self,
         column: &Column,
@@ -112,12 +113,13 @@ fn kind_of(column: &ColumnDescriptor) -> Kind {
     }
 }
 
-/// Nanoseconds have a logical type but no converted one.
+/// Whether the column has a logical type other than an integer. Timestamps in nanoseconds have a logical type but no converted
+/// type.
 fn is_moment(column: &ColumnDescriptor) -> bool {
     column.logical_type_ref().is_some_and(|logical| !matches!(logical, LogicalType::Integer(_)))
 }
 
-/// One way through a column.
+/// One pass over a column.
 struct Walk<'file> {
     file: &'file ParquetFile,
     column: &'file Column,
@@ -137,7 +139,7 @@ impl Walk<'_> {
         for group in reader.metadata().row_groups() {
             let chunk = group.column(column.index);
             let codec = chunk.compression();
-            // Told that nothing is compressed, the reader of pages hands them out as they are.
+            // With this setting the page reader returns the pages as they are stored.
             let chunk = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
             let rows = usize::try_from(group.num_rows()).unwrap_or(0);
             let pages = SerializedPageReader::new(Arc::clone(bytes), &chunk, rows, None)?;
@@ -167,8 +169,8 @@ impl Walk<'_> {
     }
 }
 
-/// Lets only those encodings through whose values cannot grow beyond the bytes that hold them, and expands what is compressed.
-/// The delta encodings can grow: each text may repeat all of the one before.
+/// Accepts only encodings whose values cannot exceed the bytes that encode them, and decompresses pages. The delta encodings are
+/// rejected, because each text may repeat the whole text before it.
 struct KnownPages {
     pages: SerializedPageReader<Bytes>,
     codec: Compression,
@@ -185,7 +187,7 @@ impl KnownPages {
         match &mut page {
             Page::DataPageV2 { is_compressed: false, .. } => {}
             Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
-                // The levels in front of the values are never compressed.
+                // The levels before the values are never compressed.
                 let levels = (*def_levels_byte_len as usize).saturating_add(*rep_levels_byte_len as usize);
                 let levels = levels.min(buf.len());
                 let values = self.expanded(&buf.slice(levels..))?;
@@ -196,7 +198,7 @@ impl KnownPages {
         Ok(page)
     }
 
-    /// A page without a single value has nothing to expand.
+    /// A page without values has nothing to decompress.
     fn expanded(&self, bytes: &Bytes) -> Result<Bytes, EvaluationError> {
         if bytes.is_empty() { Ok(Bytes::new()) } else { self.room.expand(self.codec, bytes) }
     }

@@ -1,4 +1,4 @@
-//! Reads `report.json` and holds it against the predictions beside it.
+//! Reads `report.json` and verifies it against the predictions beside it.
 
 use std::collections::HashSet;
 
@@ -8,17 +8,17 @@ use slipway_contract::{API_VERSION, EvaluationReport};
 use super::error::shown;
 use super::{Evaluation, EvaluationError};
 
-/// Bytes a report may have: real ones have a few kilobytes, ten thousand long class names a few hundred.
+/// The most bytes of a report. Reports have a few kilobytes. With ten thousand long class names they have a few hundred.
 pub(super) const MAX_REPORT_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Classes a report may name: what keeps tables by class small.
+/// The most classes of a report. The limit keeps the tables by class small.
 const MAX_CLASSES: usize = 10_000;
 
-/// How far a stated figure may lie from the computed one, of its size if that is above one: room for another order of
-/// summation, not for another result.
+/// The accepted difference between a stated and a computed figure, relative to its size if that is above one. It allows for
+/// another order of summation, not for another result.
 const TOLERANCE: f64 = 1e-6;
 
-/// Reads a report and checks whatever can be checked without predictions.
+/// Parses a report and makes all checks that need no predictions.
 pub(super) fn parse(json: &[u8]) -> Result<EvaluationReport, EvaluationError> {
     let bytes = json.len() as u64;
     if bytes > MAX_REPORT_BYTES {
@@ -72,7 +72,7 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     (!seconds.is_finite()).then(|| format!("`seconds` is {seconds}, expected a number"))
 }
 
-/// Computes every figure of the report again.
+/// Recomputes every figure of the report.
 pub(super) fn verify(evaluation: &Evaluation) -> Result<(), EvaluationError> {
     let (rows, every) = (evaluation.rows(), all(evaluation.table.len()));
     for (metric, &stated) in &evaluation.report.metrics {

@@ -1,4 +1,4 @@
-//! Reads the evaluation's own scores: columns of numbers or truth values that its evaluator computed row by row.
+//! Reads the evaluation's own scores: columns of numbers or truth values that its evaluator computed for each row.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +9,10 @@ use super::EvaluationError;
 use super::cell::Kind;
 use super::source::{Column, Source, finite, too_large};
 
-/// Columns of own scores that are read at a time.
+/// The most columns of own scores that are read.
 const MAX_COLUMNS: u64 = 100;
 
-/// Reads those columns of `wanted` that are there.
+/// Reads the columns of `wanted` that exist.
 pub(super) fn read(
     source: &Source,
     wanted: &BTreeSet<String>,
@@ -26,7 +26,7 @@ pub(super) fn read(
     present.map(|(name, column)| Ok((name.clone(), read_one(source, column, report.rows)?))).collect()
 }
 
-/// Truth values are one and zero.
+/// Truth values become one and zero.
 fn read_one(source: &Source, column: &Column, rows: u64) -> Result<Vec<f64>, EvaluationError> {
     if column.kind != Kind::Truth && !column.kind.is_number() {
         return Err(column.unlike("numbers or truth values"));

@@ -1,4 +1,4 @@
-//! Writes small evaluation folders for tests, good and bad.
+//! Writes small valid and invalid evaluation folders for tests.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) fn parquet(columns: &[(&str, Values)]) -> Vec<u8> {
     parquet_in_groups(&[columns], Encoding::PLAIN)
 }
 
-/// A predictions file with a row group for each item.
+/// A predictions file with one row group for each item.
 pub(super) fn parquet_in_groups(groups: &[&[(&str, Values)]], encoding: Encoding) -> Vec<u8> {
     let fields = groups[0].iter().map(|(name, values)| Arc::new(field(name, values))).collect();
     let schema = Type::group_type_builder("schema").with_fields(fields).build().expect("a schema");
@@ -93,7 +93,7 @@ fn write(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &Values) {
     column.close().expect("a closed column");
 }
 
-/// The columns of four rows over the classes `cat` and `dog`; row `c` is predicted wrong.
+/// The columns of four rows with the classes `cat` and `dog`. The prediction of row `c` is wrong.
 pub(super) fn columns() -> Vec<(&'static str, Values)> {
     vec![
         ("row", text(&["a", "b", "c", "d"])),
@@ -112,7 +112,7 @@ pub(super) fn columns_with(name: &'static str, values: Values) -> Vec<(&'static 
     columns
 }
 
-/// The report that belongs to [`columns`], after a change to its JSON.
+/// The report that belongs to [`columns`], after `change` has modified its JSON.
 pub(super) fn report(change: impl FnOnce(&mut serde_json::Value)) -> Vec<u8> {
     let mut report = serde_json::json!({
         "apiVersion": "slipway.dev/v1alpha1",

@@ -1,4 +1,4 @@
-//! Reads rows of data, as checks of drift and leakage compare them: whole columns of numbers or texts from a parquet file.
+//! Reads samples of data for the checks of drift and leakage: whole columns of numbers or texts from a parquet file.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,16 +11,16 @@ use super::cell::Kind;
 use super::source::{Column, Source, finite, too_large};
 use super::table::text;
 
-/// The file, as errors call it.
+/// The file's name in errors.
 const FILE: &str = "the sample";
 
-/// Cells a sample may have.
+/// The most cells of a sample.
 const MAX_CELLS: u64 = 50_000_000;
 
-/// Bytes of all texts together.
+/// The most bytes of all texts together.
 const MAX_TEXT: u64 = 256 * 1024 * 1024;
 
-/// Rows of data by column.
+/// Rows of data, stored by column.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
     /// Number of rows.
@@ -39,12 +39,12 @@ pub enum SampleColumn {
 }
 
 impl Samples {
-    /// SHA-256 over the values of one row in these columns: the same for rows that are alike.
+    /// SHA-256 over the values of one row in these columns. Rows with equal values have equal digests.
     pub fn digest_of(&self, row: usize, columns: &[&String]) -> [u8; 32] {
         let mut hasher = Sha256::new();
         for name in columns {
             match self.columns.get(*name) {
-                // Zero has two signs that compare as equal.
+                // Adding zero turns -0.0 into 0.0. Both compare as equal.
                 Some(SampleColumn::Numbers(values)) => hasher.update((values[row] + 0.0).to_bits().to_le_bytes()),
                 Some(SampleColumn::Texts(values)) => {
                     hasher.update((values[row].len() as u64).to_le_bytes());
@@ -57,9 +57,9 @@ impl Samples {
     }
 }
 
-/// Reads a parquet file's columns of texts, numbers and truth values; others are left out.
+/// Reads the columns of texts, numbers and truth values of a parquet file. Other columns are left out.
 pub fn read_samples(parquet: &[u8]) -> Result<Samples, EvaluationError> {
-    // As with predictions, a panic of the parquet reader is the file's fault.
+    // As for predictions, a panic of the parquet reader means that the file is broken.
     catch_unwind(AssertUnwindSafe(|| read_columns(Bytes::copy_from_slice(parquet))))
         .unwrap_or(Err(EvaluationError::Broken))
 }

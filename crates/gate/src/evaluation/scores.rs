@@ -1,4 +1,4 @@
-//! Reads the `score_<class>` columns: what the model believed of every class, not only what it said.
+//! Reads the `score_<class>` columns: the model's score for every class.
 
 use std::collections::HashSet;
 
@@ -7,14 +7,14 @@ use slipway_contract::EvaluationReport;
 use super::EvaluationError;
 use super::source::{Source, refuse_column, too_large};
 
-/// Scores (rows times classes) a predictions file may have: two gigabytes in memory.
+/// The most scores (rows times classes) of a predictions file: two gigabytes in memory.
 const MAX_SCORES: u64 = 500_000_000;
 
-/// How far the scores of a row may sum from one: what 32-bit floats lose over many classes, and no more. Without this rule
-/// a score of one for every class would be a perfect log loss.
+/// The accepted difference of a row's sum of scores from one. It covers the rounding of 32-bit floats over many classes. Without
+/// this rule a score of one for every class would give a perfect log loss.
 const SUM_TOLERANCE: f64 = 1e-3;
 
-/// The scores row by row, if the file has any: then it has them for every class.
+/// The scores row by row, if the file has any. It must then have them for every class.
 pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<Vec<f32>>, EvaluationError> {
     let wanted: Vec<String> = report.classes.iter().map(|class| format!("score_{class}")).collect();
     let known: HashSet<&str> = wanted.iter().map(String::as_str).collect();

@@ -15,16 +15,15 @@ use super::parquet_file::ParquetFile;
 pub(super) struct Column {
     /// Its place in the file.
     pub(super) index: usize,
-    /// Its name.
     pub(super) name: String,
-    /// What its values are.
+    /// The type of its values.
     pub(super) kind: Kind,
-    /// The file, as errors call it.
+    /// The file's name in errors.
     pub(super) file: &'static str,
 }
 
 impl Column {
-    /// The error for a value in a row counted from zero.
+    /// The error for a value in a row. `row` is counted from zero.
     pub(super) fn refuse(&self, row: u64, came: impl Into<String>, expected: impl Into<String>) -> EvaluationError {
         EvaluationError::Value {
             file: self.file,
@@ -35,12 +34,12 @@ impl Column {
         }
     }
 
-    /// The error for a row, counted from zero, in which nothing stands.
+    /// The error for a row without a value. `row` is counted from zero.
     pub(super) fn without_value(&self, row: u64) -> EvaluationError {
         self.refuse(row, "no value", "a value in every row")
     }
 
-    /// The error for a column whose values are of another kind.
+    /// The error for a column with values of another type.
     pub(super) fn unlike(&self, expected: &str) -> EvaluationError {
         let expected = match self.kind {
             Kind::Half => "floats of 32 or 64 bits, which keep digits enough; in pandas `.astype(\"float32\")`",
@@ -62,27 +61,26 @@ enum Format {
 
 /// A file of rows in memory.
 pub(super) struct Source {
-    /// The file, as errors call it.
+    /// The file's name in errors.
     pub(super) file: &'static str,
-    /// Its columns by name.
     pub(super) columns: HashMap<String, Column>,
     format: Format,
 }
 
 impl Source {
-    /// Opens a parquet file. What it holds is read column by column.
+    /// Opens a parquet file. The columns are read later, one by one.
     pub(super) fn parquet(bytes: Bytes, file: &'static str) -> Result<Self, EvaluationError> {
         let parquet = ParquetFile::open(bytes)?;
         Ok(Self { file, columns: by_name(file, parquet.columns(file)?)?, format: Format::Parquet(parquet) })
     }
 
-    /// Reads a CSV file that is to have so many rows.
+    /// Reads a CSV file that must have `expected` rows.
     pub(super) fn csv(bytes: &[u8], file: &'static str, expected: u64) -> Result<Self, EvaluationError> {
         let csv = CsvFile::open(bytes, file, expected)?;
         Ok(Self { file, columns: by_name(file, csv.columns(file))?, format: Format::Csv(csv) })
     }
 
-    /// How many rows a parquet file claims to have. Those of CSV are counted when it is opened.
+    /// The number of rows that a parquet file claims. `None` for CSV, whose rows are counted when it is opened.
     pub(super) fn claimed_rows(&self) -> Option<u64> {
         match &self.format {
             Format::Parquet(parquet) => Some(parquet.claimed_rows()),
@@ -90,7 +88,7 @@ impl Source {
         }
     }
 
-    /// The column of this name.
+    /// The column of this name, or an error.
     pub(super) fn required(&self, name: &str) -> Result<&Column, EvaluationError> {
         self.columns.get(name).ok_or_else(|| {
             let mut present: Vec<String> = self.columns.keys().map(|name| shown(name)).collect();
@@ -101,7 +99,8 @@ impl Source {
         })
     }
 
-    /// Shows every value of a column with its row, from zero. Refuses missing values, and another number of rows.
+    /// Calls `visit` with every value of a column and its row, counted from zero. Rejects missing values and any other number of
+    /// rows.
     pub(super) fn each(
         &self,
         column: &Column,
@@ -115,7 +114,7 @@ impl Source {
         same_rows(self.file, &format!("column `{}`", cut(&column.name)), count, expected)
     }
 
-    /// The finite numbers of a column of numbers.
+    /// The values of a column of finite numbers.
     pub(super) fn numbers(&self, column: &Column, expected: u64) -> Result<Vec<f64>, EvaluationError> {
         let column = column.of_numbers()?;
         let mut numbers = Vec::new();
@@ -127,7 +126,7 @@ impl Source {
     }
 }
 
-/// The finite number that a value stands for.
+/// The finite number that a value represents, or an error.
 pub(super) fn finite(column: &Column, row: u64, cell: Cell<'_>) -> Result<f64, EvaluationError> {
     match cell.number() {
         Some(number) if number.is_finite() => Ok(number),
@@ -151,7 +150,7 @@ fn by_name(file: &'static str, columns: Vec<Column>) -> Result<HashMap<String, C
     Ok(named)
 }
 
-/// Refuses another number of rows than the report states.
+/// Rejects a number of rows that differs from the report's.
 pub(super) fn same_rows(file: &'static str, place: &str, came: u64, expected: u64) -> Result<(), EvaluationError> {
     if came == expected {
         return Ok(());
@@ -159,7 +158,7 @@ pub(super) fn same_rows(file: &'static str, place: &str, came: u64, expected: u6
     Err(EvaluationError::Rows { file, place: place.to_owned(), came, expected })
 }
 
-/// The error for a column as a whole.
+/// The error for a whole column.
 pub(super) fn refuse_column(
     file: &'static str,
     column: &str,
@@ -169,12 +168,12 @@ pub(super) fn refuse_column(
     EvaluationError::Column { file, column: cut(column), came: came.into(), expected: expected.into() }
 }
 
-/// A column's name as it may be shown: a stranger may have chosen it.
+/// A column's name, shortened and escaped, because its author may be untrusted.
 fn cut(name: &str) -> String {
     name.chars().take(80).flat_map(char::escape_debug).collect()
 }
 
-/// The error for more than is held in memory.
+/// The error for a count that exceeds the limit for data in memory.
 pub(super) fn too_large(file: &'static str, unit: &'static str, came: u64, most: u64) -> EvaluationError {
     EvaluationError::TooLarge { file, unit, came, most }
 }

@@ -1,4 +1,4 @@
-//! Reads a predictions file into a table of predictions, and refuses whatever the metrics could not bear.
+//! Reads a predictions file into a table, and rejects everything that the metrics cannot be computed from.
 
 use std::collections::{BTreeSet, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,17 +14,17 @@ use super::source::{Column, Source, same_rows, too_large};
 use super::{CSV_FILE, Columns, Evaluation, EvaluationError, PREDICTIONS_FILE, PredictionsFile};
 use super::{attribute, estimates, row_scores, scores};
 
-/// Bytes a predictions file may have.
+/// The most bytes of a predictions file.
 pub(super) const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Rows a predictions file may have.
+/// The most rows of a predictions file.
 pub(super) const MAX_ROWS: u64 = 50_000_000;
 
-/// Bytes of one row's name, and of all names together.
+/// The most bytes of one row's name, and of all names together.
 const MAX_NAME_BYTES: usize = 1_024;
 const MAX_NAMES_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
-/// Reads the table that belongs to a report, and of the wanted columns those that are there.
+/// Reads the table of a report, and the wanted columns that exist.
 pub(super) fn read(
     predictions: PredictionsFile<'_>,
     report: EvaluationReport,
@@ -40,8 +40,8 @@ pub(super) fn read(
     if report.rows > MAX_ROWS {
         return Err(too_large(super::REPORT_FILE, "rows", report.rows, MAX_ROWS));
     }
-    // The parquet reader has asserted on broken files before (index and slice bounds); such a file is the sender's fault,
-    // and nothing of ours is shared with the closure, so a panic ends here as a refusal.
+    // The parquet reader has panicked on broken files before (index and slice bounds). The closure shares no state with Slipway,
+    // so a panic is converted into an error about the file.
     catch_unwind(AssertUnwindSafe(|| {
         let source = match predictions {
             PredictionsFile::Parquet(bytes) => Source::parquet(Bytes::copy_from_slice(bytes), file)?,
@@ -73,8 +73,8 @@ fn read_table(source: &Source, report: EvaluationReport, columns: &Columns) -> R
     Ok(Evaluation { report, table, attributes, row_scores })
 }
 
-/// Labels and predicted classes as attributes. Their values are all classes, also those that no row has: a check of every
-/// class has to see that one is missing.
+/// Labels and predicted classes as attributes. Their values are all classes, even those without a row, so that a check of every
+/// class can find a missing one.
 fn of_classes(table: &Table, wanted: &BTreeSet<String>) -> Attributes {
     let Table::Classes(table) = table else { return Attributes::new() };
     let own = [("label", &table.labels), ("prediction", &table.predictions)].into_iter();
@@ -95,7 +95,7 @@ fn names(source: &Source, column: &Column, report: &EvaluationReport) -> Result<
     let mut names: Vec<String> = Vec::new();
     let mut bytes = 0;
     source.each(column, report.rows, |row, cell| {
-        // A number that pandas turned into a float has the name of the whole number it was.
+        // If pandas converted the numbers to floats, the name is that of the original whole number.
         let name = match (cell, cell.whole()) {
             (Cell::Single(_) | Cell::Double(_), Some(whole)) => whole.to_string().into(),
             _ => text(column, row, cell)?,
@@ -104,7 +104,7 @@ fn names(source: &Source, column: &Column, report: &EvaluationReport) -> Result<
             let came = format!("a name of {} bytes", name.len());
             return Err(column.refuse(row, came, format!("1 to {MAX_NAME_BYTES}")));
         }
-        // Seen at once, because one name can stand for any number of rows in a few bytes.
+        // Check this early: a few bytes can claim any number of rows with one name.
         if names.last().is_some_and(|last| *last == *name) {
             return Err(again(row, &name));
         }
@@ -147,7 +147,7 @@ fn class_indices(
     Ok(indices)
 }
 
-/// A value as text.
+/// A value as text, or an error if it is not UTF-8.
 pub(super) fn text<'value>(
     column: &Column,
     row: u64,

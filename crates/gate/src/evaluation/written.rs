@@ -1,4 +1,5 @@
-//! Predictions as pandas, polars and pyarrow write them: the files of `written/`, which `scripts/write_predictions.py` makes.
+//! Tests with predictions written by pandas, polars and pyarrow: the files of `written/`, which `scripts/write_predictions.py`
+//! creates.
 
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,7 @@ fn truth_values_and_numbers_match_the_spellings_that_are_documented_and_no_other
     for (classes, cell) in [
         (["0", "1"], Cell::Truth(true)),
         (["TRUE", "yes"], Cell::Truth(true)),
-        // Which of the two is meant cannot be known.
+        // Ambiguous: either class could be meant.
         (["true", "True"], Cell::Truth(true)),
         (["01", "1.0"], Cell::Whole(1)),
         (["0", "1"], Cell::Double(0.5)),
@@ -141,7 +142,7 @@ fn what_is_not_read_is_refused_with_what_to_do() {
     insta::assert_snapshot!(refusal("moment"), @"predictions.parquet: column `label` holds values of type TIMESTAMP, expected classes: texts, whole numbers or truth values");
 }
 
-/// What is said of a CSV file of two rows.
+/// The result of reading a CSV file that must have two rows.
 fn of_csv(text: &str) -> Result<Evaluation, String> {
     let report = report(|report| {
         report["rows"] = json!(2);

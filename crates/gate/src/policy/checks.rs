@@ -1,4 +1,4 @@
-//! One check of a policy: what it asks of a measure, and whether it could ever say yes and ever say no.
+//! One check of a policy: its subject and its requirement, and whether it can pass and fail at all.
 
 use std::collections::BTreeMap;
 
@@ -15,66 +15,66 @@ use super::slices::Slicing;
 /// A check as the policy states it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Check {
-    /// What is looked at.
+    /// The subject.
     pub(super) subject: CheckSubject,
-    /// What is asked of it.
+    /// The requirement.
     pub(super) requirement: Requirement,
-    /// Its own name, by which exceptions and stricter versions refer to it.
+    /// Its name, which exceptions and stricter versions refer to.
     pub(super) name: Option<String>,
-    /// What becomes of it if the rows do not decide.
+    /// The outcome if the rows do not decide.
     pub(super) undecided: CheckOutcome,
-    /// Whether it only warns where it does not hold.
+    /// Whether a failure only warns.
     pub(super) only_warns: bool,
     /// The last day on which it may pass.
     pub(super) expires: Option<Date>,
-    /// Who answers for it.
+    /// The owner of the check.
     pub(super) owner: Option<String>,
-    /// Why its authors ask for it.
+    /// The reason that its authors give.
     pub(super) why: Option<String>,
-    /// The file it stands in.
+    /// The file that contains it.
     pub(super) file: String,
     /// Its line there.
     pub(super) line: usize,
-    /// Where its keys stand.
+    /// The positions of its keys in the file.
     pub(super) places: BTreeMap<&'static str, Position>,
 }
 
-/// What a check looks at.
+/// The subject of a check.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum CheckSubject {
     /// A metric, over all rows or in slices of them.
     Metric(MetricSubject),
-    /// A condition on everything that is known.
+    /// A CEL condition on the known facts.
     Expression(Expression),
-    /// How far data have moved.
+    /// The drift of a column's data.
     Drift(Drift),
-    /// Test rows that the model has learnt from.
+    /// The share of test rows that are also training rows.
     Leakage,
 }
 
-/// Which metric, on which rows.
+/// A metric and the rows that it is measured on.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct MetricSubject {
-    /// What is measured.
+    /// The metric.
     pub(super) metric: Metric,
-    /// The parts of the rows that are judged one by one.
+    /// The slices that are judged one by one.
     pub(super) slicing: Option<Slicing>,
-    /// The column by which rows belong together.
+    /// The column whose values group rows into clusters.
     pub(super) group_by: Option<String>,
-    /// Training runs that have to hold it, the candidate among them.
+    /// The training runs that must pass the check, including the candidate.
     pub(super) seeds: Option<Seeds>,
 }
 
-/// How many training runs have to hold a check.
+/// The number of training runs that must pass a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seeds {
-    /// Runs of the same training with different seeds, the candidate among them.
+    /// The number of runs of the same training with different seeds, including the candidate.
     pub(super) at_least: u32,
-    /// Whether others than the candidate may stay undecided.
+    /// Whether runs other than the candidate may stay undecided.
     pub(super) may_be_undecided: bool,
 }
 
-/// A threshold and the side of it that is wanted.
+/// A threshold and its passing side.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Wanted {
     /// At or above it.
@@ -86,7 +86,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// What a requirement asks of a measure, or of the candidate's less the champion's.
+    /// The threshold of a requirement, for a measure or for the candidate's value minus the champion's.
     pub(super) fn of(higher_is_better: bool, requirement: &Requirement) -> Self {
         match *requirement {
             Requirement::AtLeast(threshold) => Self::AtLeast(threshold),
@@ -96,12 +96,12 @@ impl Wanted {
             Requirement::NoWorseThanChampion { margin, .. } => Self::AtMost(margin),
             Requirement::BetterThanChampion { by } if higher_is_better => Self::AtLeast(by),
             Requirement::BetterThanChampion { by } => Self::AtMost(-by),
-            // A condition holds or not: it is one.
+            // A condition that holds counts as one.
             Requirement::Condition(_) => Self::AtLeast(1.0),
         }
     }
 
-    /// Whether a value is on the wanted side; the threshold itself is.
+    /// Whether a value is on the passing side. The threshold itself passes.
     pub(super) fn holds(self, value: f64) -> bool {
         match self {
             Self::AtLeast(threshold) => value >= threshold,
@@ -110,7 +110,7 @@ impl Wanted {
         }
     }
 
-    /// The threshold that lies nearest to a value.
+    /// The threshold nearest to a value.
     pub(super) fn nearest(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(threshold) | Self::AtMost(threshold) => threshold,
@@ -126,7 +126,7 @@ impl Wanted {
 }
 
 impl Check {
-    /// The metric, if it measures one.
+    /// The metric, if the subject is one.
     pub(super) fn metric(&self) -> Option<&Metric> {
         match &self.subject {
             CheckSubject::Metric(subject) => Some(&subject.metric),
@@ -134,17 +134,17 @@ impl Check {
         }
     }
 
-    /// Whether more of the measure is better.
+    /// Whether a higher value is better.
     pub(super) fn higher_is_better(&self) -> bool {
         self.metric().is_some_and(Metric::higher_is_better)
     }
 
-    /// What it asks of its measure.
+    /// The threshold of its measure.
     pub(super) fn wanted(&self) -> Wanted {
         Wanted::of(self.higher_is_better(), &self.requirement)
     }
 
-    /// The measure as results name it.
+    /// The measure's name in results.
     pub(super) fn measure(&self) -> String {
         match &self.subject {
             CheckSubject::Metric(subject) => subject.metric.to_string(),
@@ -154,7 +154,7 @@ impl Check {
         }
     }
 
-    /// Whether what comes of it hangs on the test rows.
+    /// Whether the result depends on the test rows.
     pub(super) fn is_on_test_rows(&self) -> bool {
         match &self.subject {
             CheckSubject::Metric(subject) => subject.metric.subject() != Subject::Artifact,
@@ -164,7 +164,7 @@ impl Check {
         }
     }
 
-    /// Columns of the predictions by which it groups rows.
+    /// The columns of the predictions that it groups rows by.
     pub(super) fn columns(&self) -> Vec<&str> {
         let CheckSubject::Metric(MetricSubject { metric, slicing, group_by, .. }) = &self.subject else {
             return Vec::new();
@@ -173,13 +173,13 @@ impl Check {
         sliced.chain(group_by.as_deref()).chain(metric.column()).collect()
     }
 
-    /// Whether its rows are judged one slice or one training run at a time.
+    /// Whether it is judged one slice or one training run at a time.
     pub(super) fn has_parts(&self) -> bool {
         matches!(&self.subject,
             CheckSubject::Metric(subject) if subject.slicing.is_some() || subject.seeds.is_some())
     }
 
-    /// Why this check would be no check at all, if so: the message and what to do.
+    /// The message and the help text if the check could never pass or never fail.
     pub(super) fn flaw(&self) -> Option<(String, String)> {
         let (name, (least, most)) = match &self.subject {
             CheckSubject::Metric(subject) => (subject.metric.describe(), subject.metric.range()),
@@ -246,7 +246,7 @@ impl Check {
         }
     }
 
-    /// Whether it asks for at least as much as another: of the same measure on the same rows, and no milder in any way.
+    /// Whether this check is at least as strict as `other`: about the same measure on the same rows, and milder in no respect.
     pub(super) fn is_as_strict_as(&self, other: &Self) -> bool {
         let as_strict = match (&self.requirement, &other.requirement) {
             (Requirement::AtLeast(ours), Requirement::AtLeast(theirs))

@@ -1,4 +1,4 @@
-//! Decides a check from its figures: each part by its bounds, slices together by Holm's step-down.
+//! Decides a check from its figures: each part by its bounds, several slices together by Holm's step-down.
 
 use slipway_domain::{CheckOutcome, CheckResult, Interval, SliceResult};
 
@@ -8,7 +8,7 @@ use super::measure::{Measurement, Spread};
 use super::parts::{Measured, Trouble};
 use super::sentence::{self, Place, Subject};
 
-/// What a check comes to, before severity and exceptions.
+/// The result of a check before severity and exceptions. Later values are worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Decided {
     Holds,
@@ -27,7 +27,7 @@ impl Decided {
     }
 }
 
-/// One part, decided.
+/// One decided part of a check.
 struct Part {
     decided: Decided,
     interval: Option<Interval>,
@@ -37,36 +37,36 @@ struct Part {
     name: Option<String>,
 }
 
-/// A check that could not be measured.
+/// The result of a check that could not be measured.
 pub(super) fn failed(check: &Check, reason: &str, rows: u64) -> CheckResult {
     let sentence = sentence::failed(&Subject::of(check, None), reason, &Place::of(check));
     result(check, Decided::Fails.outcome(check), sentence, rows)
 }
 
-/// A check that compares with a champion where there is none.
+/// The result of a check against a champion when there is none.
 pub(super) fn skipped(check: &Check, rows: u64) -> CheckResult {
     let sentence = sentence::skipped(&Subject::of(check, None), &Place::of(check));
     result(check, CheckOutcome::Skipped, sentence, rows)
 }
 
-/// A check whose test set is used up. It is undecided, whatever the policy makes of what the rows do not decide.
+/// The result of a check whose test set is used up. It is inconclusive, whatever `when_inconclusive` of the policy is.
 pub(super) fn used_up(check: &Check, uses: &str, needed: u64, rows: u64) -> CheckResult {
     let outcome = if check.only_warns { CheckOutcome::Warned } else { CheckOutcome::Inconclusive };
     let sentence = sentence::used_up(&Subject::of(check, None), uses, needed, &Place::of(check));
     CheckResult { rows_to_decide: Some(needed), ..result(check, outcome, sentence, rows) }
 }
 
-/// A condition that was evaluated.
+/// The result of a condition that was evaluated.
 pub(super) fn condition(check: &Check, holds: bool, rows: u64) -> CheckResult {
     let decided = if holds { Decided::Holds } else { Decided::Fails };
     result(check, decided.outcome(check), sentence::condition(check, holds, &Place::of(check)), rows)
 }
 
-/// A check whose parts were measured.
+/// The result of a check whose parts were measured.
 pub(super) fn measured(check: &Check, parts: Vec<Measured>, confidence: f64) -> CheckResult {
     let parts = decided(check, parts, confidence);
     let rows = parts.iter().map(|part| part.rows).sum();
-    // The first of the worst speaks for all; there always is one.
+    // The first of the worst parts determines the sentence. There is always one.
     let worst = parts.iter().map(|part| part.decided).max().unwrap_or(Decided::Fails);
     let Some(speaker) = parts.iter().find(|part| part.decided == worst) else {
         return failed(check, "it has no slices", 0);
@@ -78,7 +78,7 @@ pub(super) fn measured(check: &Check, parts: Vec<Measured>, confidence: f64) -> 
     }
     let (all, alike) = (parts.len(), parts.iter().filter(|part| part.decided == worst).count());
     let speaker = match worst {
-        // Of parts that all hold, the one nearest to its threshold is the interesting one.
+        // If all parts hold, the sentence shows the one nearest to its threshold.
         Decided::Holds => {
             parts.iter().min_by(|one, other| slack(check, one).total_cmp(&slack(check, other))).unwrap_or(speaker)
         }
@@ -117,7 +117,7 @@ fn is_mild(check: &Check) -> bool {
     )
 }
 
-/// How far the bound of a part that holds is from its threshold.
+/// The distance of a holding part's bound from its threshold.
 fn slack(check: &Check, part: &Part) -> f64 {
     let Some(interval) = &part.interval else {
         return f64::INFINITY;
@@ -155,7 +155,7 @@ fn decided(check: &Check, parts: Vec<Measured>, confidence: f64) -> Vec<Part> {
     let figures: Vec<&Measurement> = parts.iter().filter_map(|part| part.figure.as_ref().ok()).collect();
     let held = errors(&figures, |figure| error_of_holding(figure, wanted));
     let failing = errors(&figures, |figure| error_of_failing(figure, wanted));
-    // Every training run has to hold by itself, so that none is judged more mildly for there being many.
+    // Every training run must hold by itself. Dividing the level among the runs would make each test milder.
     let together = matches!(&check.subject, CheckSubject::Metric(subject) if subject.slicing.is_some());
     let each = |errors: &[f64]| -> Vec<(bool, f64)> {
         errors.iter().map(|error| (*error <= level * (1.0 + 1e-9), level)).collect()
@@ -181,7 +181,7 @@ fn decided(check: &Check, parts: Vec<Measured>, confidence: f64) -> Vec<Part> {
                     let decided = match (holds.0, fails.0) {
                         (true, _) => Decided::Holds,
                         (_, true) => Decided::Fails,
-                        // The candidate itself comes first.
+                        // The candidate is the first part.
                         _ if mild && place_in_list > 0 => Decided::Holds,
                         _ => Decided::Open,
                     };
@@ -233,7 +233,7 @@ fn unmeasured(subject: &Subject<'_>, trouble: &Trouble, place: &Place<'_>, rows:
     Part { decided, interval: None, rows_to_decide, sentence, rows, name }
 }
 
-/// The smallest error at which the figure is said to be on the wanted side.
+/// The smallest error probability at which the figure is shown to be on the passing side.
 fn error_of_holding(figure: &Measurement, wanted: Wanted) -> f64 {
     match wanted {
         Wanted::AtLeast(threshold) => figure.error_of(threshold, true),
@@ -242,7 +242,7 @@ fn error_of_holding(figure: &Measurement, wanted: Wanted) -> f64 {
     }
 }
 
-/// The smallest error at which the figure is said to be on the other side.
+/// The smallest error probability at which the figure is shown to be on the failing side.
 fn error_of_failing(figure: &Measurement, wanted: Wanted) -> f64 {
     match wanted {
         Wanted::AtLeast(threshold) => figure.error_of(threshold, false),
@@ -252,7 +252,7 @@ fn error_of_failing(figure: &Measurement, wanted: Wanted) -> f64 {
     }
 }
 
-/// The bounds that decided: the one on the threshold's side at the level of holding, the other at that of failing.
+/// The bounds that decided: the bound on the threshold's side at the level of holding, the other bound at the level of failing.
 fn bounds(figure: &Measurement, wanted: Wanted, holding: f64, failing: f64) -> Interval {
     match wanted {
         Wanted::AtLeast(_) => figure.interval(1.0 - holding, 1.0 - failing),
@@ -261,9 +261,10 @@ fn bounds(figure: &Measurement, wanted: Wanted, holding: f64, failing: f64) -> I
     }
 }
 
-/// About how many rows would decide, if the estimate stayed where it is: an interval narrows with the root of the rows, so
-/// n (reach / gap)², where the reach is the estimate's distance to the bound beyond the threshold and the gap its distance to the
-/// threshold. `None` if the estimate lies on the threshold, or the rows are more than anyone has.
+/// The approximate number of rows that would decide, if the estimate stayed the same. The width of an interval falls with the
+/// square root of the rows, so this is n (reach / gap)². The reach is the distance from the estimate to its bound beyond the
+/// threshold. The gap is the distance from the estimate to the threshold. `None` if the estimate equals the threshold, or if the
+/// number exceeds a thousand million.
 fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64> {
     const MAX: f64 = 1e9;
     let threshold = wanted.nearest(interval.estimate);
@@ -282,7 +283,7 @@ fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64>
     Some(rounded_up(needed.ceil() as u64))
 }
 
-/// Two digits: it is an estimate from an estimate.
+/// Rounds up to two digits, because the number is an estimate that is based on an estimate.
 fn rounded_up(rows: u64) -> u64 {
     let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(1));
     rows.div_ceil(unit) * unit

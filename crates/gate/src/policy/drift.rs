@@ -1,4 +1,4 @@
-//! Checks of data: how far a column has moved since training, and test rows that the model has learnt from.
+//! Checks of data: how far a column has moved since training, and test rows that the model was trained on.
 
 use std::collections::HashSet;
 
@@ -9,18 +9,18 @@ use crate::evaluation::{SampleColumn, Samples};
 use super::evidence::Data;
 use super::measure::{Counted, Measurement, Spread, of_samples};
 
-/// Rows of either sample that are resampled; of more, the first ones of a random order would say the same.
+/// The most rows of each sample that are resampled. A larger sample is thinned evenly.
 const MAX_ROWS: usize = 20_000;
 
-/// Fewer rows than this in either sample say nothing of a distribution.
+/// The fewest rows of each sample. Fewer rows do not describe a distribution.
 const MIN_ROWS: usize = 30;
 
-/// How far apart two samples of a column lie.
+/// The measure of the distance between two samples of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Statistic {
     /// Population stability index, over deciles of the training data or over texts.
     PopulationStabilityIndex,
-    /// Largest distance of the distribution functions, of numbers.
+    /// Largest distance between the distribution functions of numbers.
     KolmogorovSmirnov,
     /// Cramér's V of the χ² statistic, of texts or over deciles.
     CramersV,
@@ -31,7 +31,7 @@ pub(super) enum Statistic {
 }
 
 impl Statistic {
-    /// The name users write.
+    /// The name in policy files.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::PopulationStabilityIndex => "population_stability_index",
@@ -42,7 +42,7 @@ impl Statistic {
         }
     }
 
-    /// Smallest and largest value.
+    /// The smallest and the largest value.
     pub(super) fn range(self) -> (f64, f64) {
         match self {
             Self::PopulationStabilityIndex | Self::Wasserstein => (0.0, f64::INFINITY),
@@ -66,20 +66,20 @@ impl Statistic {
 pub(super) struct Drift {
     /// The column.
     pub(super) column: String,
-    /// How the distance is taken.
+    /// The measure of the distance.
     pub(super) statistic: Statistic,
 }
 
-/// Two samples of one column as positions in an order that both share: categories, or sorted values.
+/// Two samples of one column as positions in a common order: categories, or sorted values.
 struct Positions {
     statistic: Statistic,
-    /// The position of every row, those of training first.
+    /// The position of every row, rows of training first.
     of_row: Vec<u32>,
-    /// Rows of training.
+    /// The number of rows of training.
     training: usize,
-    /// The values at the positions, if the statistic looks at values.
+    /// The values at the positions, if the statistic uses values.
     values: Vec<f64>,
-    /// How many positions there are.
+    /// The number of positions.
     count: usize,
 }
 
@@ -106,7 +106,7 @@ impl Counted for Positions {
 }
 
 impl Drift {
-    /// How far the column has moved from training to the recent data.
+    /// Measures how far the column has moved from the training data to the recent data.
     pub(super) fn measure(&self, data: &Data) -> Result<Measurement, String> {
         let (Some(training), Some(recent)) = (&data.training, &data.recent) else {
             return Err("there are no samples of training data and of recent data to compare".to_owned());
@@ -172,12 +172,12 @@ impl Drift {
     }
 }
 
-/// At most so many values, evenly picked.
+/// Picks at most [`MAX_ROWS`] values at equal distances.
 fn thinned<T: Clone>(values: &[T]) -> Vec<T> {
     values.iter().step_by(values.len().div_ceil(MAX_ROWS).max(1)).cloned().collect()
 }
 
-/// The share of test rows that are rows of training in every column that both have.
+/// The share of test rows that equal a row of training in every column that both samples have.
 pub(super) fn leakage(data: &Data) -> Result<Measurement, String> {
     let (Some(training), Some(test)) = (&data.training, &data.test) else {
         return Err("there are no samples of training data and of test data to compare".to_owned());

@@ -1,4 +1,4 @@
-//! Makes a check of what is written, and says what is wrong with it.
+//! Converts an entry of the policy file to a check, and reports its mistakes.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::Subject;
@@ -13,18 +13,18 @@ use super::file::{
 use super::read::Reader;
 use super::slices::Slicing;
 
-/// What to do where the reader knows nothing better.
+/// The help text if there is no better one.
 pub(super) const A_CHECK: &str = "a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`";
 
-/// Characters of a reason and of an owner.
+/// The most characters of a reason and of an owner.
 const MAX_REASON_LENGTH: usize = 500;
 const MAX_OWNER_LENGTH: usize = 100;
 
-/// Columns that a slice may combine, and characters of one's name.
+/// The most columns that a slice may combine.
 const MAX_COLUMNS: usize = 4;
 
 impl Reader<'_> {
-    /// The check at this place of the list.
+    /// The check at this index of the list.
     pub(super) fn check(&mut self, index: usize, entry: CheckEntry) -> Option<Check> {
         let path = format!("spec.checks[{index}]");
         if let Some(why) = &entry.why {
@@ -114,7 +114,7 @@ impl Reader<'_> {
         Some((CheckSubject::Leakage, "leakage", Requirement::AtMost(most)))
     }
 
-    /// Refuses none or several keys of a choice.
+    /// Reports a mistake unless exactly one key of a choice is present.
     fn exactly_one(&mut self, path: &str, keys: &[(&str, bool)], help: &str) -> Option<()> {
         let present: Vec<&str> = keys.iter().filter(|(_, is_present)| *is_present).map(|(key, _)| *key).collect();
         if present.len() == 1 {

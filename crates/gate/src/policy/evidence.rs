@@ -1,4 +1,4 @@
-//! All that a policy looks at. Nothing here is fetched: who judges, brings it.
+//! The evidence that a policy judges by. The caller provides it. Nothing here reads or fetches data.
 
 use std::collections::BTreeMap;
 
@@ -10,30 +10,30 @@ use slipway_contract::TrainingReport;
 use crate::evaluation::{Evaluation, Samples};
 use slipway_domain::TestSetUse;
 
-/// What the environment names now.
+/// The artifact that the environment names now.
 #[derive(Debug, Clone)]
 pub enum Champion<'evidence> {
-    /// Nothing yet: there is nothing to be worse than.
+    /// No artifact yet, so there is nothing to compare with.
     None,
     /// An artifact, evaluated on the candidate's rows.
     Evaluated(&'evidence Evaluation),
-    /// An artifact that could not be read or evaluated, and why: checks against it fail.
+    /// An artifact that could not be read or evaluated, with the reason. Checks against it fail.
     Unusable(String),
 }
 
-/// What is known of an artifact, its training and its place besides its predictions.
+/// Facts about an artifact, its training and its environment, in addition to its predictions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
-    /// Figures by the names that `expression:` and metrics of cost use, such as `artifact_bytes`.
+    /// Figures by the names that `expression:` and cost metrics use, such as `artifact.bytes`.
     pub figures: BTreeMap<&'static str, f64>,
-    /// Times of single predictions at batch 1, in milliseconds.
+    /// The times of single predictions at batch size 1, in milliseconds.
     pub latencies: Vec<f64>,
     /// Texts by the names that `expression:` uses, such as `run.model`.
     pub texts: BTreeMap<&'static str, String>,
 }
 
 impl Facts {
-    /// Adds what training reports of its artifact.
+    /// Adds the facts of a training report.
     #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^53")]
     pub fn add_training(&mut self, report: &TrainingReport) {
         let on_device = if report.device == "cpu" { 0.0 } else { report.seconds };
@@ -47,8 +47,8 @@ impl Facts {
         self.texts.insert("run.device", report.device.clone());
     }
 
-    /// Adds measured times. Expressions see the median and the 99th percentile: the smallest time that at least such a share
-    /// does not exceed.
+    /// Adds measured times. Expressions can use the median and the 99th percentile: the smallest time that at least this share of
+    /// the times does not exceed.
     pub fn add_latencies(&mut self, latencies: Vec<f64>) {
         let mut sorted = latencies.clone();
         sorted.sort_by(f64::total_cmp);
@@ -59,47 +59,47 @@ impl Facts {
     }
 }
 
-/// Rows of data that checks of drift and leakage compare.
+/// Samples of data for checks of drift and leakage.
 #[derive(Debug, Clone, Default)]
 pub struct Data {
-    /// Rows the model has learnt from.
+    /// Rows that the model was trained on.
     pub training: Option<Samples>,
-    /// Rows it is judged on.
+    /// Rows that it is judged on.
     pub test: Option<Samples>,
-    /// Rows seen lately.
+    /// Recent rows.
     pub recent: Option<Samples>,
 }
 
-/// How often the test set was used.
+/// The uses of the test set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uses {
     /// This use.
     pub this_use: TestSetUse,
-    /// Whether no row is left that may judge.
+    /// Whether no unused row is left to judge by.
     pub is_used_up: bool,
 }
 
-/// What a candidate is judged by.
+/// The evidence about a candidate.
 #[derive(Debug, Clone)]
 pub struct Evidence<'evidence> {
     /// The candidate's evaluation.
     pub candidate: &'evidence Evaluation,
-    /// What it is compared with.
+    /// The champion that it is compared with.
     pub champion: Champion<'evidence>,
     /// Evaluations of the same training with other seeds.
     pub seeds: &'evidence [Evaluation],
-    /// What is known of artifact, run and environment.
+    /// Facts about the artifact, the run and the environment.
     pub facts: Facts,
     /// Data for checks of drift and leakage.
     pub data: Data,
-    /// How often the test set was used, if uses are counted.
+    /// The uses of the test set, if they are counted.
     pub uses: Option<Uses>,
-    /// The day of judgement.
+    /// The day of the verdict.
     pub today: Date,
 }
 
 impl<'evidence> Evidence<'evidence> {
-    /// Two evaluations and nothing else, judged now. The day is UTC's.
+    /// Evidence of two evaluations and nothing else, judged now. The day is in UTC.
     pub fn new(candidate: &'evidence Evaluation, champion: Champion<'evidence>, now: Timestamp) -> Self {
         let today = TimeZone::UTC.to_datetime(now).date();
         Self { candidate, champion, seeds: &[], facts: Facts::default(), data: Data::default(), uses: None, today }

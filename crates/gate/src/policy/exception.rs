@@ -1,4 +1,4 @@
-//! Exceptions: a check that need not hold for a model for some days, because somebody answers for it.
+//! Exceptions: a check that a model may fail until a date, with a named approver.
 
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -9,10 +9,10 @@ use super::checks::Check;
 use super::file::ExceptionEntry;
 use super::read::Reader;
 
-/// How many days ahead an exception may end.
+/// The most days between the verdict and the end of an exception.
 const MAX_DAYS: i32 = 30;
 
-/// Characters of a reason and of an approver.
+/// The most characters of a reason and of an approver.
 const MAX_REASON_LENGTH: usize = 500;
 const MAX_APPROVER_LENGTH: usize = 100;
 
@@ -29,14 +29,14 @@ pub(super) struct Exception {
 
 /// Whether an exception covers a check.
 pub(super) enum Covers {
-    /// It does: with this note.
+    /// It covers the check, with this note.
     Yes(ExceptionNote),
-    /// It would, if its day were right: why not.
+    /// It names the check, but its date is not valid today, for this reason.
     No(String),
 }
 
 impl Exception {
-    /// Whether it covers a check of a model on a day; `None` if it is about something else.
+    /// Whether it covers a check of a model on a day; `None` if it is about another check or model.
     pub(super) fn covers(&self, check: &Check, model: Option<&str>, today: Date) -> Option<Covers> {
         if check.name.as_deref() != Some(&self.check) || model != Some(&self.model) {
             return None;
@@ -61,8 +61,8 @@ impl Exception {
 }
 
 impl Reader<'_> {
-    /// The exception at this place of the list. It is about a check that this file states itself: what comes from elsewhere
-    /// cannot be loosened here.
+    /// The exception at this index of the list. It must name a check of this file, because inherited checks cannot be loosened
+    /// here.
     pub(super) fn exception(&mut self, index: usize, entry: ExceptionEntry, checks: &[Check]) -> Option<Exception> {
         let path = format!("spec.exceptions[{index}]");
         let ExceptionEntry { model, check, reason, approver, expires } = entry;

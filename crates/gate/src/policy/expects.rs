@@ -1,5 +1,5 @@
-//! What a policy will ask of the rows that it judges: classes, labels and values of columns that it names. Whoever reads the rows
-//! can say before training that none of them answers.
+//! The classes, labels and column values that a policy requires of the rows, so that rows without them can be reported before
+//! training.
 
 use std::collections::BTreeMap;
 
@@ -15,27 +15,27 @@ use super::checks::{Check, CheckSubject, MetricSubject};
 use super::exception::Covers;
 use super::slices::Slicing;
 
-/// A question to the rows, and where the policy asks it.
+/// A requirement on the rows, and its position in the policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
-    /// The question.
+    /// The requirement.
     pub expectation: Expectation,
-    /// The file that it stands in.
+    /// The policy file.
     file: String,
-    /// Its place there, if that is known.
+    /// Its position in the file, if known.
     position: Option<Position>,
-    /// What is said behind every message.
+    /// A text that is appended to every message.
     note: String,
 }
 
 impl Expected {
-    /// The same, with something said behind every message.
+    /// The same requirement with a text that is appended to every message.
     #[must_use]
     pub fn noted(self, note: &str) -> Self {
         Self { note: note.to_owned(), ..self }
     }
 
-    /// What is said of it, at its place.
+    /// A diagnostic at its position.
     pub fn located(&self, message: impl Into<String>, help: Option<&str>) -> Diagnostic {
         let located = Diagnostic::new(&self.file, format!("{}{}", message.into(), self.note)).at(self.position);
         match help {
@@ -46,8 +46,8 @@ impl Expected {
 }
 
 impl Policy {
-    /// Everything that its checks ask of the rows of a model. Checks that only warn, that leave to a person what the rows do not
-    /// decide, or that the model is excepted from today, refuse no rows.
+    /// All requirements of its checks on the rows of a model. The rows are not rejected for a check that only warns, that leaves
+    /// an undecided result to a person, or that an exception of today covers.
     pub fn expects(&self, model: &str, now: Timestamp) -> Vec<Expected> {
         let today = TimeZone::UTC.to_datetime(now).date();
         let is_excepted = |check: &Check| {
@@ -61,7 +61,7 @@ impl Policy {
 impl Check {
     fn expects(&self, is_excepted: bool) -> Vec<Expected> {
         let expected = |(key, check): (&str, ExpectedCheck)| {
-            // A condition whose values no row has fails its check, and leaves nothing for a person to decide.
+            // A `where` condition without a matching row fails its check, so `when_inconclusive` does not apply.
             let fails = matches!(check, ExpectedCheck::Where(_)) || self.undecided == CheckOutcome::Inconclusive;
             let refuses = !self.only_warns && !is_excepted && fails;
             let position = self.places.get(key).copied();
@@ -71,7 +71,7 @@ impl Check {
         self.check().into_iter().map(expected).collect()
     }
 
-    /// Each question with the key that asks it.
+    /// Each requirement with the key that states it.
     fn check(&self) -> Vec<(&'static str, ExpectedCheck)> {
         match &self.subject {
             CheckSubject::Metric(MetricSubject { metric, slicing, .. }) => {

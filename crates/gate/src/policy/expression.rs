@@ -1,5 +1,5 @@
-//! Conditions in the Common Expression Language (CEL): typed and bounded when the policy is read, so that evaluating one is a
-//! walk over a small tree without loops.
+//! Conditions in the Common Expression Language (CEL). They are type-checked and bounded when the policy is read, so an
+//! evaluation only walks a small tree without loops.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,11 +10,11 @@ use slipway_contract::metrics::NAMES;
 
 use super::evidence::Evidence;
 
-/// Characters of an expression, and how deep it may nest: more than any condition needs.
+/// The most characters of an expression, and its deepest nesting.
 const MAX_CHARACTERS: usize = 1_000;
 const MAX_DEPTH: usize = 16;
 
-/// Names of figures and texts besides metrics.
+/// The names of whole numbers, numbers and texts besides metrics.
 const WHOLE: [&str; 3] = ["artifact.bytes", "artifact.parameters", "run.seed"];
 const NUMBERS: [&str; 4] =
     ["artifact.training_seconds", "artifact.device_seconds", "artifact.latency_p50", "artifact.latency_p99"];
@@ -27,7 +27,7 @@ pub(super) struct Expression {
     names: Vec<String>,
 }
 
-/// What a part of an expression is.
+/// The type of a part of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Truth,
@@ -48,7 +48,7 @@ impl Kind {
 }
 
 impl Expression {
-    /// Reads a condition; refused with the reason if it is no CEL, uses an unknown name or what it may not, or is not a
+    /// Reads a condition. Returns the reason if it is not valid CEL, uses an unknown name or a forbidden construct, or is not a
     /// truth value.
     pub(super) fn read(source: &str) -> Result<Self, String> {
         bounded(source)?;
@@ -70,12 +70,12 @@ impl Expression {
         &self.source
     }
 
-    /// The names it looks at, such as `artifact.bytes`.
+    /// The names that it uses, such as `artifact.bytes`.
     pub(super) fn names(&self) -> &[String] {
         &self.names
     }
 
-    /// Whether the condition holds; or why that cannot be said.
+    /// Whether the condition holds, or why it cannot be evaluated.
     pub(super) fn holds(&self, evidence: &Evidence<'_>) -> Result<bool, String> {
         let program = compile(&self.source)?;
         let mut context = Context::default();
@@ -93,7 +93,7 @@ impl Expression {
     }
 }
 
-/// What is known, as the variables of an expression.
+/// The evidence as the variables of an expression.
 fn members(evidence: &Evidence<'_>) -> HashMap<String, HashMap<String, Value>> {
     let mut variables: HashMap<String, HashMap<String, Value>> = HashMap::new();
     let mut add = |name: &str, value: Value| {
@@ -126,7 +126,7 @@ fn bounded(source: &str) -> Result<(), String> {
     let mut depth = 0_usize;
     for letter in source.chars() {
         match letter {
-            // A condition within a condition opens no bracket.
+            // A nested conditional opens no bracket.
             '(' | '[' | '{' | '?' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
             _ => {}
@@ -139,7 +139,7 @@ fn bounded(source: &str) -> Result<(), String> {
 }
 
 fn compile(source: &str) -> Result<Program, String> {
-    // The parser has asserted on odd input before; such an expression is its author's fault.
+    // The parser has panicked on unusual input before. Such an expression is rejected.
     let compiled = catch_unwind(AssertUnwindSafe(|| Program::compile(source)));
     let compiled = compiled.map_err(|_| "this is no CEL that can be parsed".to_owned())?;
     compiled.map_err(|errors| {
@@ -148,7 +148,7 @@ fn compile(source: &str) -> Result<Program, String> {
     })
 }
 
-/// The names an expression looks at, such as `artifact.bytes`.
+/// The names that an expression uses, such as `artifact.bytes`.
 fn names_in(expression: &IdedExpr) -> Vec<String> {
     match &expression.expr {
         Expr::Select(select) => match &select.operand.expr {

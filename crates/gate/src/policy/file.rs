@@ -1,4 +1,4 @@
-//! The policy file as it is written. What it means, and whether it means anything, is found in `read`.
+//! The form of a policy file. The module `read` validates it.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use slipway_contract::{API_VERSION, Metadata, Metric, ModelName};
 
 use super::test_set::TestSet;
 
-/// A policy: what a candidate has to hold before it may be promoted.
+/// A policy: the checks that a candidate must pass before it may be promoted.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct PolicyFile {
@@ -22,7 +22,7 @@ pub(super) struct PolicyFile {
     pub(super) kind: PolicyKind,
     /// The policy's name.
     pub(super) metadata: Metadata,
-    /// What it asks for.
+    /// The content of the policy.
     pub(super) spec: PolicySpec,
 }
 
@@ -33,98 +33,98 @@ pub(super) enum PolicyKind {
     Policy,
 }
 
-/// What a policy asks for.
+/// The content of a policy.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PolicySpec {
-    /// Policies whose checks hold here as well: shipped ones as `slipway:NAME`, others as a path from this file. A check with
-    /// the name of one of theirs takes its place and has to be as strict.
+    /// Policies whose checks also apply here: shipped ones as `slipway:NAME`, others as a path relative to this file. A check
+    /// with the name of an inherited check replaces it and must be at least as strict.
     #[serde(default)]
     #[schemars(length(max = 10))]
     pub(super) extends: Vec<String>,
-    /// Confidence of every bound: 0.95 is wrong in one of twenty cases at the threshold.
+    /// Confidence of every bound. A bound at 0.95 is wrong in one of twenty cases at the threshold.
     #[serde(default = "default_confidence")]
     #[schemars(range(min = 0.5), extend("exclusiveMaximum" = 1))]
     pub(super) confidence: f64,
-    /// How often a test set may judge, and what that does to the bounds. Without it uses are only counted.
+    /// How many candidates a test set may judge, and how that widens the bounds. Without it, uses are counted but not limited.
     pub(super) test_set: Option<TestSet>,
-    /// The checks, at least one here or in `extends`. All of them have to hold.
+    /// The checks, at least one here or in `extends`. All of them must pass.
     #[serde(default)]
     #[schemars(length(max = 100))]
     pub(super) checks: Vec<CheckEntry>,
-    /// What is asked for as long as the environment names no artifact.
+    /// Requirements that apply while the environment names no artifact.
     #[serde(default)]
     pub(super) without_champion: WithoutChampion,
-    /// Checks that need not hold for a model for some days.
+    /// Checks that a model may fail until a date.
     #[serde(default)]
     #[schemars(length(max = 50))]
     pub(super) exceptions: Vec<ExceptionEntry>,
 }
 
-/// What is asked for as long as there is no champion, besides the checks that need none.
+/// Requirements that apply while there is no champion, in addition to the checks that need none.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WithoutChampion {
-    /// Whether a person has to approve.
+    /// Whether a person must approve the first artifact.
     #[serde(default)]
     pub(super) require_approval: bool,
 }
 
-/// One check: exactly one of `metric`, `expression`, `drift` and `leakage`, and what is asked of it.
+/// One check: exactly one of `metric`, `expression`, `drift` and `leakage`, and a requirement on it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckEntry {
-    /// A name for exceptions and stricter versions to refer to.
+    /// A name that exceptions and stricter versions can refer to.
     pub(super) name: Option<ModelName>,
-    /// What is measured.
+    /// The metric to measure.
     pub(super) metric: Option<Metric>,
     /// A condition in CEL over `metrics.…`, `artifact.…`, `run.…` and `environment.…`.
     #[schemars(length(min = 1, max = 1000))]
     pub(super) expression: Option<String>,
-    /// How far a column of recent data has moved from the training data.
+    /// The drift of a column between the training data and the recent data.
     pub(super) drift: Option<DriftEntry>,
-    /// The share of test rows that are training rows as well: `at_most`, zero if not said otherwise.
+    /// The share of test rows that are also training rows. Its limit is `at_most`, which is zero by default.
     pub(super) leakage: Option<LeakageEntry>,
-    /// The lower bound has to reach this.
+    /// The lower bound must be at or above this value.
     pub(super) at_least: Option<f64>,
-    /// The upper bound must not exceed this.
+    /// The upper bound must be at or below this value.
     pub(super) at_most: Option<f64>,
-    /// Both bounds have to lie from the first to the second.
+    /// Both bounds must lie between these two values.
     pub(super) between: Option<[f64; 2]>,
-    /// The candidate may be worse than the champion by the margin and no more, as far as the bounds tell.
+    /// The bounds must show that the candidate is worse than the champion by at most the margin.
     pub(super) no_worse_than_champion: Option<Margin>,
-    /// The candidate has to be better than the champion, as far as the bounds tell.
+    /// The bounds must show that the candidate is better than the champion.
     pub(super) better_than_champion: Option<Gain>,
-    /// Which parts of the rows are judged one by one.
+    /// The slices of the rows that are judged one by one.
     pub(super) slice: Option<SliceEntry>,
-    /// The column whose values say which rows belong together: those are resampled together.
+    /// The column whose values group rows into clusters. The rows of a cluster are resampled together.
     #[serde(default, deserialize_with = "as_written")]
     #[schemars(schema_with = "name")]
     pub(super) group_by: Option<String>,
-    /// Training runs with other seeds that have to hold the check as well.
+    /// Training runs with other seeds that must pass the check too.
     pub(super) seeds: Option<SeedsEntry>,
-    /// What becomes of the check if the rows do not decide it.
+    /// The outcome of the check if the rows do not decide it.
     #[serde(default)]
     pub(super) when_inconclusive: WhenInconclusive,
-    /// What becomes of the candidate if the check does not hold.
+    /// The consequence for the candidate if the check fails.
     #[serde(default)]
     pub(super) severity: Severity,
-    /// The last day on which the check may pass, as `2026-12-31`: after it the check fails until its owner has looked at it.
+    /// The last day on which the check may pass, such as `2026-12-31`. After that day it fails until its owner reviews it.
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub(super) expires: Option<String>,
-    /// Who answers for it.
+    /// The person or team that is responsible for the check.
     #[schemars(length(min = 1, max = 100))]
     pub(super) owner: Option<String>,
-    /// Why it is asked for; shown with the result.
+    /// The reason for the check. Verdicts show it.
     #[schemars(length(min = 1, max = 500))]
     pub(super) why: Option<String>,
 }
 
-/// How much worse than the champion is tolerated.
+/// How much worse than the champion the candidate may be.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Margin {
-    /// In the metric's own unit, zero or more.
+    /// The margin in the metric's own unit, zero or more.
     #[schemars(range(min = 0.0))]
     pub(super) margin: f64,
     /// Whether the margin is a share of the champion's value instead.
@@ -132,134 +132,134 @@ pub(super) struct Margin {
     pub(super) relative: bool,
 }
 
-/// How much better than the champion is asked for.
+/// How much better than the champion the candidate must be.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gain {
-    /// In the metric's own unit, zero or more.
+    /// The difference in the metric's own unit, zero or more.
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub(super) by: f64,
 }
 
-/// A column's drift between training data and recent data.
+/// The drift of a column between the training data and the recent data.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DriftEntry {
     /// The column.
     #[schemars(schema_with = "name")]
     pub(super) column: String,
-    /// How the distance is taken.
+    /// The measure of the distance.
     pub(super) statistic: StatisticName,
 }
 
-/// How the distance of two samples is taken.
+/// The measure of the distance between two samples.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum StatisticName {
     /// Population stability index.
     PopulationStabilityIndex,
-    /// Kolmogorov–Smirnov statistic, of numbers.
+    /// Kolmogorov–Smirnov statistic, for numbers.
     KolmogorovSmirnov,
     /// Cramér's V of χ².
     CramersV,
-    /// Wasserstein's first distance, of numbers.
+    /// Wasserstein's first distance, for numbers.
     Wasserstein,
     /// Jensen–Shannon distance.
     JensenShannon,
 }
 
-/// A check of leakage has nothing to set but its bound.
+/// A check of leakage. It has only a limit.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LeakageEntry {
-    /// The share that is tolerated, from 0 up to (not including) 1.
+    /// The tolerated share, from 0 up to (not including) 1.
     #[serde(default)]
     #[schemars(range(min = 0.0), extend("exclusiveMaximum" = 1))]
     pub(super) at_most: f64,
 }
 
-/// Which parts of the rows are judged one by one: exactly one of `by` and `where`.
+/// The slices of the rows that are judged one by one: exactly one of `by` and `where`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SliceEntry {
-    /// Columns: every combination of their values is a slice. `label` and `prediction` are columns too.
+    /// One or more columns. Every combination of their values is a slice. `label` and `prediction` are columns too.
     #[serde(default, deserialize_with = "texts_as_written")]
     #[schemars(with = "StringList")]
     pub(super) by: Option<StringList>,
-    /// The one slice of rows that have these values: each column with a value, or a list of them.
+    /// A single slice: the rows with these values. Each column has one value or a list of values.
     #[serde(rename = "where")]
     pub(super) condition: Option<BTreeMap<String, StringList>>,
-    /// A name for the condition.
+    /// A name for the slice of `where`.
     pub(super) name: Option<String>,
-    /// Fewer rows than this decide nothing.
+    /// A slice with fewer rows than this is undecided.
     #[serde(default = "default_rows")]
     #[schemars(range(min = 1))]
     pub(super) minimum_rows: u64,
 }
 
-/// How many training runs have to hold a check.
+/// How many training runs must pass a check.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SeedsEntry {
-    /// Runs of the same training with different seeds, the candidate among them.
+    /// The number of runs of the same training with different seeds, including the candidate.
     #[schemars(range(min = 2, max = 50))]
     pub(super) at_least: u32,
-    /// What the worst of them has to do.
+    /// The requirement on the other runs.
     #[serde(default)]
     pub(super) worst: Worst,
 }
 
-/// What the worst run has to do.
+/// The requirement on the runs other than the candidate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Worst {
-    /// Hold the check as well.
+    /// They must pass the check too.
     #[default]
     Holds,
-    /// Not be decided against: the candidate holds the check, and no other run is shown not to.
+    /// They may be undecided. The candidate must pass the check, and no other run may be shown to fail it.
     MayBeUndecided,
 }
 
-/// What becomes of a check that the rows do not decide.
+/// The outcome of a check that the rows do not decide.
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum WhenInconclusive {
-    /// It stands in the way.
+    /// The candidate is not promoted.
     #[default]
     Fail,
-    /// It is told, and does not stand in the way.
+    /// The verdict shows a warning, and the candidate can be promoted.
     Warn,
-    /// A person has to approve.
+    /// A person must approve the candidate.
     RequireApproval,
 }
 
-/// What becomes of a candidate that does not hold a check.
+/// The consequence for a candidate that fails a check.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Severity {
-    /// It is refused.
+    /// The candidate is refused.
     #[default]
     Refuse,
-    /// It is warned about.
+    /// The verdict shows a warning.
     Warn,
 }
 
-/// A check that need not hold for a model for some days.
+/// A check that a model may fail until a date.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ExceptionEntry {
     /// The model.
     pub(super) model: ModelName,
-    /// The check's name.
+    /// The name of the check.
     pub(super) check: ModelName,
-    /// Why.
+    /// The reason.
     #[schemars(length(min = 1, max = 500))]
     pub(super) reason: String,
-    /// Who accepts it.
+    /// The person who approved it.
     #[schemars(length(min = 1, max = 100))]
     pub(super) approver: String,
-    /// The last day on which it holds, as `2026-12-31`: at most 30 days ahead.
+    /// The last day on which it applies, such as `2026-12-31`. It may be at most 30 days ahead.
     #[schemars(extend("format" = "date"))]
     pub(super) expires: String,
 }
@@ -277,18 +277,18 @@ fn as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Strin
     String::deserialize(deserializer).map(Some)
 }
 
-/// The same of a list of names, or of one.
+/// The same for one name or a list of names.
 fn texts_as_written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<StringList>, D::Error> {
     StringList::deserialize(deserializer).map(Some)
 }
 
-/// The form of a name, which need not be put in quotes.
+/// The schema of a name, which needs no quotes.
 fn name(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["string", "number", "boolean"]})
 }
 
-/// A text, number or truth value, or a list of them. Only whether it is there, and how many: the texts as they are written
-/// (`2.10`, not `2.1`) are read from the file itself ([`slipway_yaml::Tree::texts`]).
+/// A text, number or truth value, or a list of them. It stores only the number of texts. The texts as written (`2.10`, not `2.1`)
+/// are read from the file itself ([`slipway_yaml::Tree::texts`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StringList(pub(super) usize);
 

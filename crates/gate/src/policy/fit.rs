@@ -1,4 +1,5 @@
-//! Whether a policy fits a model: a check that could never be measured of it is a mistake, told before anything is trained.
+//! Checks whether a policy fits a model. A check that could never be measured for the model is a mistake, and it is reported
+//! before training.
 
 use slipway_contract::metrics::Subject;
 use slipway_contract::{DataSpec, Layer, Metric, Model, Task};
@@ -10,7 +11,7 @@ use super::checks::{Check, CheckSubject, MetricSubject};
 use super::slices::Slicing;
 
 impl Policy {
-    /// Every check that could never be measured of this model.
+    /// A diagnostic for every check that could never be measured for this model.
     pub fn unfit_for(&self, model: &Model) -> Vec<Diagnostic> {
         self.checks.iter().flat_map(|check| check.unfit_for(model)).collect()
     }
@@ -98,7 +99,7 @@ impl Check {
     }
 }
 
-/// How many classes the model tells apart, if that is known before its data are read: the labels of pictures are numbers.
+/// The number of the model's classes, if it is known before its data are read. The labels of images are numbers.
 fn classes_of(model: &Model) -> Option<u32> {
     match (&model.spec.data, model.spec.model.sequential.last()) {
         (DataSpec::Idx { .. }, Some(Layer::Linear(outputs))) => Some((*outputs).clamp(1, 256)),
@@ -106,7 +107,7 @@ fn classes_of(model: &Model) -> Option<u32> {
     }
 }
 
-/// Whether the model's evaluation states a metric; accuracy is always stated.
+/// Whether the model's evaluation states a metric. Accuracy is always stated.
 fn states(model: &Model, is_wanted: impl Fn(&Metric) -> bool) -> bool {
     model.spec.evaluation.metrics.iter().chain([&Metric::Accuracy]).any(is_wanted)
 }

@@ -1,8 +1,9 @@
-//! Holm's step-down: decides several slices together, so that a wrong word about any of them is no likelier than about one.
+//! Holm's step-down decides several slices together, so that a wrong decision about any of them is no more likely than for a
+//! single slice.
 
-/// For each error whether it is small enough among all of them, and the level it was held against: the smallest against α/k,
-/// the next against α/(k−1), and so on until the first that is not (Holm, "A Simple Sequentially Rejective Multiple Test
-/// Procedure", Scandinavian Journal of Statistics 6, 1979).
+/// For each error probability: whether it is small enough among all of them, and the level that it was compared with. The
+/// smallest is compared with α/k, the next with α/(k−1), and so on until the first that is too large (Holm, "A Simple
+/// Sequentially Rejective Multiple Test Procedure", Scandinavian Journal of Statistics 6, 1979).
 pub(super) fn step_down(errors: &[f64], level: f64) -> Vec<(bool, f64)> {
     let mut order: Vec<usize> = (0..errors.len()).collect();
     order.sort_by(|one, other| errors[*one].total_cmp(&errors[*other]));
@@ -11,7 +12,7 @@ pub(super) fn step_down(errors: &[f64], level: f64) -> Vec<(bool, f64)> {
     let mut stopped = false;
     for place in order {
         let held = level / left;
-        // Errors are found by halving: they are exact to twelve digits.
+        // The errors are found by bisection and are exact to twelve digits.
         let small = !stopped && errors[place] <= held * (1.0 + 1e-9);
         decided[place] = (small, held);
         if small {

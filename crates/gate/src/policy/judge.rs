@@ -1,4 +1,4 @@
-//! Puts every check of a policy to a candidate and its champion. What cannot be measured fails, with the reason.
+//! Applies every check of a policy to a candidate and its champion. A check that cannot be measured fails, with the reason.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Cost, Subject};
@@ -14,14 +14,14 @@ use super::parts::{Comparison, Ground, Measured, Trouble, Work, measure};
 use super::test_set::Feedback;
 use super::{Policy, TestSet, classes, decide, drift};
 
-/// A check with what its file says of all of its checks.
+/// A check with the settings of its policy that apply to all checks.
 struct BoundCheck<'policy> {
     check: &'policy Check,
     confidence: f64,
     exceptions: &'policy [Exception],
 }
 
-/// What is known of a check before anything is measured.
+/// The state of a check before the measurements.
 enum Prepared<'work> {
     Done(Box<CheckResult>),
     Work(Work<'work>),
@@ -33,12 +33,12 @@ impl Policy {
         self.judge_over(&[], evidence)
     }
 
-    /// Judges a candidate by this policy and by floors, which the platform's owner sets and no policy can loosen: their checks
-    /// have to hold as well, each at its own floor's confidence.
+    /// Judges a candidate by this policy and by the mandatory policies, which the platform owner sets and no other policy can
+    /// loosen. Their checks must pass too, each at the confidence of its own policy.
     pub fn judge_over(&self, mandatory_policies: &[Self], evidence: &Evidence<'_>) -> Verdict {
         let ground = Ground::of(evidence);
         let all = || mandatory_policies.iter().chain([self]);
-        // What any of them leaves to a person, authors see of all.
+        // If any policy can leave a check to a person, authors can see that outcome for the whole verdict.
         let symbols = all().map(Self::symbols).max().unwrap_or(2);
         let bound_checks: Vec<BoundCheck<'_>> = all().flat_map(|policy| policy.bound_checks(symbols)).collect();
         let prepared: Vec<Prepared<'_>> =
@@ -76,8 +76,8 @@ impl Policy {
         self.verdict(mandatory_policies, evidence, checks)
     }
 
-    /// The refusal for a champion that cannot be read, where no check has refused for it: a policy may compare with nothing, and
-    /// still nobody can say what would be replaced. An exception from a comparison says that this is accepted.
+    /// The failure for a champion that cannot be read, if no check has failed because of it. A policy may contain no comparison,
+    /// but the effect of replacing the champion is unknown all the same. An exception for a comparison accepts this.
     fn unusable_champion(&self, evidence: &Evidence<'_>, checks: &[CheckResult]) -> Option<CheckResult> {
         let Champion::Unusable(why) = &evidence.champion else { return None };
         let refused = Outcome::of(checks) == Outcome::Fail;
@@ -109,7 +109,7 @@ impl Policy {
         })
     }
 
-    /// The rule for the test set that holds together with those of floors: the stricter in every way.
+    /// The rule for the test set that applies together with those of the mandatory policies: the strictest in every respect.
     pub fn test_set_over(&self, mandatory_policies: &[Self]) -> Option<TestSet> {
         mandatory_policies.iter().chain([self]).filter_map(Self::test_set).reduce(TestSet::and)
     }
@@ -168,7 +168,7 @@ impl Policy {
 }
 
 impl BoundCheck<'_> {
-    /// The result after the check's own date and the exceptions.
+    /// The result after the check's own expiry date and the exceptions.
     fn with_exceptions(&self, mut result: CheckResult, evidence: &Evidence<'_>) -> CheckResult {
         if let Some(expires) = self.check.expires
             && expires < evidence.today
@@ -198,7 +198,7 @@ impl BoundCheck<'_> {
     }
 }
 
-/// What a reader has to know of the test set.
+/// Notes about the test set for readers of the verdict.
 fn notes_of(this_use: &TestSetUse) -> Vec<String> {
     let mut notes = vec![match this_use.allowed {
         Some(allowed) => {
@@ -251,7 +251,7 @@ fn of_condition(check: &Check, expression: &Expression, ground: &Ground<'_>) -> 
     }
 }
 
-/// The classes that the metrics of an expression speak of and that no row has, in words.
+/// The classes without rows that the metrics of an expression name, as a phrase.
 fn classes_without_rows(expression: &Expression, ground: &Ground<'_>) -> Option<String> {
     let candidate = ground.evidence.candidate;
     let stated = |name: &String| {
@@ -273,7 +273,7 @@ fn of_rows<'work>(check: &'work Check, subject: &'work MetricSubject, ground: &'
     }
 }
 
-/// A figure of the artifact: as it is known, or a quantile of measured times.
+/// A figure of the artifact: a known value, or a quantile of measured times.
 fn cost_of(metric: &Metric, facts: &Facts) -> Result<Measurement, Trouble> {
     let (name, share) = match metric {
         Metric::Cost(Cost::ArtifactBytes) => ("artifact.bytes", None),

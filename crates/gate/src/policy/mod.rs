@@ -1,7 +1,7 @@
-//! Judges a candidate by a policy file: every check by the bounds of an interval, never by a bare estimate.
+//! Judges a candidate by a policy: every check by the bounds of an interval, never by an estimate alone.
 //!
-//! A check passes only if its whole interval lies on the right side of its threshold, and nothing that is missing, broken or
-//! not comparable ever passes. Reading evaluations is the business of `evaluation`; what a verdict leads to, of `pipeline`.
+//! A check passes only if its whole interval lies on the passing side of its threshold. A missing, broken or incomparable input
+//! never passes. The module `evaluation` reads evaluations. The package `slipway` acts on verdicts.
 
 mod checks;
 mod classes;
@@ -51,17 +51,17 @@ pub use rows::{Shortage, in_thousands};
 pub use sentence::precise;
 pub use test_set::TestSet;
 
-/// A policy file that has been read: its checks are sound, and each remembers its line.
+/// A policy file that has been read. Its checks are valid and store their lines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     name: ModelName,
     file: String,
     digest: Digest,
     confidence: f64,
-    /// How often a test set may be used, if that is limited.
+    /// The limit of the uses of a test set, if there is one.
     test_set: Option<TestSet>,
     checks: Vec<Check>,
-    /// Where it asks for a person's approval of a first artifact, if it does.
+    /// The place where it requires a person's approval of a first artifact, if it does.
     approval_without_champion: Option<String>,
     exceptions: Vec<Exception>,
 }
@@ -72,26 +72,26 @@ impl Policy {
         &self.name
     }
 
-    /// SHA-256 of the file's text, and of what it extends if that is anything.
+    /// SHA-256 of the file's text and of the policies that it extends, if there are any.
     pub fn digest(&self) -> &Digest {
         &self.digest
     }
 
-    /// How often a test set may be used, if that is limited.
+    /// The limit of the uses of a test set, if there is one.
     pub fn test_set(&self) -> Option<TestSet> {
         self.test_set
     }
 
-    /// How many different verdicts an author may see who is shown no figures: passed or not, and left to a person where a check
-    /// does that.
+    /// The number of different verdicts that an author can see without figures: passed or not, and undecided if a check can be
+    /// left to a person.
     fn symbols(&self) -> u32 {
         let required_evidence =
             self.checks.iter().any(|check| check.undecided == slipway_domain::CheckOutcome::NeedsApproval);
         if required_evidence { 3 } else { 2 }
     }
 
-    /// The columns that name the queries and series its metrics are computed of, those of metrics that its expressions look at
-    /// among them: units whose rows count together or not at all.
+    /// The columns that name the queries and series of its metrics, including the metrics in its expressions. The rows of such a
+    /// unit count together or not at all.
     pub fn units(&self, evaluation: &Evaluation) -> BTreeSet<String> {
         let is_named = |metric: &&Metric| {
             let name = format!("metrics.{metric}");
@@ -105,7 +105,8 @@ impl Policy {
         metrics.filter_map(Metric::unit).map(|unit| unit.column.to_owned()).collect()
     }
 
-    /// The columns of predictions by which it groups rows, and those of numbers that its metrics need: an evaluation has to be read with them.
+    /// The columns of predictions that it groups rows by, and the columns of numbers that its metrics need. An evaluation must be
+    /// read with them.
     pub fn columns(&self) -> Columns {
         let of_checks = self.checks.iter().flat_map(Check::columns).map(str::to_owned).collect();
         let grouped = Columns { attributes: of_checks, ..Columns::default() };

@@ -1,4 +1,4 @@
-//! What there is to measure for a check: all rows, each slice of them, or each of several training runs.
+//! The parts of a check that are measured: all rows, each slice of them, or each of several training runs.
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,21 +15,21 @@ use super::evidence::{Champion, Evidence};
 use super::measure::{Measurement, NoInterval, Question};
 use super::{classes, slices, whole};
 
-/// Measurements a verdict may take: more would keep everybody waiting.
+/// The most measurements of a verdict, because each takes time.
 const MAX_PARTS: usize = 2_000;
 
-/// What checks against the champion are measured on.
+/// The champion's rows for the checks that compare with it.
 pub(super) enum Comparison<'evidence> {
     /// There is no champion.
     Nothing,
-    /// Its rows in the candidate's order.
+    /// Its rows in the order of the candidate's.
     Rows(Paired<'evidence>),
-    /// It cannot be compared, and why.
+    /// It cannot be compared, with the reason.
     Impossible(String),
 }
 
 impl<'evidence> Comparison<'evidence> {
-    /// Lines up the champion's rows with the candidate's.
+    /// Matches the champion's rows with the candidate's.
     pub(super) fn of(evidence: &Evidence<'evidence>) -> Self {
         match &evidence.champion {
             Champion::None => Self::Nothing,
@@ -46,21 +46,21 @@ impl<'evidence> Comparison<'evidence> {
     }
 }
 
-/// Why something has no figure.
+/// Why a part has no figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Trouble {
-    /// It fails, with this reason.
+    /// The part fails, with this reason.
     Failed(String),
-    /// There is too little of it to decide.
+    /// There are too few units to decide.
     TooFew {
-        /// What there is too little of.
+        /// The unit of the counts.
         unit: &'static str,
-        /// How many there are.
+        /// The actual number.
         came: u64,
-        /// How many there should be.
+        /// The expected number.
         expected: u64,
     },
-    /// It speaks of classes that no row has, and has a value all the same: why that is not taken.
+    /// The metric names classes without rows. It has a value nevertheless, which is not used for this reason.
     WithoutRows(String),
 }
 
@@ -82,50 +82,50 @@ impl From<NoInterval> for Trouble {
     }
 }
 
-/// What people may do where no comparison with the champion is possible any more: new labels, other columns.
+/// The advice if a comparison with the champion is no longer possible, for example because of new labels or other columns.
 const WAY_OUT: &str =
     "to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days";
 
-/// One thing to be measured.
+/// One part to measure.
 pub(super) struct Part<'evidence> {
-    /// The slice or the training run, in words; `None` for all rows of the candidate.
+    /// The slice or the training run, as a phrase; `None` for all rows of the candidate.
     pub(super) name: Option<String>,
     candidate: Rows<'evidence>,
     champion: Option<Rows<'evidence>>,
     /// Its rows.
     pub(super) of: Cow<'evidence, [u32]>,
-    /// Why it is not even tried.
+    /// Why it is not measured.
     trouble: Option<Trouble>,
 }
 
-/// What came of one.
+/// The result of one part.
 pub(super) struct Measured {
-    /// The slice or the training run, in words.
+    /// The slice or the training run, as a phrase.
     pub(super) name: Option<String>,
     /// Its rows.
     pub(super) rows: u64,
-    /// The candidate's own value, where the measure is a difference.
+    /// The candidate's own value, if the measure is a difference.
     pub(super) value: Option<f64>,
     /// The figure, or why there is none.
     pub(super) figure: Result<Measurement, Trouble>,
 }
 
-/// What is shared by all parts of a verdict.
+/// The inputs that all parts of a verdict share.
 pub(super) struct Ground<'evidence> {
-    /// What is judged by.
+    /// The evidence.
     pub(super) evidence: &'evidence Evidence<'evidence>,
     /// The champion's rows.
     pub(super) comparison: Comparison<'evidence>,
-    /// The numbers of all rows.
+    /// The indexes of all rows.
     pub(super) every: Vec<u32>,
     /// The rows of the other training runs in the candidate's order, or why they cannot be compared.
     pub(super) seeds: Vec<Result<Paired<'evidence>, String>>,
-    /// Why the candidate's rows are no rows to judge by, if so.
+    /// Why the candidate's rows cannot be used, if they cannot.
     unsound: Option<String>,
 }
 
 impl<'evidence> Ground<'evidence> {
-    /// Lines everything up.
+    /// Matches the rows of the champion and of the other training runs with the candidate's.
     pub(super) fn of(evidence: &'evidence Evidence<'evidence>) -> Self {
         let candidate = evidence.candidate;
         let seeds = evidence.seeds.iter().map(|seed| paired(candidate, seed).map_err(|reason| reason.to_string()));
@@ -139,7 +139,7 @@ impl<'evidence> Ground<'evidence> {
         }
     }
 
-    /// The parts of a check of a metric; or why it cannot be measured at all.
+    /// The parts of a check of a metric, or why it cannot be measured at all.
     pub(super) fn parts(&self, check: &Check, subject: &MetricSubject) -> Result<Vec<Part<'_>>, String> {
         let candidate = self.evidence.candidate;
         if let Some(reason) = &self.unsound {
@@ -202,12 +202,12 @@ impl<'evidence> Ground<'evidence> {
     }
 }
 
-/// A model's own table and scores, with the attributes that its rows share with the candidate's.
+/// A model's own table and scores, with the candidate's attributes.
 fn rows_of<'rows>(paired: &'rows Paired<'_>, attributes: &'rows Attributes) -> Rows<'rows> {
     Rows { table: paired.table.view(), attributes, row_scores: &paired.row_scores }
 }
 
-/// What a table holds that is no finite number, if anything: no figure of any of its rows is believed then.
+/// Describes a value of a table that is not finite, if there is one. No figure of the table is then used.
 fn unsound(table: &Table, row_scores: &RowScores) -> Option<&'static str> {
     let labelled = match table {
         Table::Classes(table) => table.scores.iter().flatten().all(|score| score.is_finite()),
@@ -232,14 +232,14 @@ fn stated(subject: &MetricSubject, candidate: &Evaluation) -> Result<(), String>
     }
 }
 
-/// A check with the parts it needs measured.
+/// A check with the parts to measure.
 pub(super) struct Work<'work> {
     pub(super) check: &'work Check,
     pub(super) subject: &'work MetricSubject,
     pub(super) parts: Vec<Part<'work>>,
 }
 
-/// Measures all parts of all checks, on all processors. The same files give the same figures however many there are.
+/// Measures all parts of all checks on all processors. The figures do not depend on the number of processors.
 pub(super) fn measure(work: &[Work<'_>], ground: &Ground<'_>) -> Vec<Vec<Measured>> {
     let tasks: Vec<(usize, usize)> = work
         .iter()
@@ -297,7 +297,7 @@ fn figure(work: &Work<'_>, part: &Part<'_>, candidate: &Evaluation) -> (Result<M
     }
     let MetricSubject { metric, group_by, .. } = work.subject;
     if let Some(missing) = classes::without_rows(metric, candidate, &part.of) {
-        // Where the metric has no value there is nothing that more rows of other classes could decide.
+        // If the metric has no value, more rows of other classes cannot decide.
         let is_undefined = matches!(metric.over(part.candidate, &part.of), Ok(None));
         let reason = classes::reason(&missing);
         let trouble = if is_undefined { Trouble::Failed(reason) } else { Trouble::WithoutRows(reason) };
@@ -322,7 +322,7 @@ fn figure(work: &Work<'_>, part: &Part<'_>, candidate: &Evaluation) -> (Result<M
     (figure, value)
 }
 
-/// Whether the threshold is no difference at all.
+/// Whether the threshold is a difference of zero.
 fn is_against_none(requirement: &Requirement) -> bool {
     match requirement {
         Requirement::NoWorseThanChampion { margin, .. } => *margin <= 0.0,

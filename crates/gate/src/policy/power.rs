@@ -1,4 +1,5 @@
-//! How likely the gate passes a model that is truly so good: the gate's own bounds, over what the rows may turn out to be.
+//! The probability that the gate passes a model with a given true figure, computed with the gate's own bounds over the possible
+//! results of the rows.
 
 use super::checks::Wanted;
 use super::measure::{
@@ -6,43 +7,43 @@ use super::measure::{
     share as bounds_of_share,
 };
 
-/// Counts of differing rows at which power is looked at, of a range of many.
+/// The number of counts of differing rows at which the power of a large range is computed.
 const MAX_POINTS: f64 = 120.0;
 
-/// How far from their mean counts are looked at, in standard deviations.
+/// The largest distance of counts from their mean, in standard deviations.
 const FAR: f64 = 6.5;
 
-/// Above this variance a binomial count is taken for normal, with a correction for its skewness. Below it no probability is too
-/// small to be added up.
+/// Above this variance a binomial count is approximated by a normal one with a correction for skewness. Below it all
+/// probabilities are added up.
 const LARGE: f64 = 100.0;
 
-/// How the gate will bound a figure, and what is assumed of the rows it does not know yet.
+/// The method that the gate will bound a figure with, and the assumptions about unknown rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Bounding {
     /// A share of rows, by Wilson.
     Share,
     /// The difference of two shares of the same rows, by Newcombe.
     Pairs {
-        /// Share of rows on which the two models differ in being right.
+        /// The share of rows on which only one of the two models is right.
         disagreement: f64,
-        /// Share of rows on which the champion is right.
+        /// The share of rows on which the champion is right.
         champion: f64,
     },
-    /// The same against no difference at all, by `McNemar`'s test.
+    /// The same, compared with a difference of zero, by `McNemar`'s test.
     Discordant {
-        /// Share of rows on which the two models differ in being right.
+        /// The share of rows on which only one of the two models is right.
         disagreement: f64,
     },
-    /// A mean over rows, or what is like one, by resampling.
+    /// A mean over rows, or a similar figure, by resampling.
     Mean {
-        /// Standard deviation of what one row adds.
+        /// The standard deviation of a row's contribution.
         deviation: f64,
     },
 }
 
 impl Bounding {
-    /// The chance that the gate passes: `truth` is the true figure, or the true difference from the champion's; `error` is how
-    /// often a bound may be wrong.
+    /// The probability that the gate passes. `truth` is the true figure, or the true difference from the champion's. `error` is
+    /// the probability that a bound is wrong.
     pub(super) fn power(self, wanted: Wanted, truth: f64, rows: f64, error: f64) -> f64 {
         match self {
             Self::Share => of_share(wanted, truth.clamp(0.0, 1.0), rows, error),
@@ -75,7 +76,7 @@ impl Bounding {
     }
 
     /// The figure on the rows, or the difference from the champion's, at which the gate begins to pass, if the rows turn out as
-    /// is expected. `None` if no figure does.
+    /// expected. `None` if no figure passes.
     pub(super) fn needed(self, wanted: Wanted, rows: f64, error: f64) -> Option<f64> {
         let down = matches!(wanted, Wanted::AtMost(_));
         let signed = |value: f64| if down { -value } else { value };
@@ -114,12 +115,13 @@ impl Bounding {
     }
 }
 
-/// The chance that all of so many slices pass, by Holm's step-down, if `passes` says how likely one does at an error.
+/// The probability that all of `slices` slices pass, by Holm's step-down. `passes` returns the probability that one slice passes
+/// at an error.
 ///
-/// The i-th smallest of k independent p-values has to be at most α/(k−i+1). With F the chance that one is at most a level,
-/// that is the chance that at least i of k uniform numbers lie below F(α/(k−i+1)) for each i, by Noé's recursion ("The
-/// Calculation of Distributions of Two-Sided Kolmogorov-Smirnov Type Statistics", Annals of Mathematical Statistics 43, 1972).
-/// F is looked at at three levels; on the scale of normal deviations it is all but straight between them.
+/// The i-th smallest of k independent p-values must be at most α/(k−i+1). Let F be the probability that one is at most a level.
+/// The result is then the probability that at least i of k uniform numbers lie below F(α/(k−i+1)) for each i, by Noé's recursion
+/// ("The Calculation of Distributions of Two-Sided Kolmogorov-Smirnov Type Statistics", Annals of Mathematical Statistics 43,
+/// 1972). F is computed at three levels. On the scale of normal deviations it is almost straight between them.
 pub(super) fn of_slices(slices: u32, level: f64, passes: impl Fn(f64) -> f64) -> f64 {
     if slices == 1 {
         return passes(level);
@@ -137,7 +139,7 @@ pub(super) fn of_slices(slices: u32, level: f64, passes: impl Fn(f64) -> f64) ->
         let along = ((at - from.0) / (to.0 - from.0)).clamp(0.0, 1.0);
         normal_below(from.1 + along * (to.1 - from.1))
     };
-    // With so many numbers below the threshold so far: how likely that is, in the ways to choose which.
+    // For each number of values below the threshold so far: its probability.
     let count = slices as usize;
     let mut likely = vec![0.0; count + 1];
     likely[0] = 1.0;
@@ -148,7 +150,7 @@ pub(super) fn of_slices(slices: u32, level: f64, passes: impl Fn(f64) -> f64) ->
         let width = threshold - before;
         let mut next = vec![0.0; count + 1];
         for (below, probability) in likely.iter().enumerate().filter(|(_, probability)| **probability > 0.0) {
-            // C(left, more) width^more, one more after the other.
+            // C(left, more) width^more, computed by recurrence.
             let (left, mut ways) = (count - below, 1.0);
             for more in 0..=left {
                 if below + more >= place {
@@ -164,7 +166,7 @@ pub(super) fn of_slices(slices: u32, level: f64, passes: impl Fn(f64) -> f64) ->
     likely[count].clamp(0.0, 1.0)
 }
 
-/// The lower threshold of a difference, whichever side is wanted: down is up with the models exchanged.
+/// Converts a comparison to one with a lower threshold: with the models exchanged, `AtMost` becomes `AtLeast`.
 fn upwards(wanted: Wanted, truth: f64) -> (f64, f64) {
     match wanted {
         Wanted::AtLeast(threshold) | Wanted::Between(threshold, _) => (threshold, truth),
@@ -172,7 +174,8 @@ fn upwards(wanted: Wanted, truth: f64) -> (f64, f64) {
     }
 }
 
-/// The smallest whole number from `least` to `most` that passes, if more than enough always does; one more than `most` if none.
+/// The smallest whole number from `least` to `most` that passes, provided that every larger number passes too. `most` + 1 if none
+/// passes.
 fn lowest(least: f64, most: f64, passes: impl Fn(f64) -> bool) -> f64 {
     let (mut few, mut enough) = (least - 1.0, most + 1.0);
     while enough - few > 1.0 {
@@ -182,7 +185,7 @@ fn lowest(least: f64, most: f64, passes: impl Fn(f64) -> bool) -> f64 {
     enough
 }
 
-/// The counts of right rows that pass, from and to.
+/// The smallest and the largest count of right rows that pass.
 fn passing_counts(wanted: Wanted, rows: f64, error: f64) -> Option<(f64, f64)> {
     let bounds = |right: f64| bounds_of_share(right / rows, rows, 1.0 - error);
     let from = |threshold: f64| lowest(0.0, rows, |right| bounds(right).0 >= threshold);
@@ -205,7 +208,7 @@ fn up_to_before(least: f64, rows: f64, truth: f64) -> f64 {
     if least <= 0.0 { 0.0 } else { up_to(least - 1.0, rows, truth) }
 }
 
-/// Over how many rows may differ: the chance that the candidate wins as many of them as it has to.
+/// The probability that the candidate wins as many of the differing rows as it must, over the possible numbers of differing rows.
 fn of_differing(disagreement: f64, truth: f64, rows: f64, wins: impl Fn(f64) -> f64) -> f64 {
     let disagreement = disagreement.max(truth.abs()).min(1.0);
     let (mean, spread) = (rows * disagreement, (rows * disagreement * (1.0 - disagreement)).sqrt());
@@ -226,7 +229,7 @@ fn of_differing(disagreement: f64, truth: f64, rows: f64, wins: impl Fn(f64) -> 
     sum.clamp(0.0, 1.0)
 }
 
-/// How far a resampled bound is from its estimate; `None` where there are too few rows to resample.
+/// The distance of a resampled bound from its estimate; `None` if there are too few rows to resample.
 fn reach(deviation: f64, rows: f64, error: f64) -> Option<f64> {
     #[expect(clippy::cast_precision_loss, reason = "a small number")]
     let fewest = MIN_UNITS as f64;
@@ -245,7 +248,7 @@ fn of_mean(wanted: Wanted, truth: f64, deviation: f64, rows: f64, error: f64) ->
     }
 }
 
-/// The chance that at most `count` of `trials` come out well, each with probability `share`.
+/// The probability that at most `count` of `trials` succeed, each with probability `share`.
 fn up_to(count: f64, trials: f64, share: f64) -> f64 {
     if count >= trials {
         return 1.0;
@@ -301,7 +304,7 @@ mod tests {
 
     #[test]
     fn slices_pass_together_as_holms_step_down_lets_them() {
-        // Two: both at most α/2, or one at most α/2 and the other between that and α.
+        // Two slices pass if both are at most α/2, or if one is at most α/2 and the other lies between that and α.
         let passes = |error: f64| 0.5 + error;
         let both = of_slices(2, 0.05, passes);
         let (half, whole) = (0.525, 0.55);

@@ -1,4 +1,4 @@
-//! Reads a policy file strictly, follows what it extends, and tells all of its mistakes at once.
+//! Reads a policy file strictly, reads the policies that it extends, and reports all mistakes at once.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use super::file::{PolicyFile, PolicyKind, PolicySpec, Severity};
 use super::test_set::{Adaptivity, Feedback, TestSet};
 use super::{Policy, shipped};
 
-/// Checks a policy may hold: each may cost a bootstrap.
+/// The most checks of a policy, because each may need a bootstrap.
 const MAX_CHECKS: usize = 100;
 
-/// A sound policy: what stands in the place of mistakes while the rest of a file is looked through.
+/// A valid policy. Its parts replace mistakes while the rest of a file is checked.
 const SAMPLE: &str = "
 apiVersion: slipway.dev/v1alpha1
 kind: Policy
@@ -28,14 +28,14 @@ metadata: {name: sample}
 spec: {checks: [{leakage: {}}]}
 ";
 
-/// Policies that one may extend, and how many steps away.
+/// The most policies that one policy may extend, and the longest chain of them.
 const MAX_EXTENDED: usize = 10;
 const MAX_STEPS: usize = 5;
 
-/// Files that are read in all for one policy: those that extend each other could be read without end.
+/// The most files that are read for one policy. Policies that extend each other would otherwise be read without end.
 const MAX_FOUND: usize = 100;
 
-/// Finds the text of another policy by its path from the one that names it: its name and its text, or why not.
+/// Finds another policy by its path relative to the file that names it. Returns its name and its text, or why it was not found.
 pub type Find<'find> = &'find dyn Fn(&str, &str) -> Result<(String, String), String>;
 
 /// The JSON Schema of a policy file.
@@ -44,13 +44,13 @@ pub fn schema() -> schemars::Schema {
 }
 
 impl Policy {
-    /// Reads a policy that extends nothing but shipped ones; `file` is its name in diagnostics and verdicts. A check that could
+    /// Reads a policy that extends only shipped policies. `file` is its name in diagnostics and verdicts. A check that could
     /// never fail, or never pass, is a mistake.
     pub fn read(file: &str, text: &str) -> Result<Self, Vec<Diagnostic>> {
         Self::read_with(file, text, &|_, _| Err("only policies that ship with Slipway can be extended here".to_owned()))
     }
 
-    /// Reads a policy; `find` is asked for the policies that it extends.
+    /// Reads a policy. `find` returns the policies that it extends.
     pub fn read_with(file: &str, text: &str, find: Find<'_>) -> Result<Self, Vec<Diagnostic>> {
         let found = Cell::new(0);
         let bounded = |from: &str, path: &str| match found.replace(found.get() + 1) {
@@ -61,7 +61,7 @@ impl Policy {
     }
 }
 
-/// Whether the place of a key without a value is that of a name, which is taken as it is written: a column may be called `null`.
+/// Whether a key without a value is at the place of a name. A name is taken as written: a column may be called `null`.
 fn is_a_name(key: &EmptyKey) -> bool {
     let Some(Segment::Key(name)) = key.path.segments().last() else { return false };
     let above: Vec<&str> = key.path.segments().iter().rev().skip(1).filter_map(Segment::key).collect();
@@ -101,7 +101,7 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     let extended = reader.extended(&extends, find, steps);
     let inherited: Vec<Check> = extended.iter().flat_map(|policy| policy.checks.clone()).collect();
     let count = inherited.len() + entries.len();
-    // What cannot be extended is told already.
+    // A policy that could not be extended is reported already.
     let is_whole = extended.len() == extends.len();
     if (count == 0 && is_whole) || count > MAX_CHECKS {
         reader.refuse("spec.checks", format!("{count} checks, expected 1 to {MAX_CHECKS}"), A_CHECK);
@@ -150,7 +150,7 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     }
 }
 
-/// Over the text, and over what it extends if that is anything.
+/// The digest of the text, and of the extended policies if there are any.
 fn digest_of(text: &str, extended: &[Policy]) -> Digest {
     if extended.is_empty() {
         return Digest::of(text.as_bytes());
@@ -159,17 +159,17 @@ fn digest_of(text: &str, extended: &[Policy]) -> Digest {
     Digest::of(format!("{text}\n{}", digests.join("\n")).as_bytes())
 }
 
-/// A file being read, and what is wrong with it so far.
+/// A file being read, with the mistakes found so far.
 pub(super) struct Reader<'file> {
     pub(super) file: &'file str,
     tree: slipway_yaml::Tree,
     mistakes: Vec<Diagnostic>,
-    /// What of it is a guess in the place of a mistake.
+    /// The parts that are guesses in place of a mistake.
     guesses: slipway_yaml::Guesses,
 }
 
 impl Reader<'_> {
-    /// Notes a mistake at a path in the file.
+    /// Adds a mistake at a path in the file.
     pub(super) fn refuse(&mut self, path: &str, message: impl Into<String>, help: &str) {
         if self.guesses.touch(path) {
             return;
@@ -184,14 +184,14 @@ impl Reader<'_> {
         self.tree.position_of(path).map_or(1, |position| position.line)
     }
 
-    /// The texts at a path, or below a key there, as they are written; none where there is nothing.
+    /// The texts at a path, or below a key there, as written. Empty if there is nothing.
     pub(super) fn texts(&self, path: &str, key: Option<&str>) -> Vec<String> {
         let path: slipway_yaml::Path = path.parse().unwrap_or_default();
         let path = key.map_or(path.clone(), |key| path.then(Segment::Key(key.to_owned())));
         self.tree.texts(&path).unwrap_or_default()
     }
 
-    /// Where the keys of a check stand that may not fit a model.
+    /// The positions of the keys of a check that may not fit a model.
     pub(super) fn places(&self, path: &str) -> BTreeMap<&'static str, Position> {
         let keys = [
             "metric",
@@ -208,7 +208,7 @@ impl Reader<'_> {
         keys.into_iter().filter_map(|key| Some((key, self.tree.position_of(&format!("{path}.{key}"))?))).collect()
     }
 
-    /// Whether a text has a length that is allowed; notes it as a mistake if not.
+    /// Adds a mistake if the length of a text is not allowed.
     pub(super) fn has_length(&mut self, path: &str, what: &str, text: &str, most: usize) {
         let length = text.trim().chars().count();
         if !(1..=most).contains(&length) {
@@ -216,7 +216,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A day as it is written.
+    /// Parses a date.
     pub(super) fn date(&mut self, path: &str, text: &str) -> Option<Date> {
         let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text);
         if date.is_none() {
@@ -226,7 +226,7 @@ impl Reader<'_> {
         date
     }
 
-    /// Refuses a rule for the test set that nothing could be proved of.
+    /// Rejects a rule for the test set without a valid guarantee.
     fn test_set(&mut self, rule: TestSet) {
         if !(1..=TestSet::MAX_USES).contains(&rule.uses()) {
             let message = format!("{} uses, expected 1 to {}", rule.uses(), TestSet::MAX_USES);
@@ -283,7 +283,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Inherited checks, each replaced by an own one of the same name if that is as strict.
+    /// The inherited checks, each replaced by an own check of the same name if that is at least as strict.
     fn merged(&mut self, mut inherited: Vec<Check>, own: Vec<Check>) -> Vec<Check> {
         let mut added = Vec::new();
         for check in own {
@@ -305,7 +305,7 @@ impl Reader<'_> {
         inherited
     }
 
-    /// Refuses checks that cannot all hold.
+    /// Rejects checks that cannot all pass.
     fn contradictions(&mut self, checks: &[Check]) {
         use slipway_domain::Requirement::{AtLeast, AtMost};
         for upper in checks {
@@ -328,7 +328,7 @@ impl Reader<'_> {
         (0..MAX_CHECKS).find(|index| self.line_of(&format!("spec.checks[{index}]")) == line).unwrap_or(0)
     }
 
-    /// Refuses metrics that no single model could have.
+    /// Rejects metrics that no single model can have.
     fn one_task(&mut self, checks: &[Check]) {
         let of = |subject: Subject| {
             checks.iter().find(|check| check.metric().is_some_and(|metric| metric.subject() == subject))

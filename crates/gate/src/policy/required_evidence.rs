@@ -1,4 +1,5 @@
-//! What a policy needs to see besides the predictions of candidate and champion: who judges by it has to bring that.
+//! The evidence that a policy requires besides the predictions of candidate and champion. The caller that judges has to provide
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +9,21 @@ use slipway_contract::metrics::Cost;
 use super::Policy;
 use super::checks::{Check, CheckSubject, MetricSubject};
 
-/// Evidence that is brought only where it is asked for.
+/// Evidence that is collected only if a policy requires it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RequiredEvidence {
-    /// Training runs with different seeds, the candidate among them; none if fewer than two.
+    /// The number of training runs with different seeds, including the candidate. Below two, none are needed.
     pub training_runs: u32,
-    /// Whether single predictions have to be timed.
+    /// Whether single predictions must be timed.
     pub latencies: bool,
-    /// Whether test rows are looked for in the training data.
+    /// Whether test rows are searched for in the training data.
     pub leakage: bool,
-    /// Columns that are compared between training and recent data.
+    /// The columns that are compared between training and recent data.
     pub drift: BTreeSet<String>,
 }
 
 impl RequiredEvidence {
-    /// What both ask for.
+    /// The evidence that either requires.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         let Self { training_runs, latencies, leakage, drift } = other;
@@ -35,7 +36,7 @@ impl RequiredEvidence {
 }
 
 impl Policy {
-    /// What its checks need to see.
+    /// The evidence that its checks require.
     pub fn required_evidence(&self) -> RequiredEvidence {
         self.checks.iter().map(Check::required_evidence).fold(RequiredEvidence::default(), RequiredEvidence::and)
     }

@@ -1,4 +1,4 @@
-//! Whether the rows at hand could ever show what a policy asks for: told before anything is trained.
+//! Checks before training whether the available rows could ever show what a policy requires.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -13,20 +13,20 @@ use super::measure::{MIN_UNITS, fewest, is_share, no_difference, share};
 use super::sentence::precise;
 use super::slices::Slicing;
 
-/// A check that asks for more than the rows at hand can show.
+/// A check that requires more rows than are available.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
-    /// What is said, at the place of the check.
+    /// The message at the check's position.
     pub diagnostic: Diagnostic,
-    /// Whether no model at all could pass. Else one could that is clearly better than the champion, or the first one, which has
-    /// no champion to be compared with.
+    /// Whether no model at all can pass. If false, a model can pass that is clearly better than the champion, or the first model,
+    /// which has no champion to be compared with.
     pub hopeless: bool,
 }
 
 impl Policy {
-    /// Every check that `rows` test rows could not show to hold, even of a model that is right on each of them. Checks that
-    /// only warn, that leave what is undecided to a person, or that the model is excepted from today, ask for nothing that has
-    /// to be shown.
+    /// Every check that `rows` test rows could not show to hold, even for a model that is right on each of them. Leaves out
+    /// checks that only warn, that leave an undecided result to a person, or that an exception covers today, because nothing has
+    /// to be shown for them.
     pub fn short_of_rows(&self, rows: u64, model: &str, now: Timestamp) -> Vec<Shortage> {
         let today = TimeZone::UTC.to_datetime(now).date();
         let covers =
@@ -88,20 +88,20 @@ impl Check {
         Some(Shortage { diagnostic: Diagnostic::new(&self.file, message).at(place).help(help), hopeless })
     }
 
-    /// The fewest rows on which the check could be shown to hold at all.
+    /// The fewest rows on which the check can be shown to hold at all.
     pub(super) fn least_rows(&self, confidence: f64) -> u64 {
         let of_subject = match &self.subject {
             CheckSubject::Metric(subject) => self.fewest_rows(subject, confidence).map(|(rows, _)| rows),
             _ => None,
         };
-        // Where every row speaks for the candidate, n of them are wrong by chance once in 2^n.
+        // If every row favours the candidate, n rows are wrong by chance once in 2^n cases.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small number above zero")]
         let of_chance = (1.0 - confidence).log2().abs().ceil() as u64;
         of_subject.unwrap_or(of_chance)
     }
 
-    /// The fewest rows on which the check could be shown to hold, and whether that is of the best case that there can be; in
-    /// slices even more are needed. `None` if that is not known before it is measured.
+    /// The fewest rows on which the check can be shown to hold, and whether the number is for the best possible case. Several
+    /// slices need even more. `None` if it is unknown before the measurement.
     fn fewest_rows(&self, subject: &MetricSubject, confidence: f64) -> Option<(u64, bool)> {
         let in_slice = subject.slicing.as_ref().map_or(0, Slicing::minimum_rows);
         let holds = |(lower, upper): (f64, f64)| match self.wanted() {
@@ -128,8 +128,8 @@ impl Check {
     }
 }
 
-/// Whether so many rows can show that a share lies between two bounds, of whichever share shows it best: the smallest that is
-/// surely not below the lower one.
+/// Whether `rows` rows can show that a share lies between two bounds, for the most favourable share: the smallest whose lower
+/// bound is not below `from`.
 fn is_between(from: f64, to: f64, rows: f64, confidence: f64) -> bool {
     let of = |right: f64| share(right / rows, rows, confidence);
     let (mut few, mut enough) = (-1.0, rows);
@@ -143,7 +143,7 @@ fn is_between(from: f64, to: f64, rows: f64, confidence: f64) -> bool {
     of(enough).1 <= to
 }
 
-/// To two digits: bounds in the best case are no promise.
+/// Rounds to two digits, because bounds in the best case are approximate.
 fn about(rows: u64) -> u64 {
     let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(1));
     (rows + unit / 2) / unit * unit

@@ -1,10 +1,10 @@
-//! The sentence of every check: what was found, what the policy asks for, and where it says so.
+//! Writes the sentence of every check: the finding, the requirement of the policy, and its place.
 
 use slipway_domain::{Interval, Method, Requirement};
 
 use super::checks::{Check, CheckSubject, Wanted};
 
-/// Where a check stands.
+/// The file and the line of a check.
 pub(super) struct Place<'policy> {
     file: &'policy str,
     line: usize,
@@ -17,14 +17,14 @@ impl<'policy> Place<'policy> {
     }
 }
 
-/// What a sentence is about.
+/// The subject of a sentence.
 pub(super) struct Subject<'policy> {
     describe: String,
     check: &'policy Check,
 }
 
 impl<'policy> Subject<'policy> {
-    /// What a check measures, on a part of the rows.
+    /// The measure of a check on a part of the rows.
     pub(super) fn of(check: &'policy Check, part: Option<&str>) -> Self {
         let describe = match &check.subject {
             CheckSubject::Metric(subject) => subject.metric.describe(),
@@ -40,29 +40,29 @@ impl<'policy> Subject<'policy> {
     }
 }
 
-/// What was found.
+/// The finding.
 pub(super) struct Found<'interval> {
-    /// Where the measure lies.
+    /// The interval of the measure.
     pub(super) interval: &'interval Interval,
-    /// The candidate's own value, where the measure is a difference.
+    /// The candidate's own value, if the measure is a difference.
     pub(super) value: Option<f64>,
-    /// How sure all bounds are together.
+    /// The confidence of all bounds together.
     pub(super) confidence: f64,
-    /// How many slices they hold for.
+    /// The number of slices that they hold for.
     pub(super) family: usize,
-    /// Whether the measure is known, not estimated.
+    /// Whether the measure is exact and not an estimate.
     pub(super) exact: bool,
     /// Whether the check holds, if that is decided.
     pub(super) decided: Option<bool>,
-    /// About how many rows would decide it.
+    /// The approximate number of rows that would decide.
     pub(super) rows_to_decide: Option<u64>,
 }
 
-/// Digits after the point to begin with, and at most.
+/// The smallest and the largest number of digits after the point.
 const DIGITS: usize = 3;
 const MAX_DIGITS: usize = 9;
 
-/// What the parts of a check are called.
+/// The name of a check's parts.
 pub(super) fn parts_of(check: &Check) -> String {
     match &check.subject {
         CheckSubject::Metric(subject) => match &subject.slicing {
@@ -73,7 +73,7 @@ pub(super) fn parts_of(check: &Check) -> String {
     }
 }
 
-/// A check that was measured.
+/// The sentence of a check that was measured.
 pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'_>) -> String {
     let check = subject.check;
     let Found { interval, decided, .. } = found;
@@ -114,17 +114,17 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
     format!("{describe} is {range} with {confidence}{bounds}; {}{more}", requirement_of(check, place))
 }
 
-/// A check that compares with a champion where there is none.
+/// The sentence of a check against a champion when there is none.
 pub(super) fn skipped(subject: &Subject<'_>, place: &Place<'_>) -> String {
     format!("{} has no champion to be compared with; {}", subject.describe, requirement_of(subject.check, place))
 }
 
-/// A check that could not be measured.
+/// The sentence of a check that could not be measured.
 pub(super) fn failed(subject: &Subject<'_>, reason: &str, place: &Place<'_>) -> String {
     format!("{} cannot be judged: {reason}; {}", subject.describe, requirement_of(subject.check, place))
 }
 
-/// A check whose test set is used up.
+/// The sentence of a check whose test set is used up.
 pub(super) fn used_up(subject: &Subject<'_>, uses: &str, needed: u64, place: &Place<'_>) -> String {
     let Subject { describe, check } = subject;
     format!(
@@ -133,7 +133,7 @@ pub(super) fn used_up(subject: &Subject<'_>, uses: &str, needed: u64, place: &Pl
     )
 }
 
-/// A check where there is too little to bound it.
+/// The sentence of a check with too few units for a bound.
 pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u64, place: &Place<'_>) -> String {
     let Subject { describe, check } = subject;
     format!(
@@ -142,7 +142,7 @@ pub(super) fn too_few(subject: &Subject<'_>, unit: &str, came: u64, expected: u6
     )
 }
 
-/// A condition that was evaluated.
+/// The sentence of a condition that was evaluated.
 pub(super) fn condition(check: &Check, holds: bool, place: &Place<'_>) -> String {
     let word = if holds { "holds" } else { "does not hold" };
     format!("the expression {word}; {}", requirement_of(check, place))
@@ -183,7 +183,7 @@ fn one_bound(wanted: Wanted, interval: &Interval, digits: usize) -> String {
     }
 }
 
-/// How differences are written.
+/// The format of differences.
 struct Amount {
     digits: usize,
     relative: bool,
@@ -205,7 +205,7 @@ fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> Strin
         Wanted::AtLeast(_) => interval.highest(),
         _ => interval.lowest(),
     };
-    // A lower bound of a difference below zero is an upper bound of its size.
+    // If the difference is below zero, its lower bound is the upper bound of its size.
     let least = matches!(wanted, Wanted::AtLeast(_)) == (bound < 0.0);
     let limit = if least { "at least " } else { "at most " };
     format!("{limit}{} {} the champion's", amount.of(bound.abs()), side(bound))
@@ -215,7 +215,7 @@ fn side(difference: f64) -> &'static str {
     if difference < 0.0 { "below" } else { "above" }
 }
 
-/// Both bounds, or what there is of them.
+/// Both bounds, or the one that exists.
 fn both_bounds(interval: &Interval, digits: usize) -> String {
     match (interval.lower, interval.upper) {
         (Some(lower), Some(upper)) => format!("{lower:.digits$} to {upper:.digits$}"),
@@ -225,7 +225,7 @@ fn both_bounds(interval: &Interval, digits: usize) -> String {
     }
 }
 
-/// Two differences from the champion, each with its side; the side once if it is the same.
+/// Two differences from the champion, each with its side. The side appears once if it is the same.
 fn differences(interval: &Interval, amount: &Amount) -> String {
     let (Some(lower), Some(upper)) = (interval.lower, interval.upper) else {
         let found = interval.estimate;
@@ -243,7 +243,7 @@ fn differences(interval: &Interval, amount: &Amount) -> String {
     }
 }
 
-/// Digits enough for a bound to be seen on that side of the threshold where it is.
+/// The number of digits at which both bounds appear on the right side of the threshold.
 fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
     let shown = |value: f64, digits: usize| format!("{value:.digits$}").parse().unwrap_or(value);
     let true_to = |value: f64, digits: usize| wanted.holds(shown(value, digits)) == wanted.holds(value);
@@ -252,15 +252,15 @@ fn digits_for(wanted: Wanted, interval: &Interval) -> usize {
         .unwrap_or(MAX_DIGITS)
 }
 
-/// A confidence with five digits, or as many as tell it from one.
+/// A confidence with five digits, or with as many as distinguish it from one.
 pub fn precise(confidence: f64) -> String {
     let digits = (4..16).find(|digits| !format!("{confidence:.digits$}").starts_with('1')).unwrap_or(16);
     format!("{:.1$}", confidence, digits + 1).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// A share as people say it: `95 %`, `97.5 %`.
+/// A share in percent: `95 %`, `97.5 %`.
 pub(super) fn percent(share: f64) -> String {
-    // With digits enough that what is not all is not told as all.
+    // Enough digits that a share below one is not shown as `100 %`.
     let digits = (4..14).find(|digits| !format!("{:.digits$}", share * 100.0).starts_with("100")).unwrap_or(4);
     let rounded = format!("{:.digits$}", share * 100.0);
     format!("{} %", rounded.trim_end_matches('0').trim_end_matches('.'))

@@ -1,4 +1,4 @@
-//! The policies that ship with Slipway: starting points that others extend as `slipway:NAME`.
+//! The policies that ship with Slipway, which others can extend as `slipway:NAME`.
 
 /// Every shipped policy with its text.
 pub const SHIPPED: [(&str, &str); 6] = [
@@ -10,7 +10,7 @@ pub const SHIPPED: [(&str, &str); 6] = [
     ("serving-budget", include_str!("../../../../policies/serving-budget.yaml")),
 ];
 
-/// The text of a shipped policy; or which ones there are.
+/// The text of a shipped policy, or an error with the existing names.
 pub(super) fn text_of(name: &str) -> Result<&'static str, String> {
     let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
     SHIPPED

@@ -1,4 +1,4 @@
-//! Which parts of the rows a check judges one by one.
+//! Cuts rows into the slices that a check judges one by one.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -7,26 +7,26 @@ use slipway_contract::metrics::{Attribute, PREDICTION, View, Wanted, rows_meetin
 
 use crate::evaluation::{Evaluation, listed};
 
-/// Slices a check may have: each is measured, and each makes all others harder to pass.
+/// The most slices of a check. Each is measured, and each makes the others harder to pass.
 const MAX_SLICES: usize = 1_000;
 
 /// How a check cuts the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Slicing {
-    /// Into one slice for every combination of values of these columns.
+    /// One slice for every combination of values of these columns.
     By {
         /// The columns.
         columns: Vec<String>,
-        /// Fewer rows than this decide nothing.
+        /// A slice with fewer rows than this is undecided.
         minimum_rows: u64,
     },
-    /// Into the one slice of the rows that meet a condition.
+    /// One slice: the rows that meet a condition.
     Where {
         /// The condition's name, if it has one.
         name: Option<String>,
-        /// Each column with the values that are meant.
+        /// Each column with its values.
         values: BTreeMap<String, Vec<String>>,
-        /// Fewer rows than this decide nothing.
+        /// A slice with fewer rows than this is undecided.
         minimum_rows: u64,
     },
 }
@@ -34,14 +34,14 @@ pub(super) enum Slicing {
 /// One slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slice {
-    /// In words, such as ``label `shirt` ``.
+    /// Its name as a phrase, such as ``label `shirt` ``.
     pub(super) name: String,
-    /// Its rows.
+    /// The indexes of its rows.
     pub(super) rows: Vec<u32>,
 }
 
 impl Slicing {
-    /// The columns it needs.
+    /// The columns that it needs.
     pub(super) fn columns(&self) -> impl Iterator<Item = &str> {
         let (by, conditions) = match self {
             Self::By { columns, .. } => (columns.as_slice(), None),
@@ -50,7 +50,7 @@ impl Slicing {
         by.iter().chain(conditions.into_iter().flat_map(BTreeMap::keys)).map(String::as_str)
     }
 
-    /// The classes that its condition names, as labels or as predictions.
+    /// The classes in its condition, as labels or as predictions.
     pub(super) fn classes(&self) -> impl Iterator<Item = &str> {
         let conditions = match self {
             Self::By { .. } => None,
@@ -60,14 +60,14 @@ impl Slicing {
         of_classes.flatten().map(String::as_str)
     }
 
-    /// Fewer rows than this in a slice decide nothing.
+    /// The fewest rows at which a slice is decided.
     pub(super) fn minimum_rows(&self) -> u64 {
         match self {
             Self::By { minimum_rows, .. } | Self::Where { minimum_rows, .. } => *minimum_rows,
         }
     }
 
-    /// What is cut by, in words.
+    /// Describes the cut as a phrase.
     pub(super) fn describe(&self) -> String {
         match self {
             Self::By { columns, .. } => format!("by {}", columns.join(" and ")),
@@ -75,7 +75,7 @@ impl Slicing {
         }
     }
 
-    /// The slices of some rows, in a fixed order; or why there are none.
+    /// The slices of an evaluation in a fixed order, or why there are none.
     pub(super) fn cut(&self, evaluation: &Evaluation) -> Result<Vec<Slice>, String> {
         match self {
             Self::By { columns, .. } => by_values(evaluation, columns),
@@ -89,7 +89,7 @@ fn condition<'values>(values: impl IntoIterator<Item = (&'values String, &'value
     values.into_iter().map(of_column).collect::<Vec<_>>().join(" and ")
 }
 
-/// A column by which rows can be grouped. Labels and predicted classes are columns as well.
+/// A column that rows can be grouped by. Labels and predicted classes are columns too.
 pub(super) fn attribute<'evaluation>(
     evaluation: &'evaluation Evaluation,
     column: &str,
@@ -117,7 +117,7 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
         if attribute.values.len() > MAX_SLICES {
             return Err(too_many());
         }
-        // Of one column every known value is a slice, also one that no row has.
+        // For a single column every known value is a slice, even one without rows.
         for value in 0..u32::try_from(attribute.values.len()).unwrap_or(u32::MAX) {
             places.insert(vec![value], slices.len());
             slices.push((vec![value], Vec::new()));
@@ -152,8 +152,8 @@ fn by_values(evaluation: &Evaluation, columns: &[String]) -> Result<Vec<Slice>, 
     Ok(slices)
 }
 
-/// A slice without rows for each value that no row has: of several columns only combinations that occur are slices, and a
-/// class that is missing altogether must not go unnoticed.
+/// A slice without rows for each value that no row has. With several columns only existing combinations are slices, so a class
+/// without any row would otherwise go unnoticed.
 fn without_rows<'work>(
     columns: &'work [String],
     attributes: &'work [Cow<'work, Attribute>],
@@ -176,7 +176,8 @@ fn meeting(
     let attributes = values.keys().map(|column| attribute(evaluation, column)).collect::<Result<Vec<_>, String>>()?;
     let wanted = values.iter().zip(&attributes).map(|((column, values), found)| Wanted { column, values, found });
     let (predicted, given): (Vec<Wanted<'_>>, Vec<Wanted<'_>>) = wanted.partition(|wanted| wanted.column == PREDICTION);
-    // What is not there would pass with the rest. Of predictions that is no mistake of the rows: a model may well predict none.
+    // A value without rows would otherwise pass together with the others. For predictions this is no mistake of the rows, because
+    // a model may never predict a class.
     let rows = rows_meeting(&given, evaluation.table.len());
     if rows.is_empty() && !given.is_empty() {
         let of_rows = values.iter().filter(|(column, _)| *column != PREDICTION);
@@ -189,7 +190,7 @@ fn meeting(
     Ok(Slice { name, rows })
 }
 
-/// Refuses values that a condition lists and that none of its rows has.
+/// Rejects values in a condition that none of its rows has.
 fn all_occur(wanted: &Wanted<'_>, rows: &[u32]) -> Result<(), String> {
     let missing = wanted.without_rows(rows);
     if missing.is_empty() {
@@ -201,7 +202,7 @@ fn all_occur(wanted: &Wanted<'_>, rows: &[u32]) -> Result<(), String> {
     ))
 }
 
-/// Refuses predictions that no model could make, such as a class that is spelt otherwise.
+/// Rejects predictions that no model can make, such as a misspelt class.
 fn all_are_classes(wanted: &Wanted<'_>, evaluation: &Evaluation) -> Result<(), String> {
     let View::Classes(table) = evaluation.table.view() else { return Ok(()) };
     let unknown: Vec<&String> = wanted.values.iter().filter(|value| table.class(value).is_none()).collect();

@@ -1,7 +1,7 @@
-//! How often a test set may be used, and how the error budget is spent over the uses.
+//! Limits the uses of a test set and divides the error budget among them.
 //!
-//! A gate that answers every push lets a team fit its test set by trial (Blum and Hardt, "The Ladder", ICML 2015). What holds of
-//! all uses together is a union bound over every candidate that could ever be judged (Renggli et al., "Continuous Integration
+//! A gate that answers every push lets a team fit its test set by trial (Blum and Hardt, "The Ladder", ICML 2015). The guarantee
+//! for all uses together is a union bound over every candidate that could ever be judged (Renggli et al., "Continuous Integration
 //! of Machine Learning Models with ease.ml/ci", `SysML` 2019, section 3.2).
 
 use schemars::JsonSchema;
@@ -14,13 +14,13 @@ pub(super) use slipway_domain::{Adaptivity, Feedback};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TestSet {
-    /// How many candidates a test set may judge. After that many its rows are used up, and fresh ones are needed.
+    /// How many candidates a test set may judge. After that its rows are used up, and new rows are needed.
     #[schemars(range(min = 1, max = 10_000))]
     pub(super) uses: u32,
-    /// How far candidates may follow from the verdicts on earlier ones; more of it costs more rows.
+    /// How much candidates may depend on the verdicts about earlier ones. More dependence requires more rows.
     #[serde(default)]
     pub(super) adaptivity: Adaptivity,
-    /// What authors are shown of a verdict.
+    /// The parts of a verdict that authors can see.
     #[serde(default)]
     pub(super) feedback: Feedback,
 }
@@ -32,18 +32,18 @@ impl Default for TestSet {
 }
 
 impl TestSet {
-    /// More uses than this are no limit.
+    /// The largest number of uses that is accepted as a limit.
     pub(super) const MAX_USES: u32 = 10_000;
 
-    /// The smallest error at which bounds can still be computed: below, one less it is one.
+    /// The smallest error at which bounds can be computed. Below it, one minus the error is rounded to one.
     const SMALLEST: f64 = 1e-13;
 
-    /// How many candidates could ever be judged within the rule, over all that authors may be told on the way. `symbols` are
-    /// the different verdicts that an author may see.
+    /// The number of candidates that could be judged within the rule, over all verdicts that authors may see on the way.
+    /// `symbols` is the number of different verdicts that an author may see.
     ///
-    /// Without adaptivity, or up to the first pass, there is one candidate for each use: before the first pass, every verdict so
-    /// far was the same. With full adaptivity the k-th candidate may be another for each of the symbols^(k−1) sequences of
-    /// verdicts before it: (symbols^uses − 1) / (symbols − 1) in all.
+    /// Without adaptivity, or up to the first pass, there is one candidate for each use: before the first pass, every verdict was
+    /// the same. With full adaptivity the k-th candidate may differ for each of the symbols^(k−1) sequences of verdicts before
+    /// it. That is (symbols^uses − 1) / (symbols − 1) candidates in all.
     fn candidates(self, symbols: u32) -> f64 {
         let uses = f64::from(self.uses);
         match self.adaptivity {
@@ -52,23 +52,23 @@ impl TestSet {
         }
     }
 
-    /// How often a bound of one use may be wrong, so that all uses together are wrong at most as often as `budget`.
+    /// The error probability of a bound in one use, so that all uses together are wrong with a probability of at most `budget`.
     pub(super) fn level(self, budget: f64, symbols: u32) -> f64 {
         budget / self.candidates(symbols)
     }
 
-    /// Whether the budget of one use is too small to be computed with.
+    /// Whether the error budget of one use is too small to compute bounds.
     pub(super) fn is_too_small(self, budget: f64, symbols: u32) -> bool {
         self.level(budget, symbols) < Self::SMALLEST
     }
 
-    /// The most uses whose budget can be computed with.
+    /// The largest number of uses for which bounds can be computed.
     pub(super) fn most_uses(self, budget: f64, symbols: u32) -> u32 {
         let fits = |uses: &u32| !Self { uses: *uses, ..self }.is_too_small(budget, symbols);
         (1..=Self::MAX_USES).take_while(fits).last().unwrap_or(0)
     }
 
-    /// The stricter of two in every way: what holds if both have to.
+    /// The stricter of two rules in every respect. It applies if both have to hold.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         Self {
@@ -78,30 +78,30 @@ impl TestSet {
         }
     }
 
-    /// How many uses.
+    /// The number of uses.
     pub fn uses(self) -> u32 {
         self.uses
     }
 
-    /// How far candidates may follow from verdicts.
+    /// How much candidates may depend on verdicts.
     pub fn adaptivity(self) -> Adaptivity {
         self.adaptivity
     }
 
-    /// What authors are shown.
+    /// The parts of a verdict that authors can see.
     pub fn feedback(self) -> Feedback {
         self.feedback
     }
 }
 
 impl Policy {
-    /// Confidence of every bound, with the uses of the test set paid for. `symbols` are the different verdicts that an author
-    /// may see.
+    /// The confidence of every bound after the error budget is divided by the uses of the test set. `symbols` is the number of
+    /// different verdicts that an author may see.
     pub(super) fn confidence_spent(&self, symbols: u32) -> f64 {
         self.test_set.map_or(self.confidence, |rule| 1.0 - rule.level(1.0 - self.confidence, symbols))
     }
 
-    /// Why the uses cannot be paid for, if so: the message and what to do.
+    /// The message and the help text if the error budget cannot be divided by the uses.
     pub(super) fn too_many_uses(&self) -> Option<(String, &'static str)> {
         let rule = self.test_set?;
         let (budget, symbols) = (1.0 - self.confidence, self.symbols().max(MAX_SYMBOLS));
@@ -119,7 +119,8 @@ impl Policy {
     }
 }
 
-/// The most different verdicts that an author may see: a mandatory policy beside this one may leave a check to a person.
+/// The largest number of different verdicts that an author may see. A mandatory policy beside this one may leave a check to a
+/// person.
 const MAX_SYMBOLS: u32 = 3;
 
 #[cfg(test)]

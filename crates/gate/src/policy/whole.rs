@@ -1,4 +1,5 @@
-//! What a metric of queries or series needs of the rows: each unit whole in slices and groups, and one truth for all models.
+//! Checks the rows of metrics of queries or series: each unit must be whole in slices and groups, and all models must have the
+//! same truth.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::Attribute;
@@ -8,14 +9,15 @@ use crate::evaluation::{Evaluation, Paired, shown};
 use super::checks::MetricSubject;
 use super::slices::{self, Slicing};
 
-/// How far two numbers that say the same may lie apart, as a share of their size: what another order of summation makes.
+/// The accepted relative difference of two equal numbers. It allows for another order of summation.
 const TOLERANCE: f64 = 1e-9;
 
-/// Refuses a slice that would cut a query, and a group that would cut a query or a series: its value is one of all its rows.
+/// Rejects a slice that would cut a query, and a group that would cut a query or a series, because its value depends on all its
+/// rows.
 pub(super) fn units_are_whole(subject: &MetricSubject, candidate: &Evaluation) -> Result<(), String> {
     let MetricSubject { metric, slicing, group_by, seeds: _ } = subject;
     let Some(unit) = metric.unit() else { return Ok(()) };
-    // A column that is missing is told of when the metric is computed.
+    // The computation of the metric reports a missing column.
     let Some(units) = candidate.attributes.get(unit.column) else { return Ok(()) };
     let sliced = slicing.iter().filter(|_| unit.indivisible).flat_map(Slicing::columns);
     for column in sliced.chain(group_by.as_deref()) {
@@ -37,8 +39,8 @@ fn first_cut(units: &Attribute, values: &Attribute) -> Option<u32> {
     rows.find(|(unit, value)| value_of[**unit as usize].get_or_insert(**value) != *value).map(|(unit, _)| *unit)
 }
 
-/// Refuses a model whose evaluation has other queries, relevances, series or scales than the candidate's: these are no model's,
-/// and who could choose them could choose the figure. A column that it lacks is taken to be the candidate's, if it only groups.
+/// Rejects a model whose evaluation has other queries, relevances, series or scales than the candidate's. These belong to the
+/// data, and different ones would change the figure. A missing grouping column is taken from the candidate.
 pub(super) fn truth_is_one(
     metric: &Metric,
     candidate: &Evaluation,

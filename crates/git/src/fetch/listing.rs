@@ -1,5 +1,5 @@
-//! What a few references point to, by version 2 of the protocol (gitprotocol-v2(5), `ls-refs`): a server that speaks it sends
-//! these and no others, where every earlier version sends all that a repository has.
+//! Targets of a few references, by version 2 of the protocol (gitprotocol-v2(5), `ls-refs`): a server of this version sends only
+//! these references, while earlier versions send all references of a repository.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,12 +10,13 @@ use crate::GitError;
 use crate::http::{Connection, drain};
 use crate::packet::{self, DELIMITER, FLUSH, Packet, PacketError, Packets};
 
-/// Bytes read of what a server can do, and of its list: a prefix may match more references than the one that is meant.
+/// Maximum number of bytes of a server's capabilities, and of its list: a prefix can match more references than the requested
+/// one.
 const MAX_CAPABILITIES_BYTES: u64 = 64 * 1024;
 const MAX_LIST_BYTES: u64 = 64 * 1024 * 1024;
 
-/// What the references of these names point to; those that the server lacks are missing. `None`: it does not list by name,
-/// or something on the way does not let it, and is to be asked in the usual way.
+/// The targets of these references; references that the server does not have are missing. `None`: the server, or a proxy, does
+/// not support the list by name, so the caller must use the general method.
 pub(super) fn heads(connection: &Connection, names: &[&str]) -> Result<Option<BTreeMap<String, Oid>>, GitError> {
     if !lists_by_name(connection)? {
         return Ok(None);
@@ -30,7 +31,7 @@ pub(super) fn heads(connection: &Connection, names: &[&str]) -> Result<Option<BT
     request.extend_from_slice(FLUSH);
     let mut answer = match connection.command(&request) {
         Ok(answer) => answer,
-        // Something on the way may drop the header that names the version.
+        // A proxy can remove the header with the version.
         Err(GitError::UnexpectedAnswer { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -40,7 +41,7 @@ pub(super) fn heads(connection: &Connection, names: &[&str]) -> Result<Option<BT
         Err(PacketError::Malformed(_)) => return Ok(None),
         next => next.map_err(|error| connection.unread(error))?,
     } {
-        // `OID NAME`, and what else is said of it after another space.
+        // `OID NAME`, followed by further attributes after another space.
         let line = String::from_utf8_lossy(line);
         let mut words = line.trim_end().split(' ');
         let (Some(Ok(head)), Some(name)) = (words.next().map(Oid::from_str), words.next()) else { return Ok(None) };
@@ -52,7 +53,7 @@ pub(super) fn heads(connection: &Connection, names: &[&str]) -> Result<Option<BT
     Ok(Some(heads))
 }
 
-/// Whether the server lists references by name; asked once.
+/// Whether the server lists references by name; the server is queried only once.
 fn lists_by_name(connection: &Connection) -> Result<bool, GitError> {
     if let Some(known) = connection.lists_by_name.get() {
         return Ok(*known);
@@ -62,13 +63,13 @@ fn lists_by_name(connection: &Connection) -> Result<bool, GitError> {
     Ok(*connection.lists_by_name.get_or_init(|| lists))
 }
 
-/// Whether an answer offers `ls-refs` of version 2, for objects that are named by SHA-1.
+/// Whether an answer offers `ls-refs` of version 2, for a repository with SHA-1 objects.
 fn says_so(mut answer: impl Read) -> Result<bool, PacketError> {
     let mut packets = Packets::new(&mut answer, MAX_CAPABILITIES_BYTES);
     let (mut version, mut lists, mut sha1) = (false, false, true);
     loop {
         match packets.next() {
-            // After the line that names the service, which some servers leave out.
+            // It follows the line with the service name, which some servers omit.
             Ok(Some(Packet::Flush)) if !version => {}
             Ok(Some(Packet::Flush) | None) => break,
             Ok(Some(Packet::Data(line))) => match line.trim_ascii_end() {
@@ -80,7 +81,7 @@ fn says_so(mut answer: impl Read) -> Result<bool, PacketError> {
                 line if line.starts_with(b"object-format=") => sha1 = line == b"object-format=sha1",
                 _ => {}
             },
-            // No server has so much to say of itself: what it is shows in the usual way.
+            // This is not a capability list of a git server; the general method reports the error.
             Err(PacketError::TooMuch(_) | PacketError::Malformed(_)) => return Ok(false),
             Err(error) => return Err(error),
         }

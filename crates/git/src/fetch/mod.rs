@@ -1,4 +1,5 @@
-//! Fetches one branch, and what is beside it, into a bare repository on disk; whether to keep or remake that repository is not decided here.
+//! Fetches one branch and further references into a bare repository on disk. The caller decides whether to keep or recreate that
+//! repository.
 
 mod listing;
 mod native;
@@ -18,17 +19,17 @@ use super::http::Connection;
 use super::message::single_line;
 use super::transport::Channel;
 
-/// The private name under which the mirror keeps the branch's tip.
+/// The private reference of the mirror for the branch's tip.
 const TIP: &str = "refs/slipway/tip";
 
-/// Where fetched references beside the branch are kept within the mirror.
+/// The namespace of the mirror for fetched references beside the branch.
 const BESIDE: &str = "refs/slipway/beside";
 
-/// Configuration keys that say what a folder mirrors, so that a foreign repository is noticed.
+/// Configuration keys with the mirrored URL and branch, so that a foreign repository is detected.
 const MIRRORED_URL: &str = "slipway.url";
 const MIRRORED_BRANCH: &str = "slipway.branch";
 
-/// Makes an empty bare repository that says what it mirrors.
+/// Creates an empty bare repository whose configuration contains the mirrored URL and branch.
 pub(super) fn create(path: &Path, remote: &Remote) -> Result<(), git2::Error> {
     let mut options = RepositoryInitOptions::new();
     options.bare(true).no_reinit(true).external_template(false).mkpath(true);
@@ -37,7 +38,7 @@ pub(super) fn create(path: &Path, remote: &Remote) -> Result<(), git2::Error> {
     config.set_str(MIRRORED_BRANCH, remote.branch())
 }
 
-/// Opens a mirror, and refuses a repository that mirrors something else.
+/// Opens a mirror; refuses a repository that mirrors another URL or branch.
 pub(super) fn open(path: &Path, remote: &Remote) -> Result<Repository, git2::Error> {
     let repository = Repository::open_bare(path)?;
     let config = repository.config()?.snapshot()?;
@@ -50,14 +51,14 @@ pub(super) fn open(path: &Path, remote: &Remote) -> Result<Repository, git2::Err
     }
 }
 
-/// The tip as the mirror has it, if the mirror can be read.
+/// The tip in the mirror, if the mirror is readable.
 pub(super) fn known_tip(path: &Path, remote: &Remote) -> Option<Oid> {
     let repository = open(path, remote).ok()?;
     let tip = repository.refname_to_id(TIP).ok()?;
     is_whole(&repository, tip).is_ok().then_some(tip)
 }
 
-/// Moves the mirror's tip from `base` to a commit that has just landed; a newer fetch wins.
+/// Moves the mirror's tip from `base` to a commit that has just landed; a newer fetch takes precedence.
 pub(super) fn remember_tip(repository: &Repository, base: Oid, landed: Oid) -> Result<(), git2::Error> {
     match repository.reference_matching(TIP, landed, true, base, "pushed") {
         Err(error) if error.code() == git2::ErrorCode::Modified => Ok(()),
@@ -65,15 +66,15 @@ pub(super) fn remember_tip(repository: &Repository, base: Oid, landed: Oid) -> R
     }
 }
 
-/// What was fetched.
+/// The result of a fetch.
 pub(super) struct Fetched {
     /// The branch's tip.
     pub(super) tip: Oid,
-    /// What the references beside it point to; those that the server lacks are missing here.
+    /// The targets of the references beside it; references that the server does not have are missing.
     pub(super) beside: BTreeMap<String, Oid>,
 }
 
-/// Brings a mirror up to date with the server, with what these references beside the branch point to, in one exchange.
+/// Brings a mirror up to date with the server, including the targets of the references in `beside`, in one exchange.
 pub(super) fn update(
     path: &Path,
     remote: &Remote,
@@ -88,8 +89,8 @@ pub(super) fn update(
     fetch(&repository, remote, &channel, beside).map_err(|fault| explained(fault, &channel, remote))
 }
 
-/// Asks what the references that are needed point to, and no others, and fetches what is missing of that. `None`: to be
-/// fetched in the usual way, because it is the first time, or the server does not want it done like this.
+/// Queries the targets of only the required references, and fetches the missing commits. `None`: the caller must use the general
+/// method, because this is the first fetch or the server does not support this method.
 fn fetch_by_name(
     repository: &Repository,
     remote: &Remote,
@@ -100,7 +101,7 @@ fn fetch_by_name(
     let branch = remote.reference();
     let names: Vec<&str> = beside.iter().map(String::as_str).chain([&*branch]).collect();
     let Some(mut heads) = listing::heads(connection, &names)? else { return Ok(None) };
-    // The usual way says whether only the branch is missing, or everything.
+    // The general method reports whether only the branch is missing, or the whole repository.
     let Some(tip) = heads.get(&*branch).copied() else { return Ok(None) };
     if !beside.contains(&*branch) {
         heads.remove(&*branch);
@@ -123,7 +124,7 @@ fn fetch_by_name(
     Ok(Some(Fetched { tip, beside: heads }))
 }
 
-/// Brings a mirror to a tip that the server has just named. `None`: to be fetched in the usual way.
+/// Brings a mirror to a tip that the server has just reported. `None`: the caller must use the general method.
 pub(super) fn catch_up(path: &Path, remote: &Remote, connection: &Connection, tip: Oid) -> Result<Option<Oid>, Fault> {
     let repository = open(path, remote)?;
     let known = repository.refname_to_id(TIP)?;
@@ -172,7 +173,7 @@ fn fetch(
     Ok(Fetched { tip, beside })
 }
 
-/// The tip of the branch among what a server lists.
+/// The tip of the branch in the list of a server.
 fn tip_among(heads: &[git2::RemoteHead<'_>], remote: &Remote) -> Result<Oid, GitError> {
     let reference = remote.reference();
     let missing = || GitError::BranchMissing {
@@ -183,12 +184,12 @@ fn tip_among(heads: &[git2::RemoteHead<'_>], remote: &Remote) -> Result<Oid, Git
     heads.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid).ok_or_else(missing)
 }
 
-/// The tip of the branch as the server names it. Nothing is fetched.
+/// The tip of the branch as the server reports it, without a fetch.
 pub(super) fn probe(remote: &Remote, connection: &Arc<Connection>) -> Result<Oid, Fault> {
     listed(remote, connection, |heads| Ok(tip_among(heads, remote)?))
 }
 
-/// What a reference of the server points to, of which nothing is fetched; `None` if the server lacks it.
+/// The target of a reference of the server, without a fetch; `None` if the server does not have it.
 pub(super) fn target_of(remote: &Remote, connection: &Arc<Connection>, reference: &str) -> Result<Option<Oid>, Fault> {
     if !connection.is_ssh()
         && let Some(heads) = listing::heads(connection, &[reference])?
@@ -200,7 +201,7 @@ pub(super) fn target_of(remote: &Remote, connection: &Arc<Connection>, reference
     })
 }
 
-/// Reads what a server lists. No repository on disk is needed for that.
+/// Reads the reference list of a server, which needs no repository on disk.
 fn listed<T>(
     remote: &Remote,
     connection: &Arc<Connection>,
@@ -215,17 +216,17 @@ fn listed<T>(
     ask().map_err(|fault| explained(fault, &channel, remote))
 }
 
-/// Whether the mirror can still read what it fetched last.
+/// Whether the mirror can still read the last fetched commit.
 pub(super) fn check(repository: &Repository) -> Result<(), git2::Error> {
     is_whole(repository, repository.refname_to_id(TIP)?)
 }
 
-/// Whether a commit and its top tree can be read: a cut or emptied object store shows here.
+/// Whether a commit and its root tree are readable, which detects a truncated or emptied object database.
 fn is_whole(repository: &Repository, commit: Oid) -> Result<(), git2::Error> {
     repository.find_commit(commit)?.tree().map(|_| ())
 }
 
-/// What a failed exchange means: the server's answer if there was one, damage of the mirror otherwise.
+/// Classifies a failed exchange: the server's error if there was one, otherwise damage of the mirror.
 pub(super) fn explained(fault: Fault, channel: &Channel, remote: &Remote) -> Fault {
     let Fault::Damaged(error) = fault else {
         return fault;

@@ -1,5 +1,5 @@
-//! Our own fetch of commits over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): one request where libgit2 makes
-//! two, for what the server has just named.
+//! Native fetch of commits over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)). It needs one request where libgit2 needs
+//! two, for commits that the server has just reported.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -12,10 +12,10 @@ use crate::http::{Connection, MAX_ANSWER_BYTES, Program, drain};
 use crate::packet;
 use crate::packet::{FLUSH, Packet, Packets};
 
-/// How far back the commits lie that the server is told of, in case that the branch was rewound: 0, 1, 2, 4, …
+/// Maximum distance of the ancestors that are sent to the server as `have` (0, 1, 2, 4, …), in case the branch was rewound.
 const MAX_DISTANCE: usize = 64;
 
-/// Fetches what is `wanted` and what leads to it from `known`. `false`: the server does not want it done in this way, and
+/// Fetches the `wanted` commits with their ancestors back to `known`. `false`: the server does not support this method, and
 /// nothing was fetched.
 pub(super) fn fetch(
     repository: &Repository,
@@ -37,7 +37,7 @@ pub(super) fn fetch(
     packet::write(&mut request, b"done\n");
     let mut answer = match connection.exchange(Program::UploadPack, &request) {
         Ok(answer) => answer,
-        // Servers that need more capabilities than these say so in this way.
+        // Servers that require more capabilities answer like this.
         Err(GitError::UnexpectedAnswer { .. }) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
@@ -46,14 +46,14 @@ pub(super) fn fetch(
     let objects = repository.odb()?;
     let mut pack = objects.packwriter()?;
     let mut acknowledged = false;
-    // What libgit2 could not write says only that: why, such as a full disk, is what it noted last.
+    // A write error of libgit2 has no cause; the cause, such as a full disk, is its last recorded error.
     while let Some(Packet::Data(bytes)) = packets.next().map_err(unread)? {
         match bytes.split_first() {
-            // One for each commit that both have, before the pack.
+            // One line for each common commit, before the pack.
             Some((b'A', _)) if bytes.starts_with(b"ACK ") => acknowledged = true,
             Some((1, bytes)) if acknowledged => pack.write_all(bytes).map_err(|_| git2::Error::last_error(-1))?,
             Some((2, _)) => {}
-            // Nothing in common, the tip moved on, or another reason: to be talked about at length.
+            // No common commit, a moved tip, or another reason: this requires the full negotiation.
             _ => return Ok(false),
         }
     }
@@ -63,7 +63,7 @@ pub(super) fn fetch(
     Ok(true)
 }
 
-/// A commit and some of those before it, by first parents.
+/// A commit and some of its ancestors by first parents.
 fn steps_back(repository: &Repository, from: Oid) -> Result<Vec<Oid>, git2::Error> {
     let mut steps = vec![from];
     let mut commit = repository.find_commit(from)?;

@@ -1,4 +1,4 @@
-//! libgit2's push: for servers that cannot report what became of one, so that our own has nothing to read.
+//! Push by libgit2, for servers that cannot report the result of a push, which the native push requires.
 
 use std::cell::RefCell;
 
@@ -12,12 +12,13 @@ use crate::fetch;
 use crate::message::single_line;
 use crate::transport::Channel;
 
-/// Does an update, if the branch is what it is to be before. An error means that nothing landed.
+/// Performs an update if the branch has the expected value. An error means that nothing landed.
 pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>) -> Result<PushEnd, Fault> {
     let channel = Channel::open(mirror.connection())?;
     let Update { reference, old, new } = *update;
     let expected = old.unwrap_or(Oid::ZERO_SHA1);
-    // The negotiation below checks the old id. A branch that is to be replaced needs the `+`, as nothing descends from it.
+    // The negotiation below checks the old id. Replacing a branch requires the `+`, because the new commit does not descend from
+    // the old one.
     let command = match new {
         Some(New { base, commit }) if old == Some(base) => format!("{commit}:{reference}"),
         Some(New { base: _, commit }) => format!("+{commit}:{reference}"),
@@ -67,7 +68,7 @@ pub(super) fn push(repository: &Repository, mirror: &Mirror, update: &Update<'_>
     }
 }
 
-/// A push that failed before its pack was sent is an error; one that failed later may have landed.
+/// A push that failed before its pack was sent is an error; a push that failed later may have landed.
 fn not_answered(fault: Fault, channel: &Channel, no_result_error: GitError) -> Result<PushEnd, Fault> {
     if !channel.pack_sent() {
         return Err(fault);

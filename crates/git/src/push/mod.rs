@@ -1,4 +1,4 @@
-//! One push to one branch, always with the id that is to be there before: sends it, and reads what the server made of it.
+//! One push to one branch, always with the expected old id: it sends the update and reads the server's result.
 
 mod libgit2;
 mod native;
@@ -12,10 +12,10 @@ use super::fault::Fault;
 use super::message::single_line;
 pub(super) use native::Advertisement;
 
-/// Most bytes kept of what a server says during a push: hooks may talk without end.
+/// Maximum number of bytes of server messages during a push, because hooks can write without a limit.
 const MAX_SERVER_MESSAGE_BYTES: usize = 4 * 1024;
 
-/// Words with which servers report that a ref moved or was locked meanwhile: seen with git, Gitea and GitLab.
+/// Messages with which servers report that a reference moved or was locked in the meantime: seen with git, Gitea and GitLab.
 const RACE_MESSAGES: &[&str] = &[
     "failed to update ref",
     "failed to lock",
@@ -28,42 +28,41 @@ const RACE_MESSAGES: &[&str] = &[
     "reference already exists",
 ];
 
-/// How one push ended.
+/// The end of a push.
 #[derive(Debug)]
 pub(super) enum PushEnd {
-    /// The server said "ok" of this very ref.
+    /// The server reported "ok" for this reference.
     Landed { server_messages: String },
-    /// The branch was not what it was to be, as far as the server's words tell; nothing was written.
+    /// The branch did not have the expected value, according to the server's message; nothing was written.
     BaseMoved { message: String },
-    /// The server said no to this ref.
+    /// The server refused this reference.
     Rejected { message: String },
-    /// The pack was sent, and no answer about the ref came back: it may have landed or not.
+    /// The pack was sent, and no result for the reference came back: the push may have landed.
     Unknown { cause: GitError },
 }
 
-/// What a push does to a branch.
+/// The change of a branch by a push.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Update<'a> {
     /// The branch's full name.
     pub(super) reference: &'a str,
-    /// What it must be before; `None`: not there.
+    /// The expected value before; `None`: the branch must not exist.
     pub(super) old: Option<Oid>,
-    /// What it is then; `None`: not there any more.
+    /// The value after; `None`: the branch is removed.
     pub(super) new: Option<New>,
 }
 
-/// A commit to send, and the one it descends from that the server has.
+/// A commit to send, and its ancestor that the server has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct New {
     pub(super) base: Oid,
     pub(super) commit: Oid,
 }
 
-/// Pushes `commit` and what it is built on down to `base`, if the branch is still at `base`. An error means that nothing
-/// landed.
+/// Pushes `commit` and its ancestors down to `base`, if the branch is still at `base`. An error means that nothing landed.
 ///
-/// `said` is what the server said last, so that it need not be asked again; if that names another tip than `base`, what
-/// the server says now is left there, unless it has to be asked anew for each push.
+/// `said` is the last advertisement of the server, which saves a query. If the server reports another tip than `base`, its new
+/// advertisement is stored there, unless each push requires a new one.
 pub(super) fn push(
     repository: &Repository,
     mirror: &Mirror,
@@ -88,7 +87,7 @@ pub(super) fn push(
     )
 }
 
-/// Does an update on a server that said this before. An error means that nothing landed.
+/// Performs an update on a server with this advertisement. An error means that nothing landed.
 pub(super) fn send(
     repository: &Repository,
     mirror: &Mirror,
@@ -102,14 +101,14 @@ pub(super) fn send(
     }
 }
 
-/// The server's words on one line, or nothing when it said none.
+/// The server's messages on one line, or an empty text if there are none.
 fn spoken(speech: &[u8]) -> String {
     let text = String::from_utf8_lossy(speech);
     if text.trim().is_empty() { String::new() } else { single_line(&text) }
 }
 
 fn rejected(refusal: &str, message: &str) -> PushEnd {
-    // git says of each branch that the whole failed, and why only beside it.
+    // git reports only that the whole push failed, and puts the reason into the server messages.
     let lower = if refusal == "atomic transaction failed" { message } else { refusal }.to_lowercase();
     let message = if message.is_empty() { refusal.to_owned() } else { format!("{refusal}: {message}") };
     if RACE_MESSAGES.iter().any(|race| lower.contains(race)) {
@@ -118,7 +117,7 @@ fn rejected(refusal: &str, message: &str) -> PushEnd {
     PushEnd::Rejected { message }
 }
 
-/// The cause when a push ended without a word about its branch.
+/// The error of a push that ended without a result for its branch.
 fn no_result_error(repository: &str, reference: &str, message: &str) -> GitError {
     let said = if message.is_empty() { String::new() } else { format!("; it said: {message}") };
     let branch = reference.trim_start_matches("refs/heads/");
@@ -128,7 +127,7 @@ fn no_result_error(repository: &str, reference: &str, message: &str) -> GitError
     }
 }
 
-/// Whether an answer to a push says for certain that nothing was carried out.
+/// Whether an answer to a push proves that nothing was executed.
 fn is_final(error: &GitError) -> bool {
     matches!(
         error,

@@ -1,5 +1,5 @@
-//! Our own push over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): it sends the new objects and nothing else, names
-//! the old id it expects, and costs the same however many files the repository has.
+//! Native push over smart HTTP (gitprotocol-http(5), gitprotocol-pack(5)): it sends only the new objects and the expected old id,
+//! and its cost does not depend on the number of files in the repository.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -16,27 +16,27 @@ use crate::packet;
 use crate::packet::{FLUSH, Packet, PacketError, Packets};
 use crate::ssh;
 
-/// Most bytes of refs taken: a million branches.
+/// Maximum number of bytes of a reference list: a million branches.
 const MAX_ADVERTISEMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Most bytes of an answer to a push: its report, and what hooks say.
+/// Maximum number of bytes of an answer to a push: its report and messages of hooks.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// Most bytes of a report about one branch.
+/// Maximum number of bytes of a report about one branch.
 const MAX_REPORT_BYTES: usize = 64 * 1024;
 
 const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
 
-/// What a server says before a push.
+/// The answer of a server before a push.
 pub(crate) struct Advertisement {
     tips: Vec<(String, Oid)>,
     capabilities: Vec<String>,
-    /// Over SSH: the program that said this, and waits for the push.
+    /// Over SSH: the program that sent this, and waits for the push.
     stream: RefCell<Option<ssh::Stream>>,
 }
 
 impl Advertisement {
-    /// Asks the server. All branches are listed, whatever is asked for, so they are read and forgotten one by one.
+    /// Queries the server. It always lists all branches, so they are read and dropped one by one, except the requested ones.
     pub(crate) fn read(connection: &Connection, references: &[&str]) -> Result<Self, GitError> {
         let read = if let Some(stream) = connection.stream(Program::ReceivePack) {
             let mut stream = stream?;
@@ -55,12 +55,12 @@ impl Advertisement {
         Ok(read)
     }
 
-    /// Where a branch is that was asked for; `None` if it does not exist.
+    /// The target of a requested branch; `None` if it does not exist.
     pub(crate) fn tip_of(&self, reference: &str) -> Option<Oid> {
         self.tips.iter().find(|(name, _)| name == reference).map(|(_, tip)| *tip)
     }
 
-    /// What HTTP has: a line that names the program, then the list.
+    /// Over HTTP: a line with the program's name, then the list.
     fn parse_service(answer: &mut Answer, references: &[&str]) -> Result<Self, PacketError> {
         let mut packets = Packets::new(answer, MAX_ADVERTISEMENT_BYTES);
         match packets.next()? {
@@ -96,7 +96,7 @@ impl Advertisement {
         Ok(read)
     }
 
-    /// Whether the server can report what became of a push: without that, nothing is known of it.
+    /// Whether the server can report the result of a push; without a report the result is unknown.
     pub(super) fn reports(&self) -> bool {
         self.has("report-status")
     }
@@ -114,7 +114,7 @@ impl Advertisement {
         self.capabilities.iter().find_map(|has| has.strip_prefix(capability)?.strip_prefix('='))
     }
 
-    /// What this push asks for, of what the server can do.
+    /// The capabilities that this push requests, among those of the server.
     fn wanted(&self) -> String {
         let known = ["report-status", "side-band-64k", "atomic", "object-format=sha1"];
         let mut wanted: Vec<&str> = known.into_iter().filter(|capability| self.has(capability)).collect();
@@ -125,7 +125,7 @@ impl Advertisement {
     }
 }
 
-/// Sends what an update needs, and reads what the server made of it. An error means that nothing landed.
+/// Sends the objects of an update and reads the server's result. An error means that nothing landed.
 pub(super) fn push(
     repository: &Repository,
     connection: &Connection,
@@ -163,7 +163,7 @@ pub(super) fn push(
     Ok(heard.end(connection, reference, read.err()))
 }
 
-/// What came back of a push.
+/// The answer to a push.
 #[derive(Default)]
 struct Heard {
     report: Vec<u8>,
@@ -172,7 +172,7 @@ struct Heard {
 }
 
 impl Heard {
-    /// Sorts the three bands: the report, what hooks say, and a last word.
+    /// Splits the three bands: the report, messages of hooks, and a fatal message.
     fn read_bands(&mut self, answer: &mut Answer) -> Result<(), PacketError> {
         let mut packets = Packets::new(answer, MAX_ANSWER_BYTES);
         while let Some(Packet::Data(bytes)) = packets.next()? {
@@ -188,7 +188,7 @@ impl Heard {
         Ok(())
     }
 
-    /// The server's word about the branch; a connection that broke after that word changes nothing.
+    /// The server's result for the branch; a connection error after that result has no effect.
     fn end(&self, connection: &Connection, reference: &str, broken: Option<PacketError>) -> PushEnd {
         let message = spoken(&[&self.speech[..], &self.fatal[..]].join(&b'\n'));
         let mut packets = Packets::new(&self.report[..], MAX_REPORT_BYTES as u64);

@@ -1,16 +1,17 @@
-//! The objects that a push has to send: what its commits hold and their base does not, found along the changed paths only.
+//! The objects of a push: those of its commits that their base does not have, found along the changed paths only.
 //!
-//! libgit2's own push marks the whole tree of the base first: seconds and gigabytes in large repositories (libgit2 #3364).
+//! libgit2's own push first marks the whole tree of the base, which takes seconds and gigabytes in large repositories (libgit2
+//! #3364).
 
 use std::collections::HashSet;
 
 use git2::{Buf, ObjectType, Oid, Repository, Tree};
 
-/// The most commits in one push: far more than ever wait for a branch.
+/// Maximum number of commits in one push: far more than can wait for a branch.
 const MAX_COMMITS: usize = 10_000;
 
-/// A pack of everything between `base` and `commit`, which descends from it by first parents. A base of zeros stands for a
-/// history that is sent from its first commit.
+/// A pack of everything between `base` and `commit`, which descends from it by first parents. A base of zeros means that the
+/// whole history is sent.
 pub(super) fn pack(repository: &Repository, base: Oid, commit: Oid) -> Result<Buf, git2::Error> {
     let mut builder = repository.packbuilder()?;
     builder.set_threads(1);
@@ -44,7 +45,7 @@ fn new_objects(repository: &Repository, base: Oid, commit: Oid) -> Result<HashSe
     Err(git2::Error::from_str("the commits to push do not lead back to their base"))
 }
 
-/// A tree and what is new below it, compared with the tree that was in its place.
+/// A tree and its new content, compared with the previous tree at the same path.
 fn collect(
     repository: &Repository,
     tree: &Tree<'_>,
@@ -64,7 +65,7 @@ fn collect(
                 collect(repository, &repository.find_tree(entry.id())?, old.as_ref(), found)?;
             }
             Some(ObjectType::Blob) => drop(found.insert(entry.id())),
-            // A submodule's commit lives elsewhere.
+            // A submodule's commit is in another repository.
             _ => {}
         }
     }

@@ -1,11 +1,11 @@
-//! Where a repository is over SSH: `ssh://git@host:2222/owner/repository.git`, or `git@host:owner/repository.git`.
+//! Addresses of repositories over SSH: `ssh://git@host:2222/owner/repository.git` or `git@host:owner/repository.git`.
 
 use ureq::http::Uri;
 
-/// The port that SSH has where none is named.
+/// The default port of SSH.
 const DEFAULT_PORT: u16 = 22;
 
-/// A repository's place on an SSH server.
+/// A repository's address on an SSH server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Address {
     pub(super) user: String,
@@ -15,7 +15,7 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Reads both forms; says in a few words what is wrong.
+    /// Parses both forms; the error is a short description.
     pub(crate) fn parse(url: &str) -> Result<Self, &'static str> {
         let address = if url.contains("://") { Self::of_url(url)? } else { Self::of_short_form(url)? };
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@~:%".contains(c);
@@ -48,7 +48,7 @@ impl Address {
             user: user.to_owned(),
             host: authority.host().trim_start_matches('[').trim_end_matches(']').to_owned(),
             port: authority.port_u16().unwrap_or(DEFAULT_PORT),
-            // As git does it: what begins with `~` is somebody's home.
+            // As in git: a path that begins with `~` is in a user's home.
             path: path.strip_prefix('/').filter(|path| path.starts_with('~')).unwrap_or(path).to_owned(),
         })
     }
@@ -59,7 +59,7 @@ impl Address {
         Ok(Self { user: user.to_owned(), host: host.to_owned(), port: DEFAULT_PORT, path: path.to_owned() })
     }
 
-    /// The host as `known_hosts` files name it.
+    /// The host in the notation of `known_hosts` files.
     pub(super) fn known_as(&self) -> String {
         if self.port == DEFAULT_PORT { self.host.clone() } else { format!("[{}]:{}", self.host, self.port) }
     }

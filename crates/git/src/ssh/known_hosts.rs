@@ -1,15 +1,15 @@
-//! Which host keys a server may show: lines as `ssh-keyscan` and `known_hosts` files have them.
+//! Accepted host keys, as lines in the format of `ssh-keyscan` and `known_hosts` files.
 
 use std::fmt::Write as _;
 
 use russh::keys::ssh_key::known_hosts::{Entry, HostPatterns};
 use russh::keys::{Algorithm, HashAlg, PublicKey};
 
-/// Host keys by the names of their hosts.
+/// Host keys by host name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownHosts(Vec<(String, PublicKey)>);
 
-/// A text that names no host keys.
+/// Error: the text contains no host keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected lines like `forge.example ssh-ed25519 AAAA…`, came {0}\n  help: take them from `ssh-keyscan HOST`, and compare the fingerprints with those the server's operators publish"
@@ -17,7 +17,7 @@ pub struct KnownHosts(Vec<(String, PublicKey)>);
 pub struct NotKnownHosts(String);
 
 impl KnownHosts {
-    /// Reads a text. Hashed names, patterns and markers are refused: which key a host has is to be seen.
+    /// Parses a text. Hashed names, patterns and markers are refused, so that the key of each host is visible.
     pub fn parse(text: &str) -> Result<Self, NotKnownHosts> {
         let mut known = Vec::new();
         for (number, line) in text.lines().enumerate() {
@@ -46,7 +46,7 @@ impl KnownHosts {
         self.keys_of(host).any(|known| known.key_data() == key.key_data())
     }
 
-    /// The kinds of keys that are known of the host: a server with several shows the one that is asked for first.
+    /// The algorithms of the host's known keys: a server with several keys presents the one that the client requests first.
     pub(super) fn kinds(&self, host: &str) -> Vec<Algorithm> {
         self.keys_of(host).map(PublicKey::algorithm).collect()
     }
@@ -57,12 +57,12 @@ impl KnownHosts {
     }
 }
 
-/// What is wrong with a host key, and the line that would make it known.
+/// The problem with a host key, and the line that would accept it.
 pub(super) fn refusal(known: &KnownHosts, host: &str, shown: &PublicKey) -> (String, String) {
     let mut line = host.to_owned();
     let encoded = shown.to_openssh().unwrap_or_default();
     for word in encoded.split_whitespace().take(2) {
-        // Writing to a text does not fail.
+        // Writing to a string does not fail.
         let _ = write!(line, " {word}");
     }
     let print = shown.fingerprint(HashAlg::Sha256);

@@ -1,4 +1,4 @@
-//! Git over SSH: the repository's address, the key that logs in, the host keys that are trusted, and a stream to a program.
+//! Git over SSH: the repository's address, the login key, the trusted host keys, and a stream to a program.
 
 mod address;
 mod known_hosts;
@@ -14,20 +14,20 @@ pub(super) use address::Address;
 pub use known_hosts::{KnownHosts, NotKnownHosts};
 pub(super) use stream::Stream;
 
-/// How to log in over SSH.
+/// The login over SSH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SshLogin {
-    /// The key that the server knows.
+    /// The key that the server accepts.
     pub key: SshKey,
-    /// The host keys that the server may show.
+    /// The host keys that the server may present.
     pub known_hosts: KnownHosts,
 }
 
-/// A private key that logs in: held in memory, never printed.
+/// A private login key; kept in memory and never printed.
 #[derive(Clone)]
 pub struct SshKey(Arc<PrivateKey>);
 
-/// A text that is no key to log in with.
+/// Error: the text is not a valid login key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
@@ -37,7 +37,7 @@ pub struct NotAnSshKey(String);
 impl SshKey {
     /// Reads a key as `ssh-keygen -t ed25519` writes it.
     pub fn from_openssh(text: &str) -> Result<Self, NotAnSshKey> {
-        // The parser's errors name kinds of mistakes, never what was read.
+        // Errors of the parser contain kinds of mistakes, never the input.
         let key =
             PrivateKey::from_openssh(format!("{}\n", text.trim())).map_err(|error| NotAnSshKey(error.to_string()))?;
         if key.is_encrypted() {
@@ -49,7 +49,7 @@ impl SshKey {
         Ok(Self(Arc::new(key)))
     }
 
-    /// What servers list the key by: `SHA256:…`.
+    /// The fingerprint, as servers list it: `SHA256:…`.
     pub fn fingerprint(&self) -> String {
         self.0.public_key().fingerprint(HashAlg::Sha256).to_string()
     }

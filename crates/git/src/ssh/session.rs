@@ -1,4 +1,4 @@
-//! The way to an SSH server: the host key is checked, one key is tried once, one program is started.
+//! The session with an SSH server: it checks the host key, tries one key once, and starts one program.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -50,12 +50,12 @@ pub(super) async fn open(
         }
     }
     let channel = session.channel_open_session().await.map_err(broken)?;
-    // The path holds no quotes, which the address makes sure of.
+    // The path contains no quotes; the address type guarantees that.
     channel.exec(true, format!("{program} '{}'", address.path)).await.map_err(broken)?;
     Ok((session, channel))
 }
 
-/// Looks at the host key before anything is said that only the right server may hear.
+/// Checks the host key before any data is sent that only the correct server may receive.
 pub(super) struct Guard {
     host: String,
     known: KnownHosts,
@@ -66,7 +66,7 @@ impl Handler for Guard {
     type Error = russh::Error;
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        // Certificates are not asked for, so none is shown.
+        // The client requests no certificates, so the server presents none.
         let PublicKeyOrCertificate::PublicKey { key, hash_alg: _ } = shown else { return Ok(false) };
         let known = self.known.holds(&self.host, key);
         if !known {

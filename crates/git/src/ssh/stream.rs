@@ -1,4 +1,4 @@
-//! One run of a git program on an SSH server: bytes to it and from it, with the deadlines of the remote at every step.
+//! One run of a git program on an SSH server: its input and output, with the deadlines of the remote at every step.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,16 +20,16 @@ use crate::http::MAX_ANSWER_BYTES;
 use crate::message::single_line;
 use crate::remote::{Deadlines, Remote};
 
-/// How much is sent under one deadline.
+/// Number of bytes that are sent within one deadline.
 const PIECE: usize = 64 * 1024;
 
-/// Most bytes kept of what a program says beside its answer.
+/// Maximum number of bytes of a program's messages beside its answer.
 const MAX_SERVER_MESSAGE_BYTES: usize = 4 * 1024;
 
-/// How long a goodbye may take.
+/// Maximum duration of a disconnect.
 const GOODBYE: Duration = Duration::from_millis(200);
 
-/// A program that runs on the server; it is left when this is dropped.
+/// A program that runs on the server; dropping this value disconnects.
 pub(crate) struct Stream {
     remote: Remote,
     until: Instant,
@@ -37,11 +37,11 @@ pub(crate) struct Stream {
     reader: ChannelReadHalf,
     writer: ChannelWriteHalf<Msg>,
     arrived: Arrived,
-    /// Last, so that all that needs it is gone before.
+    /// The last field, so that everything that needs it is dropped before.
     clock: Clock,
 }
 
-/// Drives the session, whenever it is waited for, and counts the time.
+/// Drives the session during waits, and measures the time.
 struct Clock(Option<Runtime>);
 
 impl Clock {
@@ -49,7 +49,7 @@ impl Clock {
         Builder::new_current_thread().enable_all().build().map(|runtime| Self(Some(runtime)))
     }
 
-    /// What comes of work before its time is over.
+    /// The result of work within a time limit; `None` after a timeout.
     fn within<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
         let runtime = self.0.as_ref().expect("there until it is dropped");
         runtime.block_on(async { tokio::time::timeout(time, work).await.ok() })
@@ -58,14 +58,14 @@ impl Clock {
 
 impl Drop for Clock {
     fn drop(&mut self) {
-        // A name that is still being looked up is not waited for.
+        // Does not wait for a pending name resolution.
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// What came from the server and was not read yet.
+/// Received data that was not read yet.
 #[derive(Default)]
 struct Arrived {
     data: VecDeque<Bytes>,
@@ -90,7 +90,7 @@ impl Stream {
         Ok(Self { remote: remote.clone(), until, session, reader, writer, arrived: Arrived::default(), clock })
     }
 
-    /// How long the next step may take, and which deadline that is.
+    /// The time limit of the next step: the read deadline, or the rest of the overall deadline if it is shorter.
     fn time_left(&self) -> Result<Duration, GitError> {
         let Deadlines { connect: _, read, overall } = self.remote.deadlines();
         match self.until.saturating_duration_since(Instant::now()) {
@@ -107,7 +107,7 @@ impl Stream {
         }
     }
 
-    /// Sends a piece; what arrives meanwhile is kept, so that neither side waits for the other.
+    /// Sends a part of the input. Data that arrives in the meantime is buffered, so that neither side blocks the other.
     fn send(&mut self, piece: &[u8]) -> Result<(), GitError> {
         let time_left = self.time_left()?;
         let piece = Bytes::copy_from_slice(piece);
@@ -178,7 +178,7 @@ impl Arrived {
         Ok(())
     }
 
-    /// Why a program ended before it said anything.
+    /// Why a program ended before it sent anything.
     fn end_error(&self, remote: &Remote) -> GitError {
         let message = single_line(&String::from_utf8_lossy(&self.speech));
         let message = if self.refused { format!("the server does not run git's programs: {message}") } else { message };
@@ -205,7 +205,7 @@ impl Write for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // Whoever leaves without a word is only noticed later by the server.
+        // Without a disconnect the server would notice the end only later.
         let _ = self.clock.within(GOODBYE, self.session.disconnect(Disconnect::ByApplication, "", ""));
     }
 }

@@ -1,4 +1,4 @@
-//! What the answers of a server mean, and that none is waited for without end.
+//! Tests of server answers: their meaning, and that every wait has a deadline.
 
 use crate::{Credentials, GitError, Remote};
 use slipway_domain::Retry;

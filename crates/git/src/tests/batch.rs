@@ -1,4 +1,4 @@
-//! Several promotions that wait for one branch: one push, and nobody pays for another's refusal.
+//! Tests of several promotions that wait for one branch: they share one push, and one refusal does not affect the others.
 
 use std::panic;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::world::{World, change, commit_in, promotion};
 
 const MANIFEST: &str = "apps/model.yaml";
 
-/// One more line in a file, whatever else is in it.
+/// Appends a line to a file, independent of its other content.
 fn line(id: &str, path: &'static str) -> PendingPromotion<GitError> {
     let text = format!("{id}\n");
     let propose = move |tip: &Snapshot<'_>| {
@@ -48,7 +48,7 @@ fn forty_promotions_are_forty_commits_and_one_push() {
     world.is_sound();
 }
 
-/// Says that it ended.
+/// Counts its drops.
 struct Ends(Arc<AtomicUsize>);
 
 impl Drop for Ends {

@@ -1,4 +1,4 @@
-//! A promotion whose branch has moved: what it asks of the server, and what it makes of a server that will not be asked so.
+//! Tests of a promotion whose branch has moved: the requests to the server, and the fallback if the server does not support them.
 
 use std::path::PathBuf;
 
@@ -10,10 +10,10 @@ use super::world::{World, append, commit_in, git_in, promote};
 const MANIFEST: &str = "apps/model.yaml";
 const RESULT: &str = "application/x-git-upload-pack-result";
 
-/// Three requests: what is there, what is new, the push.
+/// Three requests: the references, the new commits, the push.
 const SHORT: [RequestKind; 3] = [RequestKind::PushRefs, RequestKind::Fetch, RequestKind::Push];
 
-/// Somebody commits on the server at the moment of a request.
+/// Another commit appears on the server at the moment of a request.
 fn meanwhile(world: &World, path: &'static str) -> Fault {
     let (repository, home): (PathBuf, PathBuf) = (world.repository(), world.root.path().to_owned());
     Fault::First(Box::new(move || drop(commit_in(&repository, &home, &[("100644", path, "x")]))))
@@ -56,7 +56,7 @@ fn a_branch_that_was_rewound_is_followed() {
     assert_eq!(world.server.received(), SHORT);
     assert_eq!(world.file(MANIFEST), "tag: v0\np-2\n");
     assert_eq!(world.count(), 3);
-    // To a commit that the mirror has: there is nothing to be fetched but the name.
+    // The branch returns to a commit that the mirror has: no objects are fetched.
     world.git(&["update-ref", "refs/heads/main", first.as_str()]);
     append(&mirror, "p-3", MANIFEST).unwrap();
     assert_eq!(world.file(MANIFEST), "tag: v0\np-3\n");
@@ -91,7 +91,7 @@ fn a_branch_that_moves_on_while_it_is_caught_up_with_is_fetched_again() {
     let home = world.root.path();
     let first = git_in(&world.repository(), home, &["rev-parse", "main~1"], "").trim().to_owned();
     world.commit(&[("100644", "apps/one.yaml", "x")]);
-    // Rewound at that very moment: what was named before is no branch's tip any more, and may not be asked for.
+    // The branch is rewound at that moment: the reported commit is no branch's tip any more, and must not be requested.
     let (repository, at) = (world.repository(), home.to_owned());
     let rewind = move || {
         git_in(&repository, &at, &["update-ref", "refs/heads/main", &first], "");

@@ -1,6 +1,6 @@
-//! The disk that holds the mirrors is full or read-only for a while: told, and healed when it is over.
+//! Tests of a disk that is full or read-only for a while: the error is reported, and the mirror works again afterwards.
 //!
-//! Each test runs its inner half in a process of its own, in which a small file system is mounted for it alone.
+//! Each test runs its inner half in a separate process, with a small file system that is mounted only there.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use super::world::{World, append};
 const MANIFEST: &str = "apps/model.yaml";
 const PLACE: &str = "SLIPWAY_TEST_DISK";
 
-/// Runs a test of this module where a file system of its own is mounted; `false` if none can be mounted here.
+/// Runs a test of this module in a process with its own mounted file system; `false` if it cannot be mounted here.
 fn run_on_a_small_disk(inner: &str) -> bool {
     let folder = tempfile::tempdir().unwrap();
     let mut flags = vec!["--mount"];
@@ -46,14 +46,14 @@ fn remount(option: &str) {
     assert!(status.unwrap().success());
 }
 
-/// A world whose mirror is on the mounted file system.
+/// A world with its mirror on the mounted file system.
 fn world_and_mirror() -> (World, Mirror) {
     let world = World::new();
     let mirror = world.mirror_at(disk().join("mirrors").to_str().unwrap(), world.remote());
     (world, mirror)
 }
 
-/// Text that no packing makes small.
+/// Incompressible text.
 fn noise(lines: u64) -> String {
     (0..lines).fold(String::new(), |mut text, n| {
         writeln!(text, "{:016x}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)).unwrap();
@@ -72,7 +72,7 @@ fn a_full_disk_is_reported_and_nothing_is_lost() {
 }
 
 #[test]
-#[ignore = "run by `a_full_disk_is_told_and_nothing_is_lost`, on a disk of its own"]
+#[ignore = "run by `a_full_disk_is_reported_and_nothing_is_lost`, on a disk of its own"]
 fn on_a_full_disk() {
     let (world, mirror) = world_and_mirror();
     let before = mirror.fetch().unwrap();
@@ -101,7 +101,7 @@ fn a_read_only_mirror_is_read_and_reported() {
 }
 
 #[test]
-#[ignore = "run by `a_read_only_mirror_is_read_and_told`, on a disk of its own"]
+#[ignore = "run by `a_read_only_mirror_is_read_and_reported`, on a disk of its own"]
 fn on_a_read_only_disk() {
     let (world, mirror) = world_and_mirror();
     let before = mirror.fetch().unwrap();

@@ -1,4 +1,4 @@
-//! Exporting sources: what is written, and everything that is refused.
+//! Tests of exports: written files, and everything that is refused.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,7 @@ fn export(world: &World, commit: &CommitSha, folder: &str, prefix: &str) -> Resu
     world.mirror().export(commit, folder, &matcher, &into(world), ExportLimits::default())
 }
 
-/// What is said of a repository with this entry, and that nothing is left of the export.
+/// The error for a repository with this entry; asserts that the export left nothing behind.
 fn refusal(entry: (&str, &str, &str)) -> String {
     let world = World::new();
     let tip = world.commit(&[entry]);
@@ -101,7 +101,7 @@ fn names_that_leave_the_folder_are_refused() {
     }
 }
 
-/// A commit whose tree git itself would refuse to make.
+/// A commit with a tree that git itself would refuse to create.
 fn hostile_commit(world: &World, name: &[u8]) -> CommitSha {
     let repository = Repository::open_bare(world.repository()).unwrap();
     let blob = repository.blob(b"x").unwrap();

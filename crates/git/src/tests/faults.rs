@@ -1,4 +1,4 @@
-//! Races, refusals and pushes without an answer: nothing is lost, repeated or pretended.
+//! Tests of races, refusals and pushes without an answer: nothing is lost, repeated or falsely reported.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use super::world::{World, append, commit_in, isolated, promote};
 
 const MANIFEST: &str = "apps/model.yaml";
 
-/// Somebody else's commit, made when the server is asked for this the next time.
+/// Another commit appears at the next request of this kind.
 fn foreign_commit_before(world: &World, kind: RequestKind) {
     let (repository, home) = (world.repository(), world.root.path().to_owned());
     let commit = move || {

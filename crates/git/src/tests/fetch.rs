@@ -1,4 +1,4 @@
-//! Mirrors: fetching, healing, and what is refused.
+//! Tests of mirrors: fetch, recovery from damage, and refusals.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! A branch's own history: what it was at a time, and who touched a file.
+//! Tests of a branch's own history: its state at a time, and the commits that changed a file.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use super::world::{World, git_in};
 
 const MANIFEST: &str = "apps/model.yaml";
 
-/// Commits of a branch, as `git fast-import` takes them: each with its time, its words and its file commands.
+/// Imports commits of a branch by `git fast-import`: each with its time, message and file commands.
 fn import(world: &World, commits: &[(&str, u32, &str, &str)]) {
     let mut stream = String::new();
     for (reference, time, message, commands) in commits {
@@ -32,7 +32,7 @@ fn manifest(content: &str) -> String {
     format!("M 100644 inline {MANIFEST}\ndata {}\n{content}\n", content.len())
 }
 
-/// A world whose `main` begins anew with these commits.
+/// A world whose `main` consists of these commits.
 fn history(commits: &[(&str, u32, &str, &str)]) -> (World, Mirror, CommitSha) {
     let world = World::empty();
     import(&world, commits);
@@ -51,7 +51,7 @@ fn trace(mirror: &Mirror, from: &CommitSha, path: &str, commits: usize) -> (Vec<
     (touches, rest.unwrap())
 }
 
-/// What the touches said and left.
+/// The subjects of the touches and the content after them.
 fn described(touches: &[Touch]) -> Vec<(String, Option<String>)> {
     let text = |touch: &Touch| touch.files[0].as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     touches.iter().map(|touch| (touch.info.subject.clone(), text(touch))).collect()

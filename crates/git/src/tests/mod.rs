@@ -1,4 +1,4 @@
-//! Behaviour of the module against real git servers over smart HTTP.
+//! Tests of this crate against real git servers over smart HTTP and SSH.
 
 mod answers;
 mod batch;

@@ -1,4 +1,4 @@
-//! What our own push says to a server, and what it makes of unusual answers.
+//! Tests of the native push: its requests, and its handling of unusual answers.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ fn packet(payload: &str) -> String {
     format!("{:04x}{payload}", payload.len() + 4)
 }
 
-/// What a server of these capabilities says before a push.
+/// The advertisement of a server with these capabilities before a push.
 fn advertisement(world: &World, capabilities: &str) -> Vec<u8> {
     let line = format!("{} refs/heads/main\0{capabilities}\n", world.tip());
     format!("{}0000{}0000", packet("# service=git-receive-pack\n"), packet(&line)).into_bytes()

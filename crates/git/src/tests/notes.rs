@@ -1,4 +1,4 @@
-//! Notes on commits, as the real git reads and writes them.
+//! Tests of notes on commits, as the real git reads and writes them.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -19,17 +19,17 @@ fn lines(lines: &[(&str, &str)]) -> NoteLines {
     lines.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
 }
 
-/// The note of a commit, as people read it.
+/// The note of a commit, as git shows it.
 fn note_of(world: &World, commit: &CommitSha) -> String {
     world.git(&["notes", "--ref", "slipway", "show", commit.as_str()])
 }
 
-/// How many commits the notes are made of.
+/// Number of commits of the notes.
 fn count(world: &World) -> usize {
     world.git(&["rev-list", "--count", "refs/notes/slipway"]).trim().parse().unwrap()
 }
 
-/// Somebody else's note.
+/// Adds a note of another author.
 fn note_by_hand(repository: &Path, home: &Path, commit: &CommitSha, text: &str) {
     let (name, email) = ("user.name=Somebody", "user.email=else@example.org");
     let arguments = ["-c", name, "-c", email, "notes", "--ref", "slipway", "append", "-m", text, commit.as_str()];
@@ -91,11 +91,11 @@ fn notes_are_found_in_the_folders_that_git_makes_of_many_and_are_put_into_folder
         let mut stream =
             "commit refs/notes/slipway\ncommitter A <a@example.org> 1700000000 +0000\ndata 1\nn\n".to_owned();
         for number in 0..how_many {
-            // A note may be on what is not there any more.
+            // A note can belong to an object that does not exist.
             writeln!(stream, "M 100644 inline {number:040x}\ndata 4\nhers").unwrap();
         }
         world.git_with(&["fast-import", "--quiet", "--done"], &format!("{stream}\ndone\n"));
-        // git's own way of writing them, which makes folders of many.
+        // git's own writer creates folders if there are many notes.
         note_by_hand(&world.repository(), world.root.path(), &commit, "by hand");
         notes(&world).put(&commit, lines(&[("slipway/a", "done")])).unwrap();
         let second = world.commit(&[("100644", "b", "b")]);

@@ -1,4 +1,4 @@
-//! Promotions on branches of their own: made, replaced, removed, and never over what was not read.
+//! Tests of promotion branches: created, replaced and removed, but never over a commit that was not read.
 
 use std::fmt::Write as _;
 
@@ -32,7 +32,7 @@ fn held(world: &World) -> String {
     world.git(&["for-each-ref", "--format=%(objectname)", &format!("refs/heads/{BRANCH}")]).trim().to_owned()
 }
 
-/// What a person does to the offered branch.
+/// A person's commit on the promotion branch.
 fn foreign_commit(world: &World) -> CommitSha {
     let stream = format!(
         "commit refs/heads/{BRANCH}\ncommitter Ann <a@b> 8 +0000\ndata 1\nx\nfrom refs/heads/main\n\
@@ -157,7 +157,7 @@ fn a_promotion_branch_that_cannot_be_verified_is_uncertain() {
         matches!(push_promotion_branch(&mirror, "p-1", "tag: v1\n"), Err(GitError::ServerFault { .. })),
         "nothing was sent"
     );
-    // The refs are asked for before the push, and again after it was cut.
+    // The references are queried before the push, and again after its connection was cut.
     let cut = Fault::First(Box::new({
         let shared = world.server.faults();
         move || shared.next(RequestKind::PushRefs, Fault::Status(503, "down"))

@@ -1,4 +1,4 @@
-//! Reading commits without a checkout.
+//! Tests of reading commits without a checkout.
 
 use crate::{GitError, Held, Texts, TreeFile};
 use slipway_domain::CommitSha;

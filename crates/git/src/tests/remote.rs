@@ -1,4 +1,4 @@
-//! Which remotes are taken, and that credentials are never shown.
+//! Tests of remotes: accepted URLs, and credentials that are never shown.
 
 use crate::{Credentials, Remote};
 

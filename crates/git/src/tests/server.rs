@@ -15,10 +15,10 @@ use super::tls;
 use super::tls::Stream;
 use super::world::isolated;
 
-/// What a client asks for.
+/// The kind of a client's request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestKind {
-    /// Whether version 2 of the protocol is spoken.
+    /// Whether the server supports version 2 of the protocol.
     Capabilities,
     /// Some references, by version 2.
     List,
@@ -29,25 +29,25 @@ pub(super) enum RequestKind {
     Push,
 }
 
-/// What happens instead of, or around, an answer.
+/// A fault instead of an answer or around it.
 pub(super) enum Fault {
     /// This status and this page.
     Status(u16, &'static str),
-    /// The request is carried out, and the connection cut before the answer.
+    /// The request is executed, and the connection is cut before the answer.
     CutAfter,
-    /// The connection is cut and nothing carried out.
+    /// The connection is cut, and nothing is executed.
     CutBefore,
     /// The connection is cut in the middle of the request's body.
     CutWithin,
-    /// The request is carried out, and the connection cut in the middle of the answer.
+    /// The request is executed, and the connection is cut in the middle of the answer.
     CutWithinAnswer,
-    /// The answer comes, and then the connection is closed unannounced.
+    /// The connection is closed without notice after the answer.
     CloseAfter,
-    /// No answer ever comes.
+    /// There is no answer.
     Silence,
-    /// This runs first; then the request is answered as always.
+    /// This function runs first; then the request is answered as usual.
     First(Box<dyn FnOnce() + Send>),
-    /// This answer of git's type, whatever was asked.
+    /// This content type and this body, independent of the request.
     Body(&'static str, Vec<u8>),
 }
 
@@ -62,7 +62,7 @@ struct Shared {
 }
 
 impl Shared {
-    /// The next fault for this kind of request, if it is one that the caller deals with.
+    /// Takes the next fault for this kind of request, if the caller handles it.
     fn take(&self, ask: RequestKind, is_mine: impl Fn(&Fault) -> bool) -> Option<Fault> {
         let mut faults = self.faults.lock().unwrap();
         let at = faults.iter().position(|(wanted, _)| *wanted == ask)?;
@@ -71,7 +71,7 @@ impl Shared {
     }
 }
 
-/// The faults that a server's requests are going to meet.
+/// The queued faults for a server's requests.
 pub(super) struct Faults(Arc<Shared>);
 
 impl Faults {
@@ -92,7 +92,7 @@ impl Server {
         Self::start_with(root, None)
     }
 
-    /// A server that speaks TLS, with a certificate of the authority in `tls/authority.pem`.
+    /// A server with TLS and a certificate of the authority in `tls/authority.pem`.
     pub(super) fn start_with_tls(root: &Path) -> Self {
         Self::start_with(root, Some(tls::configuration()))
     }
@@ -117,12 +117,12 @@ impl Server {
         format!("{}://127.0.0.1:{}/{repository}", self.scheme, self.port)
     }
 
-    /// The next request of this kind meets this fault.
+    /// The next request of this kind has this fault.
     pub(super) fn next(&self, ask: RequestKind, fault: Fault) {
         self.faults().next(ask, fault);
     }
 
-    /// The faults to come, for one that brings about another.
+    /// The queue of faults, for a fault that causes another one.
     pub(super) fn faults(&self) -> Faults {
         Faults(Arc::clone(&self.shared))
     }
@@ -132,17 +132,17 @@ impl Server {
         *self.shared.password.lock().unwrap() = Some(authorization.to_owned());
     }
 
-    /// Speaks version 0 of the protocol alone from now on.
+    /// From now on, supports only version 0 of the protocol.
     pub(super) fn grow_old(&self) {
         self.shared.is_old.store(true, Ordering::Relaxed);
     }
 
-    /// Bytes of answers since the last call.
+    /// Number of bytes of answers since the last call.
     pub(super) fn sent(&self) -> usize {
         self.shared.sent.swap(0, Ordering::Relaxed)
     }
 
-    /// What was asked since the last call.
+    /// The requests since the last call.
     pub(super) fn received(&self) -> Vec<RequestKind> {
         std::mem::take(&mut self.shared.received.lock().unwrap())
     }
@@ -160,7 +160,7 @@ struct Request {
 }
 
 impl Request {
-    /// All but the body.
+    /// Reads everything except the body.
     fn read_head(reader: &mut impl BufRead) -> Option<Self> {
         let mut line = String::new();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -261,7 +261,7 @@ fn serve(stream: Stream, root: &Path, shared: &Shared) {
     }
 }
 
-/// Answers how many bytes the answer has.
+/// Forwards a request to the backend and returns the number of bytes of the answer.
 fn forward(stream: &mut Stream, root: &Path, request: &Request) -> usize {
     let output = backend(root, request);
     let at = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();

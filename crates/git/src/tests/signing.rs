@@ -1,4 +1,4 @@
-//! Signed commits: what git itself makes of them, and which keys are taken.
+//! Tests of signed commits: verification by git itself, and accepted keys.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::SigningKey;
 
 use super::world::{World, isolated, promote};
 
-/// Made for these tests alone.
+/// A key that only these tests use.
 const KEY: &str = include_str!("keys/ed25519");
 const PUBLIC: &str = include_str!("keys/ed25519.pub");
 const MANIFEST: &str = "apps/model.yaml";

@@ -1,4 +1,4 @@
-//! Git over SSH, against OpenSSH's own server: a key from memory, a pinned host key, and deadlines.
+//! Tests of git over SSH with OpenSSH's own server: a key in memory, a pinned host key, and deadlines.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -19,12 +19,12 @@ use slipway_domain::Retry;
 
 use super::world::{World, append, change, commit_in, promotion};
 
-/// Made for these tests alone: the key that logs in.
+/// The login key, which only these tests use.
 const KEY: &str = include_str!("keys/ed25519");
 const MANIFEST: &str = "apps/model.yaml";
 const SSHD: &str = "/usr/sbin/sshd";
 
-/// An sshd of this test's own, on loopback, with keys of its own.
+/// A private sshd of one test on loopback, with its own keys.
 struct Sshd {
     child: Child,
     port: u16,
@@ -40,7 +40,7 @@ impl Drop for Sshd {
 }
 
 impl Sshd {
-    /// `None` where OpenSSH's server is not installed, which CI makes sure of.
+    /// `None` if OpenSSH's server is not installed; in CI this is a failure.
     fn start(settings: &str) -> Option<Self> {
         if !Path::new(SSHD).exists() {
             assert!(std::env::var_os("CI").is_none(), "{SSHD} is missing: apt-get install openssh-server");
@@ -59,10 +59,10 @@ impl Sshd {
         let public = include_str!("keys/ed25519.pub");
         fs::write(folder.path().join("authorized"), public).unwrap();
         if rustix::process::geteuid().is_root() {
-            // Where sshd that is started as root separates its rights.
+            // The directory for the privilege separation of sshd when it runs as root.
             fs::create_dir_all("/run/sshd").unwrap();
         }
-        // The port is free now; a test that begins in between shows in the log below.
+        // The port is free now; if another test takes it in between, the log below shows that.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let at = folder.path().display();
         let config = format!(
@@ -83,7 +83,7 @@ impl Sshd {
         while !line.contains("Server listening") {
             assert!(log.read_line(&mut line).unwrap() > 0, "sshd ended: {line}");
         }
-        // Nobody reads the log on, and sshd must not wait for that.
+        // Drains the log, so that sshd does not block on it.
         thread::spawn(move || log.read_to_end(&mut Vec::new()));
         let user = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
         Some(Self { child, port, folder, user: user.trim().to_owned() })
@@ -169,7 +169,7 @@ fn a_hook_that_refuses_and_a_lost_race_are_reported_as_over_http() {
     world.hook("update", "echo 'production is frozen' >&2; exit 1");
     let error = append(&mirror, "p-1", MANIFEST).unwrap_err();
     assert!(matches!(&error, GitError::Refused { message, .. } if message.contains("production is frozen")), "{error}");
-    // The ref moves after it was shown: git itself refuses the update with the old id.
+    // The reference moves after it was advertised: git itself refuses the update with the old id.
     let (repository, home) = (world.repository(), world.root.path().to_owned());
     fs::remove_file(repository.join("hooks/update")).unwrap();
     let mut raced = false;
@@ -240,7 +240,7 @@ fn a_server_that_falls_silent_meets_the_deadline() {
         assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
         error
     };
-    // One that takes the connection and says nothing, and one that logs in and then runs something else.
+    // One server accepts the connection and sends nothing; the other accepts the login and then runs another program.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let Some(sshd) = Sshd::start("ForceCommand sleep 60") else { return };
@@ -259,7 +259,7 @@ fn a_server_that_falls_silent_meets_the_deadline() {
 #[test]
 fn a_push_whose_connection_ends_without_a_word_lands_once() {
     let world = World::new();
-    // Once: the program's run is carried out, and its answer never comes back.
+    // The first run of the program is executed, and its answer is lost.
     let script = world.root.path().join("swallow.sh");
     let marker = world.root.path().join("swallowed");
     let text = format!(
@@ -278,7 +278,7 @@ fn a_push_whose_connection_ends_without_a_word_lands_once() {
     assert_eq!((world.count(), world.file(MANIFEST).as_str()), (2, "tag: v0\np-1\n"));
 }
 
-/// How many bytes git's receive-pack says before it reads.
+/// Number of bytes that git's receive-pack sends before it reads.
 fn advertised(world: &World) -> usize {
     let mut child = Command::new("git-receive-pack")
         .arg(world.repository())

@@ -1,4 +1,4 @@
-//! TLS for the test server, and what the client makes of a certificate.
+//! TLS for the test server, and tests of the client's certificate checks.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -12,7 +12,7 @@ use crate::{Authorities, GitError};
 
 use super::world::{World, append};
 
-/// Who signed the server's certificate, which names 127.0.0.1 and is good for a hundred years.
+/// The authority that signed the server's certificate. The certificate is for 127.0.0.1 and valid for a hundred years.
 const AUTHORITY: &[u8] = include_bytes!("tls/authority.pem");
 const CERTIFICATE: &[u8] = include_bytes!("tls/server.pem");
 const KEY: &[u8] = include_bytes!("tls/server.key");

@@ -1,4 +1,4 @@
-//! A git server with one repository, and a mirror of it: where the tests of this module live.
+//! The environment of the tests of this crate: a git server with one repository, and a mirror of it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::round::Job;
 
 use super::server::Server;
 
-/// Lands one promotion, without waiting for others.
+/// Lands one promotion without waiting for others.
 pub(super) fn commit_and_push<E: From<GitError>>(
     mirror: &Mirror,
     request: &WriteRequest,
@@ -30,7 +30,7 @@ pub(super) fn commit_and_push<E: From<GitError>>(
 
 pub(super) const REPOSITORY: &str = "environment.git";
 
-/// Makes a command deaf to the configuration of whoever runs the tests.
+/// Isolates a command from the git configuration of the user who runs the tests.
 pub(super) fn isolated(mut command: Command, home: &Path) -> Command {
     command
         .env("HOME", home)
@@ -58,7 +58,7 @@ impl World {
         Self { server: Server::start(root.path()), root }.initialised(format)
     }
 
-    /// A server that speaks TLS, with a repository that holds one manifest.
+    /// A server with TLS and a repository with one manifest.
     pub(super) fn with_tls() -> Self {
         let root = tempfile::tempdir().unwrap();
         Self { server: Server::start_with_tls(root.path()), root }.initialised("sha1").with_manifest()
@@ -72,7 +72,7 @@ impl World {
         world
     }
 
-    /// A server with a repository that holds one manifest.
+    /// A server and a repository with one manifest.
     pub(super) fn new() -> Self {
         Self::empty().with_manifest()
     }
@@ -91,7 +91,7 @@ impl World {
         self.run(arguments, "")
     }
 
-    /// The same with something to read.
+    /// Runs git inside the server's repository with this standard input.
     pub(super) fn git_with(&self, arguments: &[&str], input: &str) -> String {
         self.run(arguments, input)
     }
@@ -100,7 +100,7 @@ impl World {
         git_in(&self.repository(), self.root.path(), arguments, input)
     }
 
-    /// Somebody else's commit on `main`, made on the server: `(mode, path, content or submodule commit)`.
+    /// A commit of another author on `main`, made on the server: `(mode, path, content or submodule commit)`.
     pub(super) fn commit(&self, files: &[(&str, &str, &str)]) -> CommitSha {
         commit_in(&self.repository(), self.root.path(), files)
     }
@@ -117,7 +117,7 @@ impl World {
         Mirror::open(&self.root.path().join(folder), remote).unwrap()
     }
 
-    /// A mirror whose requests are soon given up.
+    /// A mirror with short deadlines.
     pub(super) fn impatient_mirror(&self) -> Mirror {
         let short = Duration::from_millis(300);
         let deadlines = Deadlines { connect: short, read: short, overall: Duration::from_secs(20) };
@@ -140,7 +140,7 @@ impl World {
         self.git(&["show", &format!("main:{path}")])
     }
 
-    /// How many commits `main` has.
+    /// Number of commits on `main`.
     pub(super) fn count(&self) -> usize {
         self.git(&["rev-list", "--count", "main"]).trim().parse().unwrap()
     }
@@ -149,7 +149,7 @@ impl World {
         self.git(&["fsck", "--strict", "--no-dangling"]);
     }
 
-    /// The one generation on disk of this world's mirrors.
+    /// The generations of this world's mirror on disk; normally there is one.
     pub(super) fn generations(&self) -> Vec<PathBuf> {
         let folder = fs::read_dir(self.root.path().join("mirrors")).unwrap().next().unwrap().unwrap().path();
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
@@ -170,7 +170,7 @@ pub(super) fn git_in(folder: &Path, home: &Path, arguments: &[&str], input: &str
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Somebody else's commit on `main` of a bare repository.
+/// A commit of another author on `main` of a bare repository.
 pub(super) fn commit_in(repository: &Path, home: &Path, files: &[(&str, &str, &str)]) -> CommitSha {
     let known = git_in(repository, home, &["for-each-ref", "refs/heads/main"], "");
     let mut stream = "commit refs/heads/main\ncommitter Somebody <else@example.org> 1700000000 +0000\n".to_owned();
@@ -211,7 +211,7 @@ pub(super) fn promote(mirror: &Mirror, id: &str, path: &str, content: &str) -> R
     commit_and_push(mirror, &promotion(id), |_: &Snapshot<'_>| Ok(change(path, content)))
 }
 
-/// Lands one more line in a file, whatever else is in it: a change that must be made anew on each tip.
+/// Appends a line to a file, independent of its other content: a change that must be proposed again on each tip.
 pub(super) fn append(mirror: &Mirror, id: &str, path: &str) -> Result<Outcome, GitError> {
     commit_and_push(mirror, &promotion(id), |tip: &Snapshot<'_>| {
         let before = tip.read_file(path, 1 << 20)?.unwrap_or_default();

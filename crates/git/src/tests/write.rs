@@ -1,4 +1,4 @@
-//! Writing: what lands, what is left alone, and what is refused before anything is sent.
+//! Tests of writes: commits that land, files that stay unchanged, and changes that are refused before anything is sent.
 
 use std::thread;
 

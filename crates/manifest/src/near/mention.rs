@@ -1,58 +1,58 @@
-//! What a text that names Slipway seems to ask for, however it is written: which model, and which of its values.
+//! Parses a text that contains the name Slipway in any form: the model and the field that it seems to mark.
 
 use crate::field::Field;
 use crate::names::is_slip_of;
 
 use super::words::{Word, Words};
 
-/// The word by which a text mentions a mark, in any case.
+/// The word that identifies a mention of a mark, in any case.
 pub(crate) const WORD: &str = "slipway";
-/// Words that say what the next one is, as in `{model: churn, field: uri}`.
+/// Words that label the next one, as in `{model: churn, field: uri}`.
 const LABELS: [&str; 8] = ["model", "field", "name", "value", "key", "kind", "mark", "marker"];
-/// What may follow the product's name and a dot.
+/// The top-level domains that may follow the product's name and a dot.
 const DOMAINS: [&str; 3] = ["dev", "io", "com"];
 
-/// How much a text is like a mark.
+/// How similar a text is to a mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Manner {
-    /// It mentions the product.
+    /// It contains the product's name.
     Prose,
-    /// It holds `MODEL:FIELD` somewhere.
+    /// It contains `MODEL:FIELD`.
     Alike,
-    /// It begins as a mark does.
+    /// It begins like a mark.
     Written,
 }
 
-/// A text that mentions the product, and what it seems to mark.
+/// A text that contains the product's name, and the mark that it seems to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Mention {
     /// Its words in lower case, without the product's name.
     pub(crate) words: Vec<String>,
-    /// The model that it names by its form, if it can be told.
+    /// The model that its form names, if there is one.
     pub(crate) model: Option<String>,
     /// The field that it names.
     pub(crate) field: Option<Field>,
     pub(crate) manner: Manner,
-    /// Whether it holds a sign of marks: a quote, a brace, a colon, an equals sign.
+    /// Whether it contains a sign of marks: a quote, a brace, a colon, an equals sign.
     pub(crate) has_signs: bool,
-    /// Whether `MODEL:FIELD` comes right behind the product's name and a colon.
+    /// Whether `MODEL:FIELD` directly follows the product's name and a colon.
     pub(crate) is_strict: bool,
-    /// Whether nothing but spaces joins model and field, as two words of a sentence.
+    /// Whether only spaces separate model and field, as in a sentence.
     pub(crate) is_loose: bool,
 }
 
-/// `MODEL:FIELD`, or what may be meant for it.
+/// `MODEL:FIELD`, or a similar pair.
 struct Pair {
     model: usize,
     field: Field,
-    /// Whether a colon or another such sign joins the two.
+    /// Whether a colon or a similar sign joins the two.
     is_joined: bool,
     is_exact: bool,
     is_loose: bool,
 }
 
 impl Mention {
-    /// What a text says, if it mentions the product. `text` begins behind the `#` of its comment.
+    /// Parses a text, if it contains the product's name. `text` begins after the `#` of its comment.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let is_foreign = is_of_another_tool(text)?;
         let words = Words::of(text);
@@ -85,33 +85,33 @@ impl Mention {
         Some(Self { words: words.all_but(product), model, field, manner, has_signs, is_strict, is_loose })
     }
 
-    /// Of a mark of which nothing can be read.
+    /// The mention of a mark that cannot be parsed at all.
     pub(crate) fn of_nobody() -> Self {
         let (words, manner) = (Vec::new(), Manner::Written);
         Self { words, model: None, field: None, manner, has_signs: true, is_strict: false, is_loose: false }
     }
 
-    /// The field that it names by its form, or else the only one among its words.
+    /// The field that its form names, or else the only field among its words.
     pub(crate) fn only_field(&self) -> Option<Field> {
         let mut fields = self.words.iter().filter_map(|word| Field::from_name(word));
         let only = fields.next().filter(|_| fields.next().is_none());
         self.field.or(only)
     }
 
-    /// Whether a misspelt name is among its words.
+    /// Whether one of its words is a misspelling of a model's name.
     pub(crate) fn misspells(&self, model: &str) -> bool {
         self.words.iter().any(|word| is_slip_of(word, model))
     }
 
-    /// Whether a name is among its words, written as one or as two.
+    /// Whether its words contain a model's name, written as one word or as two.
     pub(crate) fn names(&self, model: &str) -> bool {
         let is_model = |two: &[String]| two.concat() == model || two.join("-") == model;
         self.words.iter().any(|word| word == model) || self.words.windows(2).any(is_model)
     }
 }
 
-/// Whether a text is the JSON of another tool, which may hold our word as a value; `None` if it is one that nobody writes for us,
-/// as `{"$imagepolicy": "flux-system:slipway"}`.
+/// Whether a text is the JSON of another tool, which may contain the product's name as a value. `None` if it cannot be meant for
+/// Slipway, such as `{"$imagepolicy": "flux-system:slipway"}`.
 fn is_of_another_tool(text: &str) -> Option<bool> {
     let Ok(serde_json::Value::Object(object)) = serde_json::from_str(text.trim()) else { return Some(false) };
     let is_ours = |key: &String| {
@@ -124,7 +124,7 @@ fn is_of_another_tool(text: &str) -> Option<bool> {
     (!object.keys().any(|key| key.starts_with('$'))).then_some(true)
 }
 
-/// The first pair with a field that exists; else the first with a misspelt one.
+/// The first pair with an existing field, otherwise the first with a misspelt one.
 fn pair_in(words: &Words, product: usize, is_braced: bool, is_attached: bool) -> Option<Pair> {
     let is_name = |word: &Word| Field::from_name(&word.text).is_none();
     let meant: Vec<usize> = (0..words.len()).filter(|index| is_meant(words, *index, product)).collect();
@@ -148,7 +148,7 @@ fn pair_in(words: &Words, product: usize, is_braced: bool, is_attached: bool) ->
     pairs(false).or_else(|| pairs(true))
 }
 
-/// Whether a word can be the name of a model or of a field.
+/// Whether a word may be the name of a model or of a field.
 fn is_meant(words: &Words, index: usize, product: usize) -> bool {
     let word = &words.get(index).text;
     let is_label = LABELS.contains(&word.as_str()) && words.is_joined(index);
@@ -156,7 +156,7 @@ fn is_meant(words: &Words, index: usize, product: usize) -> bool {
     index != product && !is_label && !is_domain
 }
 
-/// The model and the field of a text without a pair: the only words of their kinds behind the product's name.
+/// The model and the field of a text without a pair: the only words of their kinds after the product's name.
 fn lone_names(words: &Words, product: usize, is_braced: bool) -> (Option<String>, Option<Field>) {
     let behind = (product + 1..words.len()).filter(|index| is_meant(words, *index, product));
     let field_of = |word: &str| {
@@ -173,19 +173,19 @@ fn lone_names(words: &Words, product: usize, is_braced: bool) -> (Option<String>
     }
     let model = match &models[..] {
         [only] => Some(*only),
-        // A field that does not exist.
+        // The second word is a field that does not exist.
         [first, second, ..] if fields.is_empty() && words.are_joined(*first, *second) => Some(*first),
         _ => None,
     };
     (model.map(|index| words.text(index)), fields.first().copied())
 }
 
-/// Whether a word that stands alone can be a model's name: numbers and the words for nothing are none.
+/// Whether a single word may be a model's name. Numbers and words for null are not.
 fn may_be_name(word: &str) -> bool {
     word.contains(char::is_alphabetic) && !matches!(word, "null" | "none")
 }
 
-/// Whether a word is a known one with a slip, or with two if it is long, and begins like it.
+/// Whether a word begins like a known one and differs by one edit, or by two if it is long.
 fn is_slip(word: &str, known: &str) -> bool {
     let allowed = if known.len() <= 3 { 1 } else { 2 };
     word.get(..1) == known.get(..1) && strsim::osa_distance(word, known) <= allowed

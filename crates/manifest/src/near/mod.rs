@@ -1,4 +1,5 @@
-//! Lines that look like a mark and are none: a promotion that passes them by would change half of what belongs together.
+//! Finds lines that look like marks but are not. A promotion that ignores them would change only some of the values that belong
+//! together.
 
 mod mention;
 #[cfg(test)]
@@ -13,30 +14,30 @@ use super::marker::{MARK_TOKEN, is_model_name, mark_of};
 use mention::WORD;
 pub(super) use mention::{Manner, Mention};
 
-/// Where a text stands that mentions us.
+/// The context of a text that mentions Slipway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MentionContext {
-    /// In a comment behind a value or a key.
+    /// In a comment after a value or a key.
     Beside,
     /// In a comment on a line of its own, where people write prose.
     Alone,
-    /// In the text of a value, where nothing is a comment.
+    /// In the text of a value, where there are no comments.
     Within,
 }
 
-/// A line that mentions us, and holds no mark that is read as one.
+/// A line that mentions Slipway and contains no valid mark.
 #[derive(Debug, Clone)]
 pub(super) struct Near {
-    /// The byte at which the comment begins, or our name in a text.
+    /// The byte offset of the comment, or of the name in a text.
     pub(super) offset: usize,
     pub(super) mention: Mention,
     pub(super) context: MentionContext,
-    /// Whether the line holds a mark as it has to be written, in a place where it is no comment.
+    /// Whether the line contains a correct mark at a place where it is not a comment.
     pub(super) is_sound_text: bool,
 }
 
 impl Near {
-    /// Whether it looks like a mark, whichever models there are.
+    /// Whether it looks like a mark for any set of models.
     pub(super) fn is_sure(&self) -> bool {
         let names_both = self.mention.model.is_some() && self.mention.field.is_some() && !self.mention.is_loose;
         match self.context {
@@ -46,7 +47,7 @@ impl Near {
         }
     }
 
-    /// Whether it looks like a mark once one of its words is known to name a model.
+    /// Whether it looks like a mark if one of its words is the name of a model.
     pub(super) fn is_sure_of_a_model(&self) -> bool {
         match self.context {
             MentionContext::Beside => true,
@@ -56,7 +57,7 @@ impl Near {
     }
 }
 
-/// The lines of a file that mention us in a comment or in a text, and are no marks.
+/// The lines of a file that mention Slipway in a comment or in a text and are not marks.
 pub(super) fn lines_near(tree: &Tree) -> Vec<Near> {
     let comments = tree.comments().iter().filter_map(|comment| of_comment(tree, comment));
     comments.chain(within_texts(tree)).collect()
@@ -72,7 +73,7 @@ fn of_comment(tree: &Tree, comment: &Comment) -> Option<Near> {
     Some(Near { offset: comment.span.start, mention, context, is_sound_text: false })
 }
 
-/// Lines that mention us outside of comments. One in which nothing looks like a comment has to say `slipway: MODEL:FIELD`.
+/// Lines that mention Slipway outside comments. A line without a `#` must contain `slipway: MODEL:FIELD`.
 fn within_texts(tree: &Tree) -> Vec<Near> {
     let lower = tree.text().to_ascii_lowercase();
     let mut seen = HashSet::new();
@@ -102,7 +103,7 @@ fn within_texts(tree: &Tree) -> Vec<Near> {
     found
 }
 
-/// What a mark that cannot be read seems to ask for.
+/// The mention in a mark that cannot be parsed.
 pub(super) fn mention_of(comment: &Comment) -> Mention {
     let mut mention = Mention::read(&comment.text).unwrap_or_else(Mention::of_nobody);
     if mention.model.is_none() {
@@ -114,7 +115,7 @@ pub(super) fn mention_of(comment: &Comment) -> Mention {
     mention
 }
 
-/// The words of all lines of a text that seem to hold marks, where the text is not read as YAML.
+/// The words of all lines that look like marks, in a text that cannot be parsed as YAML.
 pub(super) fn words_of_unparsed(text: &str) -> BTreeSet<String> {
     let comments = text.split(['\n', '\r']).filter_map(|line| line.split_once('#'));
     let mentions = comments.filter_map(|(_, comment)| {

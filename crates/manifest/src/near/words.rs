@@ -1,25 +1,25 @@
-//! The words of a line, and the signs between them.
+//! Splits a line into words and the signs between them.
 
 use super::mention::WORD;
 
-/// Quotes as people and their programs write them.
+/// The forms of quotes.
 const QUOTES: [char; 18] =
     ['"', '\'', '`', '“', '”', '„', '‟', '‘', '’', '‚', '«', '»', '‹', '›', '＂', '＇', '′', '″'];
-/// Colons and their like, equals signs, arrows.
+/// Colons and similar signs, equals signs, arrows.
 const JOINTS: [char; 12] = [':', '：', '﹕', '꞉', '∶', '=', '＝', '>', '→', '⇒', '⟶', '➔'];
 const BRACES: [char; 4] = ['{', '}', '｛', '｝'];
-/// Ends of names of files, which are mentioned in prose.
+/// Extensions of file names that occur in prose.
 const FILES: [&str; 5] = [".yaml", ".yml", ".md", ".html", ".json"];
-/// What is looked at of a text: no person writes more behind a value.
+/// The most characters and words of a text that are read. A comment after a value is shorter.
 const MAX_CHARACTERS: usize = 1_000;
 const MAX_WORDS: usize = 64;
-/// The longest word that can mean something: a name of a model has 63 letters at most.
+/// The longest word that is used. A model's name has at most 63 characters.
 const MAX_WORD_LENGTH: usize = 80;
 
 /// A word in lower case.
 pub(super) struct Word {
     pub(super) text: String,
-    /// Its first character and the one behind its last, among those of the text.
+    /// The indexes of its first character and of the character after its last one in the text.
     from: usize,
     to: usize,
 }
@@ -31,13 +31,13 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// The words of a text's beginning: letters, digits and `-_` within. Addresses and names of files are none.
+    /// The words at the beginning of a text: letters, digits and `-_` within. Addresses and file names are left out.
     pub(super) fn of(text: &str) -> Self {
         let characters: Vec<char> = without_addresses(text).chars().take(MAX_CHARACTERS).collect();
         let is_letter = |at: usize| characters.get(at).is_some_and(|c| c.is_alphanumeric());
         let is_within = |at: usize| match characters[at] {
             '-' | '_' => true,
-            // An apostrophe is no quote.
+            // An apostrophe within a word is not a quote.
             '\'' | '’' => at > 0 && is_letter(at - 1) && is_letter(at + 1),
             c => c.is_alphanumeric(),
         };
@@ -56,7 +56,7 @@ impl Words {
         words
     }
 
-    /// Takes the product's name out of the word that holds it: `slipway-churn` is two words.
+    /// Splits the word that contains the product's name: `slipway-churn` becomes two words.
     fn part_product(&mut self) {
         let Some(index) = self.words.iter().position(|word| word.text.contains(WORD)) else { return };
         let Word { text, from, to } = &self.words[index];
@@ -69,7 +69,7 @@ impl Words {
         self.words.extend(parts.into_iter().chain(behind));
     }
 
-    /// Which word is the product's name, and whether it is spelt so.
+    /// The index of the product's name, and whether it is spelt exactly.
     pub(super) fn product(&self) -> Option<(usize, bool)> {
         let exact = self.words.iter().position(|word| word.text == WORD).map(|index| (index, true));
         let is_slip = |word: &Word| strsim::osa_distance(&word.text, WORD) == 1;
@@ -88,20 +88,20 @@ impl Words {
         self.words[index].text.clone()
     }
 
-    /// All words but one.
+    /// All words except one.
     pub(super) fn all_but(&self, index: usize) -> Vec<String> {
         let others = self.words.iter().enumerate().filter(|(at, _)| *at != index);
         others.map(|(_, word)| word.text.clone()).collect()
     }
 
-    /// Whether the text begins with one brace; with two it is a template.
+    /// Whether the text begins with a single brace. Two braces begin a template.
     pub(super) fn text_begins_with_brace(&self) -> bool {
         let mut begins = self.characters.iter().skip_while(|c| c.is_whitespace());
         let opens = begins.next().is_some_and(|c| BRACES.contains(c) || *c == '[');
         opens && begins.next() != Some(&'{')
     }
 
-    /// What stands between a word and the next one.
+    /// The characters between a word and the next one.
     fn behind(&self, index: usize) -> &[char] {
         let to = self.words.get(index + 1).map_or(self.characters.len(), |next| next.from);
         self.characters.get(self.words[index].to..to).unwrap_or_default()
@@ -112,44 +112,44 @@ impl Words {
         self.characters.get(from..self.words[index].from).unwrap_or_default()
     }
 
-    /// Whether a sign of marks stands anywhere between words.
+    /// Whether a sign of marks stands between any words.
     pub(super) fn has_signs(&self) -> bool {
         !self.words.is_empty()
             && (self.before(0).iter().any(|c| is_sign(*c)) || (0..self.len()).any(|at| self.is_attached(at)))
     }
 
-    /// Whether a sign of marks stands right beside a word.
+    /// Whether a sign of marks stands directly beside a word.
     pub(super) fn is_attached(&self, index: usize) -> bool {
         let opens = |c: &char| QUOTES.contains(c) || BRACES.contains(c);
         self.behind(index).iter().any(|c| is_sign(*c)) || self.before(index).iter().any(opens)
     }
 
-    /// Whether a colon or its like stands behind a word.
+    /// Whether a colon or a similar sign stands after a word.
     pub(super) fn is_joined(&self, index: usize) -> bool {
         self.behind(index).iter().any(|c| JOINTS.contains(c))
     }
 
-    /// Whether a colon or its like, and no space, stands between two words that follow one another.
+    /// Whether a colon or a similar sign, and no space, separates two consecutive words.
     pub(super) fn are_joined(&self, one: usize, other: usize) -> bool {
         self.touch(one, other) && self.is_joined(one)
     }
 
-    /// Whether two words follow one another with nothing but spaces between them.
+    /// Whether only spaces separate two consecutive words.
     pub(super) fn are_spaced(&self, one: usize, other: usize) -> bool {
         other == one + 1 && self.behind(one).iter().all(|c| c.is_whitespace())
     }
 
-    /// Whether two words that follow one another have no space between them.
+    /// Whether no space separates two consecutive words.
     pub(super) fn touch(&self, one: usize, other: usize) -> bool {
         other == one + 1 && !self.behind(one).iter().any(|c| c.is_whitespace())
     }
 
-    /// Whether nothing but a dot stands before a word.
+    /// Whether only a dot stands before a word.
     pub(super) fn follows_dot(&self, index: usize) -> bool {
         self.before(index) == ['.']
     }
 
-    /// Whether a word is the name of an image, with a tag that begins with a digit: `slipway:1.2`.
+    /// Whether a word is the name of an image with a tag that begins with a digit: `slipway:1.2`.
     pub(super) fn is_image_tag(&self, index: usize) -> bool {
         let next = self.words.get(index + 1);
         self.behind(index) == [':'] && next.is_some_and(|next| next.text.starts_with(|c: char| c.is_ascii_digit()))
@@ -161,7 +161,7 @@ fn is_sign(c: char) -> bool {
 }
 
 impl Word {
-    /// The word between two characters, without what joins words at its ends.
+    /// The word between two characters, without `-` and `_` at its ends.
     fn within(characters: &[char], from: usize, to: usize) -> Option<Self> {
         let is_joint = |at: &usize| matches!(characters[*at], '-' | '_');
         let from = (from..to).find(|at| !is_joint(at))?;
@@ -171,7 +171,7 @@ impl Word {
     }
 }
 
-/// A text without addresses (`https://slipway.dev/docs`) and names of files.
+/// A text without addresses (`https://slipway.dev/docs`) and file names.
 fn without_addresses(text: &str) -> String {
     let end = text.char_indices().nth(MAX_CHARACTERS).map_or(text.len(), |(end, _)| end);
     let text = &text[..end];

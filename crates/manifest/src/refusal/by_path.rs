@@ -1,4 +1,4 @@
-//! The words of refusals of edits that name their place: by selector, path or mark.
+//! The messages of refusals of edits with an explicit place: a selector, a path or a mark.
 
 use crate::marker::Mark;
 use crate::selector::Selector;
@@ -8,7 +8,7 @@ use slipway_yaml::{Kind, Node, Path, Reading, Segment, reading_of, suggestion};
 use super::Refusal;
 use super::of_file::on_line;
 
-/// How many names a message lists: enough to see the mistake.
+/// The most names that a message lists.
 const MAX_NAMES: usize = 8;
 
 impl Refusal {
@@ -49,7 +49,7 @@ impl Refusal {
         )
     }
 
-    /// A key that is not there; `keys` are those that are, if the key could be added beside them.
+    /// A key that does not exist. `keys` are the existing keys, if the key could be added beside them.
     pub(crate) fn missing_key(file: &str, at: Position, path: &Path, key: &str, keys: Option<&[String]>) -> Self {
         let help = match keys.map(|keys| suggestion(key, keys)) {
             Some(Some(close)) => format!("did you mean `{close}`? `--create` adds a key that is to be new"),
@@ -149,7 +149,7 @@ impl Refusal {
         )
     }
 
-    /// A path through a list in a file that holds nothing.
+    /// A path through a list in a file without values.
     pub(crate) fn no_list_to_begin_with(file: &str, path: &Path) -> Self {
         let message = format!("`{path}` cannot be added: the file holds no values, and items of lists are not created");
         Self::NotCreatable(
@@ -168,7 +168,7 @@ impl Refusal {
     }
 }
 
-/// A few names, and how many more there are.
+/// A list of a few names, with the number of the others.
 fn listed(names: &[String]) -> String {
     let shown = names.iter().take(MAX_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_NAMES) {
@@ -177,7 +177,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// Whether a value is left out, or says that there is none.
+/// Whether a value is left out or null.
 fn is_nothing(node: &Node) -> bool {
     node.scalar().is_some_and(|text| !node.is_quoted() && reading_of(text) == Reading::Null)
 }

@@ -1,4 +1,4 @@
-//! The words of refusals that hold for every edit: what is wrong with the file, a mark, the old value or the new one.
+//! The messages of refusals that apply to every edit: about the file, a mark, the old value or the new value.
 
 use crate::fault::mended;
 use crate::marker::{Mark, NotAMark, around_of, written};
@@ -39,7 +39,7 @@ impl Refusal {
         )
     }
 
-    /// A character that ends a line in YAML 1.1, and not in 1.2.
+    /// A character that ends a line in YAML 1.1 but not in YAML 1.2.
     pub(crate) fn old_line_end(file: &str, at: Position, character: char) -> Self {
         let code = u32::from(character);
         Self::InvalidYaml(
@@ -103,7 +103,7 @@ impl Refusal {
         )
     }
 
-    /// The scalar does not begin and end with what the marker says stands around its value.
+    /// The scalar does not begin and end with the prefix and suffix of the marker.
     pub(crate) fn not_around(file: &str, at: Position, around: &Around, value: &str) -> Self {
         let Around { prefix, suffix } = around;
         let expected = match (prefix.as_str(), suffix.as_str()) {
@@ -119,7 +119,7 @@ impl Refusal {
         )
     }
 
-    /// The scalar holds more than a value of the field, and the rest would be lost.
+    /// The scalar contains more than a value of the field. The rest would be lost.
     pub(crate) fn part_of_value(file: &str, at: Position, mark: &Mark, around: &Around, value: &str) -> Self {
         let Mark { model, field } = mark;
         let mended = written(Some(model), Some(*field), around);
@@ -211,7 +211,7 @@ impl Refusal {
         )
     }
 
-    /// A word such as `yes` is replaced by something that is not both to its readers.
+    /// A word such as `yes` is replaced by a value that is not both a truth value and a text to the same readers.
     pub(crate) fn half_truth(file: &str, at: Position, what: &str, old: &str, new: &str) -> Self {
         let (readers, fitting) = match old.len() {
             1 => ("some readers of YAML 1.1", "`y` or `n`"),
@@ -233,7 +233,7 @@ impl Refusal {
     }
 }
 
-/// Where something stands, as a message goes on with it.
+/// The position as the end of a message.
 pub(super) fn on_line(at: Option<Position>) -> String {
     at.map_or_else(String::new, |at| format!(" on line {}", at.line))
 }

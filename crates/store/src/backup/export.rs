@@ -1,4 +1,5 @@
-//! Writing: all tables from one snapshot, row by row, so that neither memory nor anybody who works meanwhile is taken up.
+//! Export of all tables from one snapshot, row by row, so that it needs little memory and does not block other users of the
+//! store.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -19,7 +20,7 @@ use super::super::{Store, StoreError};
 use super::schema::{self, Column, Kind, Table};
 use super::{BackupError, Dump, DumpedTable, FORMAT, TABLES, of_file};
 
-/// How the snapshot is taken, and what is told for it alone: however long it takes, nobody waits for it.
+/// The statements that open the snapshot, and settings for it alone: it blocks no other session, so it may take any time.
 const SNAPSHOT: [(&str, &str); 2] = [
     ("BEGIN", ""),
     (
@@ -29,7 +30,7 @@ const SNAPSHOT: [(&str, &str); 2] = [
 ];
 
 impl Store {
-    /// Writes all tables into `folder`, which exists, as they are at one moment.
+    /// Writes all tables as of one moment into `folder`, which exists.
     pub async fn dump(&self, folder: &Path) -> Result<Dump, BackupError> {
         let dialect = self.database.dialect;
         let (begin, settings) = SNAPSHOT[usize::from(dialect == Dialect::Postgres)];
@@ -37,7 +38,7 @@ impl Store {
         if !settings.is_empty() {
             sqlx::raw_sql(settings).execute(&mut *snapshot).await?;
         }
-        // The snapshot is that of the first read.
+        // The snapshot is the state at the first read.
         let taken_at = Timestamp::now();
         let versions = schema::versions(&mut snapshot).await?;
         let within = folder.join(TABLES);
@@ -88,7 +89,7 @@ async fn dump(connection: &mut AnyConnection, table: &Table, folder: &Path) -> R
     Ok(dumped)
 }
 
-/// A value as it stands in a line. Bytes are an object, so that no text is taken for them.
+/// A value as it is written into a line. Bytes are an object, so that a text cannot be mistaken for them.
 fn value_of(row: &AnyRow, place: usize, column: &Column) -> Result<Value, StoreError> {
     Ok(match column.kind {
         Kind::Integer => json!(row.try_get::<Option<i64>, _>(place)?),

@@ -1,5 +1,5 @@
-//! Reading back: into an empty database, all of it or nothing. The tables are first made as they were when the backup was
-//! written, filled, and then brought up to date like those of any older store.
+//! Import into an empty database, completely or not at all. The tables are created in the version of the backup, filled, and then
+//! migrated like those of any older store.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -20,14 +20,15 @@ use super::schema::{self, Column, Kind, Table};
 use super::{BackupError, Dump, DumpedTable, FORMAT, of_file};
 use slipway_domain::Actor;
 
-/// Rows read at a time.
+/// Number of rows per read.
 const ROWS: usize = 64;
-/// Bytes read at a time where only a digest is wanted.
+/// Number of bytes per read for the computation of a digest.
 const CHUNK: usize = 1 << 20;
-/// Numbers that are left out: whoever saw some that were given after the backup must not take new ones for those.
+/// Gap of sequence numbers after a restore. Clients may have seen numbers that were assigned after the backup, so new rows must
+/// not reuse them.
 const LEFT_OUT: i64 = 1_000_000;
 
-/// Reads a backup's tables into the database that `settings` name, which has to be empty.
+/// Imports the tables of a backup into the database in `settings`, which must be empty.
 pub async fn restore(settings: &Settings, folder: &Path, dump: &Dump) -> Result<(), BackupError> {
     if dump.format != FORMAT {
         return Err(BackupError::Unknown(format!("its form is {}, expected {FORMAT}", dump.format)));
@@ -72,7 +73,7 @@ async fn fill(database: &Database, folder: &Path, dump: &Dump) -> Result<(), Bac
         return Err(BackupError::Unknown(format!("it has a table `{}`, which is unknown here", missing.name)));
     }
     for table in &tables {
-        // A migration may have put rows there that the backup has as well.
+        // A migration can have inserted rows that the backup also contains.
         let clear = AssertSqlSafe(format!("DELETE FROM \"{}\"", table.name));
         sqlx::query(clear).execute(&mut *transaction).await?;
         if let Some(dumped) = dump.tables.iter().find(|dumped| dumped.name == table.name) {
@@ -83,7 +84,7 @@ async fn fill(database: &Database, folder: &Path, dump: &Dump) -> Result<(), Bac
     Ok(())
 }
 
-/// Nothing is mixed with what is there, and nothing replaced.
+/// Refuses a database with rows: the import neither merges nor replaces rows.
 async fn refuse_unless_empty(dialect: Dialect, connection: &mut AnyConnection, dump: &Dump) -> Result<(), BackupError> {
     for Table { name, .. } in schema::tables(dialect, connection).await? {
         let any = AssertSqlSafe(format!("SELECT 1 AS one FROM \"{name}\" LIMIT 1"));
@@ -91,7 +92,7 @@ async fn refuse_unless_empty(dialect: Dialect, connection: &mut AnyConnection, d
             return Err(BackupError::NotEmpty(format!("there are rows in `{name}`")));
         }
     }
-    // A database without tables has no versions, which is no failure.
+    // A database without tables has no versions, which is not a failure.
     let Ok(versions) = schema::versions(connection).await else { return Ok(()) };
     match versions.iter().find(|version| !dump.versions.contains(version) && **version > 1) {
         Some(newer) => {
@@ -101,7 +102,7 @@ async fn refuse_unless_empty(dialect: Dialect, connection: &mut AnyConnection, d
     }
 }
 
-/// Whether a table's file is what was written.
+/// Verifies the digest of a table's file.
 pub fn verify_table(table: &DumpedTable, folder: &Path) -> Result<(), BackupError> {
     let path = folder.join(table.file());
     let failed = of_file(&path);
@@ -192,7 +193,7 @@ async fn insert(
     Ok(())
 }
 
-/// Binds a value as its column holds it; `None` if it is of another kind.
+/// Binds a value with the type of its column; `None` if the value has another type.
 fn bind<'q>(
     query: Query<'q, Any, AnyArguments>,
     column: &Column,
@@ -210,7 +211,7 @@ fn bind<'q>(
     })
 }
 
-/// Goes on with numbers far behind those that were given before.
+/// Sets the next sequence number far after the existing ones.
 async fn skip_numbers(
     dialect: Dialect,
     connection: &mut AnyConnection,

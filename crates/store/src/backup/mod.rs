@@ -1,5 +1,5 @@
-//! The store as files: every table as lines of JSON, the same for both databases, so that what was written from one can be
-//! read into the other. Written from one snapshot, while servers work.
+//! The store as files: every table as lines of JSON in one format for both databases, so that a backup of one can be restored
+//! into the other. The files come from one snapshot while servers run.
 
 mod export;
 mod import;
@@ -15,26 +15,26 @@ use super::StoreError;
 
 pub use import::{restore, verify_table};
 
-/// The form of the files. One that is unknown is refused.
+/// The format of the files. Another format is refused.
 const FORMAT: u32 = 1;
 /// The folder of the tables.
 const TABLES: &str = "tables";
 
-/// What was written of a store.
+/// The content of a store's backup.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dump {
-    /// The form of the files.
+    /// The format of the files.
     pub format: u32,
-    /// The Slipway that wrote them.
+    /// The version of Slipway that wrote them.
     pub slipway: String,
-    /// When the snapshot was taken: what was acknowledged before is in it.
+    /// Time of the snapshot. Everything acknowledged before is in it.
     pub taken_at: Timestamp,
-    /// The database it was taken from.
+    /// The kind of database it was taken from.
     pub database: String,
     /// The versions of its tables.
     pub versions: Vec<i64>,
-    /// The tables, each behind those that it refers to.
+    /// The tables, each after the tables that it references.
     pub tables: Vec<DumpedTable>,
 }
 
@@ -46,7 +46,7 @@ pub struct DumpedTable {
     pub name: String,
     /// Its columns: each line of the file is an array of their values.
     pub columns: Vec<String>,
-    /// How many lines.
+    /// Number of lines.
     pub rows: u64,
     /// The file's size.
     pub bytes: u64,
@@ -72,21 +72,21 @@ pub enum BackupError {
     File {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         error: std::io::Error,
     },
-    /// A file is not what was written.
+    /// A file is damaged.
     #[error("`{file}` is damaged: {reason}\n  help: use another backup; nothing was restored")]
     Damaged {
         /// The file.
         file: String,
-        /// How.
+        /// The difference.
         reason: String,
     },
-    /// It was written by a Slipway that this one does not know.
+    /// It was written by a version of Slipway that this version cannot read.
     #[error("the backup cannot be read: {0}\n  help: restore it with the Slipway that wrote it, or a newer one")]
     Unknown(String),
-    /// There is something already.
+    /// The target is not empty.
     #[error("the store is not empty: {0}\n  help: restore into an empty database; nothing was changed")]
     NotEmpty(String),
 }

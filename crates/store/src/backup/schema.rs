@@ -1,5 +1,4 @@
-//! What tables there are and what is in them, asked of the database itself: a table that is added is in backups without
-//! anybody having to think of it.
+//! Tables and columns as the database reports them, so that backups automatically contain new tables.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +7,11 @@ use sqlx::{AnyConnection, Row as _};
 use super::super::database::Dialect;
 use super::super::{Store, StoreError};
 
-/// Tables that say nothing: migrations are known by their numbers, probes are written to find out whether they can be, and
-/// triggers count the runs anew as they are put back.
+/// Tables that a backup does not need: versions are listed in the dump, probes are write tests, and triggers recount the runs
+/// during the import.
 const LEFT_OUT: [&str; 3] = ["_sqlx_migrations", "probes", "run_counts"];
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Integer,
@@ -21,16 +20,14 @@ pub(super) enum Kind {
     Bytes,
 }
 
-/// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) kind: Kind,
-    /// Whether the database numbers it.
+    /// Whether the database assigns its numbers.
     pub(super) numbered: bool,
 }
 
-/// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) name: String,
@@ -44,7 +41,7 @@ impl Table {
     }
 }
 
-/// All tables, each behind those that it refers to.
+/// All tables, each after the tables that it references.
 pub(super) async fn tables(dialect: Dialect, connection: &mut AnyConnection) -> Result<Vec<Table>, StoreError> {
     let names = match dialect {
         Dialect::Sqlite => {
@@ -69,7 +66,7 @@ pub(super) async fn tables(dialect: Dialect, connection: &mut AnyConnection) -> 
 
 async fn columns(dialect: Dialect, connection: &mut AnyConnection, table: &str) -> Result<Vec<Column>, StoreError> {
     let select = match dialect {
-        // A table has numbers of SQLite's own if its statement says so; the one such column is its key.
+        // SQLite assigns numbers if the table's statement contains AUTOINCREMENT; the column is then the key.
         Dialect::Sqlite => {
             "SELECT columns.name AS name, columns.type AS type,
                     CASE WHEN columns.pk = 1 AND tables.sql LIKE '%AUTOINCREMENT%' THEN 1 ELSE 0 END AS numbered
@@ -101,7 +98,7 @@ async fn columns(dialect: Dialect, connection: &mut AnyConnection, table: &str) 
     Ok(columns)
 }
 
-/// The tables that a table refers to.
+/// The tables that a table references.
 async fn parents(dialect: Dialect, connection: &mut AnyConnection, table: &str) -> Result<Vec<String>, StoreError> {
     let select = match dialect {
         Dialect::Sqlite => "SELECT \"table\" AS parent FROM pragma_foreign_key_list($1)",
@@ -123,21 +120,21 @@ fn in_order(mut tables: BTreeMap<String, (Table, Vec<String>)>) -> Vec<Table> {
         let is_ready = |(name, (_, parents)): &(&String, &(Table, Vec<String>))| {
             parents.iter().all(|parent| parent == *name || !tables.contains_key(parent))
         };
-        // Tables that refer to each other in a circle would never be ready: they are taken by name.
+        // Tables with circular references would never become ready; they are taken by name.
         let next = tables.iter().find(is_ready).or_else(|| tables.iter().next()).map(|(name, _)| name.clone());
         ordered.extend(next.and_then(|next| tables.remove(&next)).map(|(table, _)| table));
     }
     ordered
 }
 
-/// The versions of the tables that the database has.
+/// The versions of the database's tables.
 pub(super) async fn versions(connection: &mut AnyConnection) -> Result<Vec<i64>, StoreError> {
     let rows = sqlx::query("SELECT version FROM _sqlx_migrations ORDER BY version").fetch_all(connection).await?;
     rows.iter().map(|row| Ok(row.try_get("version")?)).collect()
 }
 
 impl Store {
-    /// The names of all tables that a backup holds.
+    /// The names of all tables in a backup.
     pub async fn table_names(&self) -> Result<Vec<String>, StoreError> {
         let mut connection = self.database.pool.acquire().await?;
         let tables = tables(self.database.dialect, &mut connection).await?;
@@ -147,7 +144,7 @@ impl Store {
 
 #[cfg(test)]
 impl Store {
-    /// The columns of a table, and whether each holds numbers.
+    /// The columns of a table, and whether each contains numbers.
     pub(crate) async fn columns_of(&self, table: &str) -> Result<Vec<(String, bool)>, StoreError> {
         let mut connection = self.database.pool.acquire().await?;
         let columns = columns(self.database.dialect, &mut connection, table).await?;

@@ -1,4 +1,4 @@
-//! Reports as people see them: listed, and counted while they are behind.
+//! Reports for display: lists, and counts of reports that are behind.
 
 use jiff::Timestamp;
 use sqlx::any::AnyRow;
@@ -11,61 +11,61 @@ use super::super::{Store, StoreError};
 use super::ReportStatus;
 use slipway_domain::{RunId, SourceName};
 
-/// What is read of a report.
+/// The columns of a listed report.
 const COLUMNS: &str =
     "id, source, revision, model, change_id, state, attempts, note, behind_from, behind_since, due_at,
                        set_at, holder, reported_at";
 
-/// A report as lists show it.
+/// A report in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportHead {
     /// Its identifier: that of its run, or `REVISION@SOURCE`.
     pub id: String,
-    /// The source at whose forge it is made.
+    /// The source whose forge receives it.
     pub source: SourceName,
-    /// The revision; empty where the forge does not name it in full.
+    /// The revision; empty if the forge does not report it in full.
     pub revision: String,
-    /// The model; `None` for a revision that no run is about.
+    /// The model; `None` for a revision without a run.
     pub model: Option<String>,
-    /// The change, if it is of one.
+    /// The pull request, if there is one.
     pub pull_request: Option<u64>,
-    /// How far it has come.
+    /// Its status.
     pub status: ReportStatus,
-    /// Failed attempts since it fell behind.
+    /// Number of failed attempts since it fell behind.
     pub attempts: u64,
-    /// Why it is not reported yet, in words.
+    /// Why it is not reported yet, as plain text.
     pub note: String,
-    /// Since when it is behind; of one that is not, since when it was.
+    /// Time since which it is behind; if it is not behind, the last such time.
     pub behind_since: Timestamp,
-    /// When it is tried next, if that is later.
+    /// Time of the next attempt, if it is in the future.
     pub due_at: Option<Timestamp>,
-    /// When it was reported last.
+    /// Time of the last report.
     pub reported_at: Option<Timestamp>,
-    /// Its place in the list.
+    /// Its position in the list.
     pub place: (u64, String),
 }
 
-/// Which reports are asked for.
+/// A filter of reports.
 #[derive(Debug, Clone, Default)]
 pub struct ReportFilter {
-    /// Only those of these sources; of all if `None`.
+    /// Only reports of these sources; `None` means all sources.
     pub scope: Option<Vec<SourceName>>,
-    /// Only those of this source.
+    /// Only reports of this source.
     pub source: Option<SourceName>,
-    /// Only those that have come so far.
+    /// Only reports with this status.
     pub status: Option<ReportStatus>,
-    /// Only those behind this place.
+    /// Only reports after this position.
     pub before: Option<(u64, String)>,
 }
 
-/// How many reports of a source are behind.
+/// Backlog of a source's reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReportBacklog {
     /// The source.
     pub source: SourceName,
-    /// How many.
+    /// Number of reports that are behind.
     pub behind: u64,
-    /// Since when the oldest is.
+    /// Time since which the oldest is behind.
     pub oldest: Timestamp,
 }
 
@@ -100,7 +100,7 @@ impl Store {
         read_head(&row.ok_or_else(|| StoreError::NoSuchReport { id: id.to_owned() })?)
     }
 
-    /// How many reports are behind, by their sources.
+    /// Number of reports that are behind, by source.
     pub async fn reports_behind(&self) -> Result<Vec<ReportBacklog>, StoreError> {
         let select = "SELECT source, COUNT(*) AS behind, MIN(behind_since) AS oldest FROM reports
                       WHERE state = 'behind' GROUP BY source";
@@ -127,7 +127,7 @@ fn read_head(row: &AnyRow) -> Result<ReportHead, StoreError> {
         model: row.try_get("model")?,
         pull_request: row.try_get::<Option<i64>, _>("change_id")?.map(i64::unsigned_abs),
         status,
-        // The one that is under way has not failed yet.
+        // The current attempt has not failed yet.
         attempts: attempts.saturating_sub(u64::from(held)),
         note: row.try_get("note")?,
         behind_since: time_of(row, "behind_since")?,
@@ -139,7 +139,7 @@ fn read_head(row: &AnyRow) -> Result<ReportHead, StoreError> {
 }
 
 impl ReportHead {
-    /// The run that it is of; `None` for a revision that no run is about.
+    /// The run of the report; `None` for a revision without a run.
     pub fn run(&self) -> Option<RunId> {
         self.id.parse().ok()
     }

@@ -1,6 +1,5 @@
-//! What is to be reported to forges, and how far that has come: a row for each run, written in the transaction of the move
-//! that makes it fall behind, and for each revision that no run is about. Whoever takes a row reports how things stand by
-//! then, however often they moved.
+//! Reports to forges and their status: one row for each run, written in the transaction that makes it fall behind, and one for
+//! each revision without a run. A worker that takes a row reports the current state, independent of the number of transitions.
 
 mod list;
 
@@ -19,24 +18,24 @@ use slipway_domain::{CommitSha, Needs, Run, SourceName, Unjudged};
 
 pub use list::{ReportBacklog, ReportFilter, ReportHead};
 
-/// How far a report has come.
+/// The status of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportStatus {
-    /// The forge is to be told, now or later.
+    /// The forge must receive it, now or later.
     Behind,
-    /// The forge was told how things stand.
+    /// The forge has received the current state.
     Reported,
-    /// The forge says that it cannot be: a person has to do something first.
+    /// The forge refuses it: a person must act first.
     Refused,
-    /// Nobody wants to be told.
+    /// Reports are not wanted.
     Skipped,
 }
 
 impl ReportStatus {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Self; 4] = [Self::Behind, Self::Reported, Self::Refused, Self::Skipped];
 
-    /// The word in the store and on the API.
+    /// The name in the store and in the API.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Behind => "behind",
@@ -46,29 +45,29 @@ impl ReportStatus {
         }
     }
 
-    /// The status that a word names.
+    /// Parses the name of a status.
     pub fn from_name(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 
-/// Which reports come first.
+/// The reports that are taken first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum First {
-    /// Those of which nobody was told yet.
+    /// Reports of which the forge has received nothing yet.
     Unknown,
-    /// Those of which somebody was told.
+    /// Reports of which the forge has received an earlier state.
     Known,
 }
 
-/// What a report that failed waits for.
+/// The cause for which a failed report waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing in particular: a moment that the forge asked for.
+    /// No cause beyond a pause that the forge requested.
     None,
-    /// The forge as a whole: it is down, or takes nothing of this login. It ends for all at once.
+    /// The forge as a whole: it is down, or it refuses this login. The cause ends for all reports at once.
     Shared,
-    /// Something of its own: others of its source are taken meanwhile.
+    /// A cause of this report alone: other reports of its source continue.
     Own,
 }
 
@@ -90,32 +89,32 @@ impl Fault {
     }
 }
 
-/// What is reported.
+/// The subject of a report.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReportSubject {
-    /// A run, as it stands now.
+    /// A run in its current state.
     Run(Box<Run>),
-    /// A revision that no run is about.
+    /// A revision without a run.
     Revision(Unjudged),
 }
 
-/// A report that was taken, to be made now.
+/// A report that was taken to be made now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DueReport {
     /// Its identifier.
     pub id: String,
-    /// What is reported.
+    /// The subject.
     pub subject: ReportSubject,
-    /// Attempts at it since it fell behind, this one included.
+    /// Number of attempts since it fell behind, including this one.
     pub attempts: u32,
-    /// What it waited for before.
+    /// The cause for which it waited before.
     pub fault: Fault,
-    /// Up to which move that is.
+    /// The transition up to which the report is current.
     wanted: i64,
     holder: String,
 }
 
-/// What makes a row fall behind. `$4` is the newest move; a row that is behind keeps its place.
+/// Makes a row fall behind. A row that is already behind keeps its position.
 const FALLS_BEHIND: &str = "ON CONFLICT (id) DO UPDATE SET wanted = excluded.wanted, document = excluded.document,
     behind_from = CASE WHEN reports.state = 'behind' THEN reports.behind_from ELSE excluded.behind_from END,
     behind_since = CASE WHEN reports.state = 'behind' THEN reports.behind_since ELSE excluded.behind_since END,
@@ -125,7 +124,7 @@ const FALLS_BEHIND: &str = "ON CONFLICT (id) DO UPDATE SET wanted = excluded.wan
     note = CASE WHEN reports.state = 'behind' THEN reports.note ELSE '' END,
     state = 'behind'";
 
-/// What reports write checks and comments of: a pull request, or a revision of a branch. Reports of one target are made in order.
+/// The target of checks and comments: a pull request, or a revision of a branch. Reports to one target are made in order.
 enum ReportTarget<'a> {
     PullRequest(u64),
     Revision(&'a str),
@@ -136,7 +135,7 @@ impl<'a> ReportTarget<'a> {
         pull_request.map_or(Self::Revision(revision), Self::PullRequest)
     }
 
-    /// As it is stored.
+    /// The target as stored.
     fn key(&self, source: &SourceName) -> String {
         match self {
             Self::PullRequest(number) => format!("{source} change {number}"),
@@ -145,7 +144,7 @@ impl<'a> ReportTarget<'a> {
     }
 }
 
-/// Notes that a run has moved, so that what was reported of it is behind.
+/// Records that a run moved, so that its report is behind.
 pub(super) async fn run_moved(
     connection: &mut AnyConnection,
     sequence: i64,
@@ -171,7 +170,7 @@ pub(super) async fn run_moved(
     Ok(())
 }
 
-/// Notes that a revision that no run is about is to be reported. Said again, it is reported already.
+/// Records that a revision without a run must be reported. A repetition of the same content changes nothing.
 pub(super) async fn revision_unjudged(
     connection: &mut AnyConnection,
     source: &SourceName,
@@ -205,20 +204,20 @@ pub(super) async fn revision_unjudged(
     Ok(())
 }
 
-/// Whether the same revision needs somebody in another pull request. They share one check, and what is proposed to a branch that is
-/// not served must not turn it green for the one that is.
+/// Whether the same revision requires a person's action in another pull request. Both share one check, and a pull request to a
+/// branch that is not served must not turn the check green for the other one.
 async fn waits_for_another(connection: &mut AnyConnection, id: &str, what: &Unjudged) -> Result<bool, StoreError> {
     let select = sqlx::query("SELECT document FROM reports WHERE id = $1 AND document IS NOT NULL").bind(id.to_owned());
     let Some(row) = select.fetch_optional(connection).await? else { return Ok(false) };
     let document: String = row.try_get("document")?;
-    // What a newer server wrote may be of a kind that is not known here: it is not overwritten by what needs nobody.
+    // A newer server may have written a kind that is unknown here. A report that needs no person does not overwrite it.
     let known: Option<Unjudged> = serde_json::from_str(&document).ok();
     Ok(known.is_none_or(|known| known.needs != Needs::Nobody && known.pull_request != what.pull_request))
 }
 
 impl Store {
-    /// Takes the oldest report of a source that is due and first of its target, of the wanted kind if there is one. It is
-    /// not given to anybody else for `lease_duration`.
+    /// Takes the oldest report of a source that is due and first of its target, of the preferred kind if there is one. No other
+    /// worker receives it for `lease_duration`.
     pub async fn due_report(
         &self,
         source: &SourceName,
@@ -231,7 +230,7 @@ impl Store {
             while let Some(taken) = self.take_report(source, opens, now, lease_duration).await? {
                 match taken {
                     (due, Ok(subject)) => return Ok(Some(DueReport { subject, ..due })),
-                    // One that cannot be read keeps none of the others.
+                    // An unreadable report does not block the others.
                     (due, Err(reason)) => self.refuse_report(&due, &reason.to_string()).await?,
                 }
             }
@@ -289,7 +288,7 @@ impl Store {
         Ok(Some((due, subject)))
     }
 
-    /// Notes that how things stood was reported. What moved meanwhile is behind still.
+    /// Records that the current state was reported. If the run moved in the meantime, the report is still behind.
     pub async fn record_reported(&self, report: &DueReport, at: Timestamp) -> Result<(), StoreError> {
         let update =
             "UPDATE reports SET reported = $1, reported_at = $2, opens = 0, attempts = 0, fault = '', note = '',
@@ -308,12 +307,12 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the forge cannot be told until a person does something.
+    /// Records that the forge refuses the report until a person acts.
     pub async fn refuse_report(&self, report: &DueReport, note: &str) -> Result<(), StoreError> {
         self.end_report(report, ReportStatus::Refused, note).await
     }
 
-    /// Notes that nobody wants to be told.
+    /// Records that the report is not wanted.
     pub async fn skip_report(&self, report: &DueReport) -> Result<(), StoreError> {
         self.end_report(report, ReportStatus::Skipped, "").await
     }
@@ -332,7 +331,7 @@ impl Store {
         Ok(())
     }
 
-    /// Leaves a report for later.
+    /// Requeues a report.
     pub async fn requeue_report(
         &self,
         report: &DueReport,
@@ -355,7 +354,7 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a report back that was broken off, for whoever comes next.
+    /// Releases an interrupted report for the next worker.
     pub async fn release_report(&self, report: &DueReport) -> Result<(), StoreError> {
         let update = "UPDATE reports SET due_at = 0, set_at = 0, holder = NULL, attempts = attempts - 1
                       WHERE id = $1 AND holder = $2";
@@ -364,7 +363,7 @@ impl Store {
         Ok(())
     }
 
-    /// Makes every report of a source due that waits for its forge as a whole: somebody was told of something again.
+    /// Makes all reports of a source due that wait for its forge as a whole, after the forge accepted a report again.
     pub async fn revive_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
         let update = "UPDATE reports SET due_at = 0
                       WHERE source = $1 AND state = 'behind' AND fault = 'shared' AND holder IS NULL AND due_at > 0";
@@ -372,7 +371,7 @@ impl Store {
         Ok(revived.rows_affected())
     }
 
-    /// Makes every report due whose failure may have been mended by a restart: another login, another address.
+    /// Makes all reports due whose failure a restart may have fixed, for example by another login or another address.
     pub async fn release_reports(&self, source: &SourceName) -> Result<(), StoreError> {
         let update = "UPDATE reports SET due_at = 0
                       WHERE source = $1 AND state = 'behind' AND fault <> '' AND holder IS NULL AND due_at > 0";
@@ -380,8 +379,8 @@ impl Store {
         Ok(())
     }
 
-    /// Makes every report due: what an earlier server was about to report. Only for a server that knows to be the only one,
-    /// when it starts.
+    /// Makes all reports due, including those that an earlier server had taken. Only for the start of a server that does not
+    /// share the store.
     pub async fn release_all_reports(&self) -> Result<(), StoreError> {
         let update = "UPDATE reports SET due_at = 0, holder = NULL WHERE state = 'behind' AND due_at > 0";
         sqlx::query(update).execute(&self.database.pool).await?;
@@ -402,7 +401,7 @@ impl Store {
         self.report(id).await
     }
 
-    /// Makes all reports of a source due that are behind or were refused, and answers how many that are.
+    /// Makes all reports of a source due that are behind or were refused, and returns their number.
     pub async fn retry_reports(&self, source: &SourceName) -> Result<u64, StoreError> {
         let update = "UPDATE reports SET state = 'behind', attempts = 0, fault = '', due_at = 0
                       WHERE source = $1 AND state IN ('behind', 'refused') AND holder IS NULL";

@@ -1,5 +1,5 @@
-//! The beginning of the audit log. What is removed leaves an anchor, the number and digest of the last entry that is gone,
-//! and an entry at the end of the log that says the same: an anchor that was only put there to hide a removal has none.
+//! Retention of the audit log. A removal leaves an anchor with the number and digest of the last removed entry, and a new entry
+//! with the same content at the end of the log. An anchor that was forged to hide a removal has no such entry.
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::{AnyConnection, Row as _};
@@ -11,16 +11,16 @@ use super::pace::Pace;
 use super::{AuditRetention, Removal, Removed, oldest};
 use slipway_domain::Actor;
 
-/// Entries removed in one transaction.
+/// Number of entries removed in one transaction.
 const ENTRIES: u64 = 5_000;
-/// How often it is done: each time adds an entry.
+/// Interval of removals, because each removal adds an entry.
 const INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 
-/// The action of the entry that says what was removed.
+/// The action of the entry about a removal.
 pub(crate) const ACTION: &str = "audit.prune";
 
 impl Store {
-    /// Removes the oldest entries that are too old or too many.
+    /// Removes the oldest entries beyond the age or the count.
     pub(super) async fn remove_audit(
         &self,
         now: Timestamp,
@@ -36,7 +36,7 @@ impl Store {
         let ends = ends.fetch_one(&self.database.pool).await?;
         let (first, last) = (count_of(&ends, "first")?, count_of(&ends, "last")?);
         let by_count = (last + 1).saturating_sub(first).saturating_sub(keep.count);
-        // Entries are in the order of their times, but for clocks that were set back: up to the first young one.
+        // Entries are in the order of their times, unless a clock was set back. Removal by age stops at the first young entry.
         let young = sqlx::query("SELECT number FROM audit WHERE at >= $1 ORDER BY number LIMIT 1").bind(too_old);
         let young = young.fetch_optional(&self.database.pool).await?;
         let young = young.map_or(Ok(last + 1), |row| count_of(&row, "number"))?;
@@ -71,7 +71,7 @@ impl Store {
         transaction.commit().await
     }
 
-    /// The last entry that was removed, if any was.
+    /// The last removed entry, if there is one.
     pub async fn audit_anchor(&self) -> Result<Option<AuditAnchor>, StoreError> {
         let select = sqlx::query("SELECT number, digest, at FROM audit_anchor WHERE place = 1");
         let Some(row) = select.fetch_optional(&self.database.pool).await? else { return Ok(None) };
@@ -80,7 +80,7 @@ impl Store {
     }
 }
 
-/// The entry that says what was removed.
+/// The entry that describes the removal.
 pub(crate) fn said_of(anchor: &AuditAnchor) -> NewAuditEntry {
     NewAuditEntry {
         actor: Actor::controller(),

@@ -1,5 +1,5 @@
-//! Logs of runs that have ended. Their sizes are measured once, when the runs have ended, so that nothing has to be summed
-//! line by line to know how much there is.
+//! Retention of the logs of ended runs. The size of a log is measured once, after its run has ended, so that the total size needs
+//! no sum over all lines.
 
 use jiff::Timestamp;
 use sqlx::Row as _;
@@ -9,13 +9,13 @@ use super::super::{Store, StoreError};
 use super::pace::Pace;
 use super::{LogRetention, Removal, Removed, oldest};
 
-/// Runs whose logs are measured, or looked at, in one statement.
+/// Number of runs per statement that measures or selects logs.
 const RUNS: i64 = 100;
-/// Lines removed in one transaction.
+/// Number of lines removed in one transaction.
 const LINES: i64 = 2_000;
 
 impl Store {
-    /// Removes logs of runs that ended too long ago, and then the oldest until the rest fits.
+    /// Removes logs of runs that ended too long ago, and then the oldest logs until the rest fits.
     pub(super) async fn remove_logs(
         &self,
         now: Timestamp,
@@ -45,7 +45,7 @@ impl Store {
                 if after.0 >= too_old && over == 0 {
                     return Ok(());
                 }
-                // A run that waited for long has a log that is younger than the run.
+                // The log of a run that waited for a long time is younger than the run.
                 if row.try_get::<i64, _>("moved_at")? >= too_old && over == 0 {
                     continue;
                 }
@@ -57,7 +57,7 @@ impl Store {
         }
     }
 
-    /// Measures the logs of runs that have ended since the last time.
+    /// Measures the logs of runs that have ended since the last call.
     async fn measure_logs(&self) -> Result<(), StoreError> {
         let measure = "UPDATE runs SET log_bytes = (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(line)), 0) AS BIGINT)
                                                     FROM log_lines WHERE log_lines.run = runs.id)
@@ -75,7 +75,7 @@ impl Store {
         }
     }
 
-    /// Removes a run's log, some lines at a time, and says how many there were.
+    /// Removes a run's log in batches of lines, and returns the number of lines.
     pub(super) async fn remove_log(&self, run: &str, removal: Removal) -> Result<u64, StoreError> {
         let lines = "SELECT COUNT(*) AS lines, COALESCE(MIN(number), 0) AS first, COALESCE(MAX(number), 0) AS last
                      FROM log_lines WHERE run = $1";

@@ -1,6 +1,6 @@
-//! What is removed, and when: each kind up to an age, and up to a number or a size of all together. What is still to be
-//! done is never removed, and neither is what environments name. Everything is removed in small transactions with
-//! rests between them, so that nobody waits for them.
+//! Retention: each kind of data is kept up to an age, and up to a total number or size. Pending work and artifacts that
+//! environments name are never removed. Removals use small transactions with pauses between them, so that other work does not
+//! wait.
 
 mod audit;
 mod logs;
@@ -22,63 +22,64 @@ use super::{Store, StoreError};
 use pace::Pace;
 use slipway_domain::RunId;
 
-/// Deliveries or entries removed in one transaction: few enough that nobody who delivers has to wait.
+/// Number of deliveries or entries removed in one transaction: few enough that senders of deliveries do not wait.
 const TOGETHER: i64 = 500;
 
-/// What is kept.
+/// The limits of retention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retention {
-    /// How long a settled delivery is kept, and a report that is not behind.
+    /// How long an acknowledged delivery is kept, and a report that is not behind.
     pub age: SignedDuration,
-    /// How many bytes of bodies of deliveries are kept, as stored.
+    /// Maximum number of bytes of delivery bodies, as stored.
     pub bytes: u64,
-    /// Logs of runs that have ended.
+    /// Logs of ended runs.
     pub logs: LogRetention,
-    /// Runs that have ended, with their transitions.
+    /// Ended runs, with their transitions.
     pub runs: RunRetention,
     /// Entries of the audit log.
     pub audit: AuditRetention,
 }
 
-/// Which logs of runs that have ended are kept.
+/// Limits of the logs of ended runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogRetention {
-    /// Those of runs that are not older.
+    /// Maximum age of their runs.
     pub age: SignedDuration,
-    /// Bytes of lines in all.
+    /// Maximum number of bytes of all lines.
     pub bytes: u64,
 }
 
-/// Which runs that have ended are kept.
+/// Limits of ended runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunRetention {
-    /// Those that are not older, by their last move.
+    /// Maximum age since their last transition.
     pub age: SignedDuration,
-    /// How many in all.
+    /// Maximum total number.
     pub count: u64,
-    /// The newest of each model in each environment, and as many of those that were promoted, however old.
+    /// The number of newest runs of each model in each environment that stay independent of their age, and the number of promoted
+    /// ones.
     pub per_model: u32,
 }
 
-/// Which entries of the audit log are kept.
+/// Limits of the audit log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuditRetention {
-    /// Those that are not older.
+    /// Maximum age.
     pub age: SignedDuration,
-    /// How many in all.
+    /// Maximum number of entries.
     pub count: u64,
 }
 
-/// A run that was removed.
+/// A removed run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemovedRun {
     /// The run.
     pub run: RunId,
-    /// Its artifact, where documents of it may be.
+    /// Its artifact, which can have documents of the run.
     pub artifact: Option<Digest>,
 }
 
-/// What was removed, or would be.
+/// Numbers of removed items, or of items that a removal would remove.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Removed {
     /// Deliveries.
@@ -91,7 +92,7 @@ pub struct Removed {
     pub runs: u64,
     /// Entries of the audit log.
     pub audit_entries: u64,
-    /// The runs, for what is kept of them elsewhere.
+    /// The removed runs, for the removal of their data outside the store.
     #[serde(skip)]
     pub removed_runs: Vec<RemovedRun>,
 }
@@ -104,22 +105,22 @@ impl Removed {
     }
 }
 
-/// Whether something is removed, or only counted.
+/// Whether items are removed or only counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// It is removed.
+    /// They are removed.
     Done,
-    /// It is only counted.
+    /// They are only counted.
     DryRun,
 }
 
-/// The time before which something is older than `age`.
+/// The time before which an item is older than `age`.
 pub(super) fn oldest(now: Timestamp, age: SignedDuration) -> i64 {
     millis(now.saturating_sub(age).unwrap_or(Timestamp::MIN))
 }
 
 impl Store {
-    /// Removes what need not be kept, oldest first. Runs that made one of the `named` artifacts stay.
+    /// Removes data beyond the limits, oldest first. Runs that made one of the `deployed` artifacts stay.
     pub async fn remove_old(
         &self,
         now: Timestamp,
@@ -141,15 +142,15 @@ impl Store {
         Ok(removed)
     }
 
-    /// Removes what is known of merge groups whose deliveries are gone as well.
+    /// Removes merge groups whose deliveries are removed as well.
     async fn remove_merge_groups(&self, too_old: i64) -> Result<(), StoreError> {
         let delete = "DELETE FROM merge_groups WHERE (source, head) IN (
                           SELECT source, head FROM merge_groups WHERE at < $1 LIMIT $2)";
         self.remove_all(delete, too_old).await.map(|_| ())
     }
 
-    /// Removes what is known of revisions and commits that are as old as runs that are removed, and what was to follow from a
-    /// promotion in an environment that nobody has served since then.
+    /// Removes contributors and pushed commits of the same age as removed runs, and follow-ups in an environment that no server
+    /// has served since then.
     async fn remove_beside_runs(&self, too_old: i64) -> Result<(), StoreError> {
         for delete in [
             "DELETE FROM contributors WHERE (source, revision, part, account) IN (
@@ -164,7 +165,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes some at a time, so that nobody who writes has to wait, until none are left.
+    /// Removes rows in batches until none are left, so that other writers do not wait.
     async fn remove_all(&self, delete: &str, too_old: i64) -> Result<u64, StoreError> {
         let mut removed = 0;
         loop {
@@ -181,13 +182,13 @@ impl Store {
         }
     }
 
-    /// Bytes of all bodies that are kept, as stored.
+    /// Number of bytes of all stored delivery bodies.
     pub async fn kept_bytes(&self) -> Result<u64, StoreError> {
         let sum = sqlx::query("SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) AS bytes FROM deliveries");
         count_of(&sum.fetch_one(&self.database.pool).await?, "bytes")
     }
 
-    /// Removes settled deliveries that are too old, and then the oldest until the rest fits.
+    /// Removes acknowledged deliveries that are too old, and then the oldest ones until the rest fits.
     async fn remove_deliveries(
         &self,
         now: Timestamp,

@@ -1,11 +1,11 @@
-//! How fast things are removed: nobody who delivers, and no worker, waits long behind what can wait.
+//! Pace of removals, so that senders of deliveries and workers do not wait for them.
 
 use std::time::{Duration, Instant};
 
-/// The shortest rest; many removals are shorter than that.
+/// The shortest pause; many removals are shorter than that.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
-/// A removal that has begun.
+/// The start of a removal.
 pub(super) struct Pace(Instant);
 
 impl Pace {
@@ -13,7 +13,7 @@ impl Pace {
         Self(Instant::now())
     }
 
-    /// Leaves the database to others for as long as the removal took.
+    /// Pauses for as long as the removal took, so that others can use the database.
     pub(super) async fn rest(self) {
         tokio::time::sleep(self.0.elapsed().max(MIN_PAUSE)).await;
     }

@@ -1,5 +1,5 @@
-//! Reports that are not behind, and what is known of what stands at the forges: where that is needed again, it is looked for
-//! there.
+//! Retention of reports that are not behind, and of the reported state at forges. If a removed state is needed again, it is
+//! searched at the forge.
 
 use sqlx::AssertSqlSafe;
 
@@ -7,9 +7,9 @@ use super::super::database::count_of;
 use super::super::{Store, StoreError};
 use super::{Removal, Removed};
 
-/// Reports that ended before `$1`: they were refused or skipped then, or made, or fell behind last.
+/// Reports that ended before `$1`: they were refused or skipped then, or were reported, or last fell behind.
 const ENDED: &str = "state <> 'behind' AND COALESCE(NULLIF(set_at, 0), reported_at, behind_since) < $1";
-/// What else goes: entries of earlier versions that were told, and what is known of a subject of which nothing is newer.
+/// Further removals: processed outbox entries of earlier versions, and the reported state of subjects without newer items.
 const BESIDE: [&str; 2] = [
     "DELETE FROM outbox WHERE state NOT IN ('pending', 'dead') AND sequence IN (
          SELECT outbox.sequence FROM outbox JOIN transitions ON transitions.sequence = outbox.sequence
@@ -22,7 +22,7 @@ const BESIDE: [&str; 2] = [
 ];
 
 impl Store {
-    /// Removes reports that ended before `too_old`, with what belongs to them.
+    /// Removes reports that ended before `too_old`, with their related rows.
     pub(super) async fn remove_reports(
         &self,
         too_old: i64,

@@ -1,5 +1,5 @@
-//! Runs that have ended, with their transitions, notices and logs. The newest of each model stay, and so does every run
-//! that something still refers to.
+//! Retention of ended runs, with their transitions, reports, outbox entries and logs. The newest runs of each model stay, and so
+//! does every run that an active run references.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,11 @@ use super::pace::Pace;
 use super::{Removal, Removed, RemovedRun, RunRetention, oldest};
 use slipway_domain::{Origin, Run, RunId};
 
-/// Runs looked at in one statement, and removed in one transaction.
+/// Number of runs selected in one statement and removed in one transaction.
 const RUNS: i64 = 64;
 
-/// What removes a run's rows, in an order that no reference forbids. `{}` stands for the places of the runs.
+/// Statements that remove the rows of runs, in an order that satisfies the foreign keys. `{}` stands for the placeholders of the
+/// runs.
 const DELETES: [&str; 5] = [
     "DELETE FROM reports WHERE run IN {}",
     "DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM transitions WHERE run IN {})",
@@ -29,7 +30,7 @@ const DELETES: [&str; 5] = [
 ];
 
 impl Store {
-    /// Removes runs that ended too long ago, and then the oldest until no more are left than may be.
+    /// Removes runs that ended too long ago, and then the oldest ones until the number is within the limit.
     pub(super) async fn remove_runs(
         &self,
         now: Timestamp,
@@ -41,7 +42,7 @@ impl Store {
         let too_old = oldest(now, keep.age);
         let count = sqlx::query("SELECT COUNT(*) AS runs FROM runs WHERE active = 0");
         let mut over = count_of(&count.fetch_one(&self.database.pool).await?, "runs")?.saturating_sub(keep.count);
-        // Whether so many newer ones are there: the index is read that far and no further.
+        // Whether enough newer runs exist: the index is read only up to that number.
         let select = "SELECT id, artifact, created_at,
                           (SELECT MAX(at) FROM transitions WHERE run = ended.id) AS moved_at,
                           CASE WHEN EXISTS (
@@ -68,7 +69,7 @@ impl Store {
             after = (last.try_get("created_at")?, last.try_get("id")?);
             let mut going = Vec::new();
             for row in &page {
-                // A row that this program cannot read stays, and keeps none of the others.
+                // A row that this program cannot read stays, and does not block the others.
                 let candidate = match read(row) {
                     Ok(candidate) => candidate,
                     Err(StoreError::Unreadable(reason)) => {
@@ -89,7 +90,7 @@ impl Store {
             } else {
                 self.remove_these(going, removed).await?;
             }
-            // What is younger stays, and everything behind it is.
+            // All following runs are younger and stay.
             if after.0 >= too_old && over == 0 {
                 return Ok(());
             }
@@ -105,7 +106,7 @@ impl Store {
             return Ok(());
         }
         let mut transaction = self.database.begin().await?;
-        // No run is opened meanwhile, so nobody refers to one of these from now on.
+        // With this lock no run can be opened, so no new reference to one of these runs can appear.
         self.database.acquire_lock(&mut transaction, AdvisoryLock::Transition).await?;
         let referred = referred_to(&mut transaction).await?;
         let going: Vec<RemovedRun> = going.into_iter().filter(|gone| !referred.contains(&gone.run)).collect();
@@ -125,7 +126,8 @@ impl Store {
     }
 }
 
-/// Notes where lanes began whose first runs go: whose work a first promotion is, is counted from there.
+/// Records the start of concurrency groups whose first runs are removed: the contributors of a first promotion are counted from
+/// there.
 async fn record_starts(connection: &mut AnyConnection, going: &[RemovedRun], places: &str) -> Result<(), StoreError> {
     let select = AssertSqlSafe(format!(
         "SELECT lane, document FROM runs WHERE id IN {places} AND change_id IS NULL ORDER BY created_at, id"
@@ -142,7 +144,7 @@ async fn record_starts(connection: &mut AnyConnection, going: &[RemovedRun], pla
     Ok(())
 }
 
-/// A run that has ended.
+/// An ended run.
 struct Candidate {
     removed: RemovedRun,
     moved_at: i64,
@@ -162,13 +164,13 @@ fn read(row: &AnyRow) -> Result<Candidate, StoreError> {
     Ok(Candidate { removed: RemovedRun { run, artifact: artifact.transpose()? }, moved_at, may_go })
 }
 
-/// The runs that active runs refer to: their values are read when those are promoted, and told of in their reports.
+/// The runs that active runs reference. Their values are read at the promotion of the active runs and appear in the reports.
 async fn referred_to(connection: &mut AnyConnection) -> Result<BTreeSet<RunId>, StoreError> {
     let rows = sqlx::query("SELECT document FROM runs WHERE active = 1").fetch_all(connection).await?;
     let mut referred = BTreeSet::new();
     for row in rows {
         let Ok(Run { origin, reused_from, .. }) = read_document(&row) else {
-            // Another server may understand it: whatever runs it names stay.
+            // Another server may be able to read it, so every run in it stays.
             referred.extend(values_in::<RunId>(&row.try_get::<String, _>("document")?));
             continue;
         };

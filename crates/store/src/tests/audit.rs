@@ -1,4 +1,4 @@
-//! The audit log: whatever is done to it shows.
+//! Tests of the audit log: every manipulation is detected.
 
 use super::{World, on_both_databases};
 use crate::{AuditFault, NewAuditEntry};

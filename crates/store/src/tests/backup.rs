@@ -1,4 +1,4 @@
-//! Backups: every table is in them, and they are read back into either database.
+//! Tests of backups: they contain every table and can be restored into both databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::{
 };
 use slipway_domain::{Actor, Approval, DeliveryState, Document, Hold, RunId};
 
-/// Rows of every kind.
+/// Fills the store with rows of every kind.
 async fn filled(world: &World) {
     let deliveries = ["d-1", "d-2", "d-3"].map(delivery_with_id);
     for delivery in &deliveries {
@@ -65,7 +65,7 @@ async fn filled(world: &World) {
     fill_the_rest(&world.store).await;
 }
 
-/// Puts a row into every table that has none, so that those are in the test that nobody wrote a line for.
+/// Inserts a row into every empty table, so that the test also covers tables without an insertion of their own above.
 async fn fill_the_rest(store: &Store) {
     for usage in store.table_usage().await.expect("counted") {
         if usage.rows > 0 {
@@ -107,7 +107,7 @@ async fn dumped(store: &Store) -> (tempfile::TempDir, Dump) {
     (folder, dump)
 }
 
-/// What is told of leases is not the same afterwards: whoever held a run is gone.
+/// Leases and claims differ after a restore, because their holders no longer exist.
 const FREE: &str = "UPDATE runs SET lease = NULL, lease_until = NULL; UPDATE reported SET claim = NULL, claimed_until = 0, unsure = unsure + 1";
 
 async fn comes_back_in(world: &World, target: &Settings) {
@@ -167,7 +167,7 @@ on_both_databases! {
         if let Settings::Sqlite { file } = &target {
             std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
         }
-        // References between the tables hold, so they are of one moment.
+        // The references between the tables are valid, so all tables are from one moment.
         restore(&target, folder.path(), &dump).await.expect("restored");
     }
 

@@ -1,4 +1,4 @@
-//! Turns to write a branch.
+//! Tests of the locks for writing a branch.
 
 use super::{World, on_both_databases};
 
@@ -8,17 +8,17 @@ on_both_databases! {
     async fn one_server_at_a_time_has_the_lock_to_write_a_branch(world: World) {
         let other = std::sync::Arc::new(world.another().await);
         let lock = world.store.lock_branch(REPOSITORY, "main").await.expect("a turn");
-        // Another branch is nobody's business.
+        // The lock of one branch does not affect another branch.
         other.lock_branch(REPOSITORY, "next").await.expect("a turn").release().await;
         if !world.store.database.is_shared() {
-            // A file has one server, and nothing to wait for.
+            // A SQLite file has only one server, so there is no other server to wait for.
             other.lock_branch(REPOSITORY, "main").await.expect("a turn").release().await;
             return;
         }
         let mut wants = tokio::task::JoinSet::new();
         let waiting = other.clone();
         wants.spawn(async move { waiting.lock_branch(REPOSITORY, "main").await.expect("its turn").release().await });
-        // It looks again and again meanwhile.
+        // The waiting server polls in the meantime.
         other.lock_branch(REPOSITORY, "next").await.expect("a turn").release().await;
         assert!(wants.try_join_next().is_none(), "it waits for as long as the first has its turn");
         lock.release().await;

@@ -1,4 +1,4 @@
-//! Models that stand on branches, and which of them have had no run.
+//! Tests of models on branches, and of those without a run.
 
 use std::collections::BTreeMap;
 

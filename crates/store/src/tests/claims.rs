@@ -1,4 +1,4 @@
-//! Claims: one worker a run, one run a lane, limits, fairness, priorities, and clocks that jump.
+//! Tests of claims: one worker per run, one run per concurrency group, limits, fairness, priorities, and clocks that jump.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -31,14 +31,14 @@ on_both_databases! {
         let now = Timestamp::now();
         let ahead = now + SignedDuration::from_hours(5);
         let (_, ahead_of_time) = world.claim_at(ahead).await.expect("claimed while the clock was ahead");
-        // Back in time, a lease that ends hours from now cannot be a living one's: living ones end within the minute.
+        // After the clock was set back, a lease that ends hours from now cannot be active: active leases end within a minute.
         let (_, again) = world.claim_at(now).await.expect("taken over");
         let lost = world.store.extend_lease(&ahead_of_time, now + CLAIM_LEASE).await;
         assert!(matches!(lost, Err(StoreError::LeaseLost { .. })), "{lost:?}");
         world.store.extend_lease(&again, now + CLAIM_LEASE).await.expect("held");
         assert!(world.claim_at(now).await.is_none());
         world.store.release_run(&again, ahead).await.expect("released");
-        // As a server writes it whose clock is five hours ahead.
+        // Simulates a server whose clock is five hours ahead.
         world.tamper("UPDATE runs SET due_set_at = due_set_at + 18000000").await;
         assert!(world.claim_at(now).await.is_some(), "a pause from the time ahead is over");
     }

@@ -1,4 +1,4 @@
-//! Commands: one effect, one answer and one entry of the audit log for each, however often and by how many servers.
+//! Tests of commands: one effect, one answer and one audit entry each, independent of repetitions and of the number of servers.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
@@ -89,7 +89,7 @@ on_both_databases! {
         assert_eq!(world.state(id).await, RunState::Cancelled);
         let (followed, _) = world.store.follow_command(&press, again("y"), summary).await.expect("followed");
         assert_eq!((followed.done, &*followed.cause), (true, "button 1"));
-        // Another press for the same run finds that it has begun again already.
+        // Another button press for the same run finds that the repetition has already begun.
         let late = NewCommand { cause: "button 2".to_owned(), ..press };
         let known = |outcomes: &[Outcome]| (matches!(outcomes, [Outcome::Retrained(crate::Retrained::Known(_))]), String::new());
         assert!(world.store.follow_command(&late, again("z"), known).await.expect("followed").0.done);

@@ -1,4 +1,4 @@
-//! Deliveries: stored once, read until they are settled, kept for a while.
+//! Tests of deliveries: stored once, processed until they are acknowledged, and removed by retention.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -75,7 +75,7 @@ on_both_databases! {
         world.store.requeue_delivery(&delivery, later, "asked to wait").await.expect("postponed");
         assert!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").is_empty());
         assert_eq!(world.store.due_deliveries(&source, later, 1).await.expect("due").len(), 1);
-        // As a server writes it whose clock is a day ahead.
+        // Simulates a server whose clock is a day ahead.
         world.tamper("UPDATE deliveries SET due_at = due_at + 86400000, due_set_at = due_set_at + 86400000").await;
         assert_eq!(world.store.due_deliveries(&source, Timestamp::now(), 1).await.expect("due").len(), 1);
     }
@@ -173,7 +173,7 @@ on_both_databases! {
     }
 }
 
-/// Waits for all of them, which run at the same time.
+/// Runs all futures concurrently and waits for all of them.
 async fn futures_of<T>(all: Vec<impl Future<Output = T>>) -> Vec<T> {
     let mut all: Vec<_> = all.into_iter().map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {

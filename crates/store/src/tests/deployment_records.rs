@@ -1,4 +1,4 @@
-//! What environments name, as it was read from their histories.
+//! Tests of deployment records, as read from the histories of environments.
 
 use jiff::Timestamp;
 
@@ -19,13 +19,13 @@ fn record(model: &str, of: &str, commit: char) -> DeploymentRecord {
     }
 }
 
-/// What was read behind what was known before; from the beginning if nothing was.
+/// A history that continues after `before`, or starts at the beginning.
 fn history(before: Option<char>, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
     let (environment, before, tip) = (name("staging"), before.map(sha), sha(tip));
     ReadHistory { environment, before, replaces: None, tip, deployment_records }
 }
 
-/// What was read in place of another history.
+/// A history that replaces another one.
 fn anew(replaces: char, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
     ReadHistory { replaces: Some(sha(replaces)), ..history(None, tip, deployment_records) }
 }
@@ -67,12 +67,12 @@ on_both_databases! {
         let before = seen().await;
         world.store.record_history(&anew('2', '3', both)).await.expect("read anew");
         assert_eq!(seen().await, before, "the same commits");
-        // Other commits that name in the end what was named all the time.
+        // Different commits end with the same artifact.
         world.store.record_history(&anew('3', '4', vec![record("a", "2", '4')])).await.expect("rewritten");
         assert_eq!(seen().await, [(sha('4'), before[0].1)]);
         world.store.record_history(&anew('4', '5', vec![record("a", "5", '5')])).await.expect("something else");
         assert!(seen().await[0].1 >= before[0].1);
-        // Of what an earlier version wrote, only the time of the commit is known.
+        // For rows of an earlier version only the time of the commit is known.
         world.tamper("UPDATE placements SET seen_at = 0").await;
         let old = world.store.deployment_records_of(&name("staging"), "a", 1).await.expect("asked");
         assert_eq!((old[0].seen_at, old[0].since()), (None, old[0].at));

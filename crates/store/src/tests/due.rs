@@ -1,4 +1,4 @@
-//! Of which sources something is due.
+//! Tests of the sources with due work.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ on_both_databases! {
         let mut due = world.store.due_sources(now).await.expect("asked");
         due.deliveries.sort();
         assert_eq!(due, DueSources { deliveries: names(&["a", "b", "c"]), ..DueSources::default() });
-        // One source has another that waits, one has none, and one waits for a pause to end.
+        // One source has another pending delivery, one has none, and one waits for the end of a pause.
         let of = |source: &str, id: &str| Delivery { source: name(source), ..delivery_with_id(id) };
         let read = DeliveryOutcome::nothing(DeliveryState::Ignored, "x");
         world.store.acknowledge_deliveries(&[&of("b", "d-1")], &read).await.expect("settled");
@@ -34,7 +34,7 @@ on_both_databases! {
         world.store.requeue_delivery(&of("c", "d-4"), later, "unreachable").await.expect("postponed");
         assert_eq!(world.store.due_sources(now).await.expect("asked").deliveries, names(&["b"]));
         assert_eq!(world.store.due_sources(later).await.expect("asked").deliveries.len(), 2);
-        // As a server writes it whose clock is a day ahead.
+        // Simulates a server whose clock is a day ahead.
         world.tamper("UPDATE deliveries SET due_at = due_at + 86400000, due_set_at = due_set_at + 86400000").await;
         assert_eq!(world.store.due_sources(now).await.expect("asked").deliveries.len(), 2);
     }

@@ -1,4 +1,4 @@
-//! Lists for people: what a scope lets through, which models there are, how much waits.
+//! Tests of lists: filters by scope, models, and counts of waiting work.
 
 use jiff::Timestamp;
 
@@ -58,7 +58,7 @@ on_both_databases! {
         let (claimed, lease) = world.claim().await.expect("a run");
         assert_eq!(world.store.waiting_and_stalled(Timestamp::now()).await.expect("counted"), (1, 0));
         let stalled = Run { stalled: true, ..claimed };
-        // A run that stalls says so by a move to where it is already.
+        // A run that stalls records a transition to its current state.
         let stays = super::transition(stalled.state, stalled.state);
         world.store.record_run(&lease, &stalled, Some(&stays)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");

@@ -1,4 +1,4 @@
-//! Moves of runs, in one order over all of them.
+//! Tests of transitions, in one order over all runs.
 
 use super::{World, name, on_both_databases, run};
 use slipway_domain::Run;

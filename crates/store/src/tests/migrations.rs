@@ -1,4 +1,4 @@
-//! Tables that are not as this version made them: of a newer one, or changed by hand.
+//! Tests of tables that differ from this version: of a newer version, or changed by hand.
 
 use super::{World, on_both_databases, run};
 use crate::{Store, StoreError};

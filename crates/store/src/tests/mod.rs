@@ -1,5 +1,4 @@
-//! What the store promises, held on both databases: every test of `on_both_databases!` runs on SQLite and on a real
-//! PostgreSQL server.
+//! Tests of the store on both databases: every test of `on_both_databases!` runs on SQLite and on a real PostgreSQL server.
 
 mod audit;
 mod backup;
@@ -65,7 +64,7 @@ macro_rules! on_both_databases {
 }
 use on_both_databases;
 
-/// The server that all tests of this program share; it ends with the program.
+/// The PostgreSQL server that all tests of this program share; it ends with the program.
 fn postgres() -> Option<&'static Postgres> {
     static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
     let start = || match Postgres::start() {
@@ -79,7 +78,7 @@ fn postgres() -> Option<&'static Postgres> {
     SERVER.get_or_init(start).as_ref()
 }
 
-/// A store, and what it takes to open it again.
+/// A store with its settings, so that a test can reopen it.
 struct World {
     settings: Settings,
     store: Store,
@@ -110,7 +109,7 @@ impl World {
         Store::open(&self.settings).await.expect("a store")
     }
 
-    /// Records runs as the reading of one delivery would.
+    /// Records runs as the effect of one delivery.
     async fn open(&self, delivery: &str, runs: Vec<Run>) -> Vec<RunId> {
         let delivery = delivery_with_id(delivery);
         self.store.record_delivery(&delivery).await.expect("recorded");
@@ -133,7 +132,7 @@ impl World {
         self.store.run(run).await.expect("a run").state
     }
 
-    /// Records that a run came to stand elsewhere.
+    /// Records a transition of a run.
     async fn moved(&self, lease: &Lease, run: &Run, to: RunState) -> Run {
         let transition = transition(run.state, to);
         let run = Run { state: to, ..run.clone() };
@@ -141,7 +140,7 @@ impl World {
         run
     }
 
-    /// Runs a statement behind the store's back.
+    /// Executes a statement directly in the database.
     async fn tamper(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(&self.store.database.pool).await.expect("done");
     }
@@ -181,7 +180,7 @@ fn transition(from: RunState, to: RunState) -> Transition {
     Transition { from: Some(from), to, at, cause, actor }
 }
 
-/// A run of a revision named by its digit, created at that second of a minute.
+/// A run of a revision that consists of this digit, created at this second after a fixed time.
 fn run(file: &str, digit: char, second: i64) -> Run {
     let at: Timestamp = "2026-11-24T10:00:00Z".parse().expect("a time");
     let at = at + SignedDuration::from_secs(second);

@@ -1,4 +1,4 @@
-//! Runs at their promotion, and what people decided about them.
+//! Tests of runs at their promotion, and of decisions about them.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
@@ -37,7 +37,7 @@ fn hold(model: Option<&str>, reason: &str) -> Hold {
     }
 }
 
-/// The newest run of the source's model that came beyond its gate.
+/// The newest run of the source's model that passed its gate.
 async fn newest_passed(world: &World, source: &str) -> Run {
     let passed = world.store.passed_runs("a", &name(source), None).await.expect("asked");
     let newest = passed.into_iter().next().expect("a run");
@@ -57,7 +57,7 @@ impl World {
         claimed
     }
 
-    /// A run that has passed its gate with an artifact, and is held back.
+    /// A run that has passed its gate with an artifact and is blocked by a rule.
     async fn waiting(&self, digit: char, second: i64) -> Run {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
         let (claimed, lease) = self.claim().await.expect("a run");
@@ -156,7 +156,7 @@ on_both_databases! {
     async fn what_follows_from_an_older_promotion_opens_nothing_once_that_of_a_newer_one_is_done(world: World) {
         let next = name("production");
         let (older, newer) = (world.promoted_to('1', 0, &next).await, world.promoted_to('2', 60, &next).await);
-        // Another server took the older one, and comes late.
+        // Another server leased the older follow-up and completes it late.
         let due = world.store.due_follow_ups(&next, Timestamp::now(), CLAIM_LEASE, 9).await.expect("asked");
         assert_eq!(due.iter().map(|due| due.run).collect::<Vec<_>>(), [older.id, newer.id]);
         let downstream = |run: &Run| run.downstream(next.clone(), Timestamp::now());
@@ -295,7 +295,7 @@ on_both_databases! {
         world.store.reject(&name("others"), &rejection).await.expect("rejected");
         assert_eq!(world.store.rejection(&name("models"), "a", &digest).await.expect("asked"), None);
         assert_eq!(world.store.rejection(&name("others"), "a", &digest).await.expect("asked"), Some(rejection));
-        // What was rejected before sources were told apart.
+        // A rejection of a version that did not distinguish sources.
         let document = format!(
             r#"{{"model": "a", "artifact": "{digest}", "actor": "token kim", "reason": "of old", "at": "2026-11-24T10:00:00Z"}}"#
         );
@@ -388,7 +388,7 @@ on_both_databases! {
 }
 
 impl World {
-    /// A run that waited and is promoted, from which something follows in another environment.
+    /// A run that waited and was promoted, with a follow-up in another environment.
     async fn promoted_to(&self, digit: char, second: i64, next: &SourceName) -> Run {
         let waiting = Box::pin(self.waiting(digit, second)).await;
         let (run, lease) = Box::pin(self.claim_promotions()).await.remove(0);
@@ -415,7 +415,7 @@ impl World {
         }
     }
 
-    /// A push of a newer revision, which passes in its turn; what waited is looked at before it does.
+    /// Pushes a newer revision, which passes as well, and checks the waiting run before that.
     async fn waiting_after_a_push(&self, digit: char, second: i64, old: &Run) -> RunId {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
         assert_eq!(self.state(old.id).await, RunState::Waiting, "a push alone supersedes nothing that passed");

@@ -1,4 +1,4 @@
-//! Rows that cannot be read stop nobody else: they are set aside, told of, and served again once they can be read.
+//! Tests of the quarantine: unreadable rows block no other rows, are reported, and are used again once they are readable.
 
 use jiff::Timestamp;
 
@@ -6,12 +6,12 @@ use super::{CLAIM_LEASE, World, delivery_with_id, head, name, on_both_databases,
 use crate::{Claim, DeliveryFilter, DeliveryOutcome, Quarantined, Role, RunFilter, StoreError};
 use slipway_domain::{Actor, DeliveryState, Run, RunState};
 
-/// What a damaged row of a run looks like, and one that a newer server wrote.
+/// Statements that damage a run's row, or make it look like one of a newer server.
 const DAMAGED: &str = "UPDATE runs SET document = '{\"id\": null}' WHERE model = 'bad/slipway.yaml'";
 const NEWER: &str = "UPDATE runs SET state = 'rehearsing', document =
                          REPLACE(document, '\"state\":\"queued\"', '\"state\":\"rehearsing\"')
                      WHERE model = 'bad/slipway.yaml'";
-/// The row as it was.
+/// The statement that restores the row.
 const MENDED: &str = "UPDATE runs SET state = 'queued', document =
                           REPLACE(document, '\"state\":\"rehearsing\"', '\"state\":\"queued\"')
                       WHERE model = 'bad/slipway.yaml'";
@@ -21,7 +21,7 @@ async fn aside(world: &World) -> Vec<(String, String)> {
     rows.into_iter().map(|Quarantined { kind, key, .. }| (kind, key)).collect()
 }
 
-/// Two runs: the first one, which is due first, is bad.
+/// Two runs, of which the first due one is unreadable.
 async fn two_runs(world: &World) -> (String, Run) {
     let (bad, good) = (run("bad/slipway.yaml", 'a', 1), run("good/slipway.yaml", 'b', 2));
     let ids = world.open("d-1", vec![bad, good]).await;

@@ -1,4 +1,4 @@
-//! What stands at forges: known by one row each, reported by one server at a time, and looked for after a crash.
+//! Tests of the reported state: one row per item, one reporting server at a time, and a search at the forge after a crash.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ on_both_databases! {
     async fn a_call_whose_outcome_nobody_knows_is_searched_for_by_whoever_comes_next(world: World) {
         let (item, now) = (comment("7"), Timestamp::now());
         let claimed = world.store.claim_item(&item, "one", now, CLAIM_LEASE).await.expect("asked").expect("a claim");
-        // Whoever claimed it dies.
+        // The server that holds the claim crashes.
         let world = world.reopened().await;
         assert!(world.store.claim_item(&item, "two", now, CLAIM_LEASE).await.expect("asked").is_none());
         let later = now + SignedDuration::from_secs(61);
@@ -51,12 +51,12 @@ on_both_databases! {
         assert!(known(&world.store).await[0].forge_id.is_empty(), "who lost a claim notes nothing");
         world.store.record_item(&next, &current).await.expect("noted");
         assert_eq!(known(&world.store).await[0], current);
-        // A call that failed leaves doubt as well.
+        // After a failed call the state is uncertain as well.
         let failed = world.store.claim_item(&item, "two", later, CLAIM_LEASE).await.expect("asked").expect("a claim");
         let unsure = ReportedState { is_sure: false, ..failed.before.clone() };
         world.store.record_item(&failed, &unsure).await.expect("noted");
         assert!(!known(&world.store).await[0].is_sure);
-        // One that was broken off is free at once.
+        // The claim of an interrupted call is free at once.
         world.store.claim_item(&item, "two", later, CLAIM_LEASE).await.expect("asked").expect("a claim");
         world.store.release_items("two").await.expect("given back");
         assert!(world.store.claim_item(&item, "one", later, CLAIM_LEASE).await.expect("asked").is_some());

@@ -1,4 +1,4 @@
-//! What is to be reported: a row for each run that falls behind with every move, in order, at least once.
+//! Tests of reports: one row for each run, which falls behind with every transition, in order, at least once.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ on_both_databases! {
         let report = due(&world, now).await.expect("behind");
         assert_eq!((run_of(&report).state, report.attempts), (RunState::Queued, 1));
         assert!(due(&world, now).await.is_none(), "it is held");
-        // It moves while it is reported: what was reported is behind again.
+        // The run moves while it is reported, so the report is behind again.
         let (claimed, lease) = world.claim().await.expect("a run");
         let training = world.moved(&lease, &claimed, RunState::Training).await;
         world.moved(&lease, &training, RunState::Evaluating).await;
@@ -104,7 +104,7 @@ on_both_databases! {
         let revived = due(&world, now).await.expect("due");
         assert_eq!((revived.fault, revived.attempts), (Fault::Shared, 2));
         assert!(due(&world, now).await.is_none());
-        // Whoever starts anew may have another login.
+        // A restarted server may have another login.
         world.store.release_reports(&name("models")).await.expect("released");
         assert_eq!(due(&world, now).await.expect("due").fault, Fault::Own);
         assert!(due(&world, now).await.is_none(), "a moment that the forge asked for is kept");
@@ -211,7 +211,7 @@ on_both_databases! {
 
     async fn what_earlier_versions_did_not_report_or_gave_up_is_behind_and_what_they_report_now_is_left_to_them(world: World) {
         let ids = world.open("d-1", vec![run("a", '1', 0), run("b", '2', 0), run("c", '3', 0)]).await;
-        // Earlier versions had no table of reports, and an entry for each move.
+        // Earlier versions had no table of reports, and one outbox entry per transition.
         world.tamper("DELETE FROM reports;
                       INSERT INTO outbox (sequence, source, target, state, attempts, due_at, opens)
                       SELECT sequence, runs.source, runs.source || ' revision ' || runs.head,

@@ -1,4 +1,4 @@
-//! Which repository a source is, and where pull requests and merge groups come from.
+//! Tests of the repositories of sources, and of the origin of pull requests and merge groups.
 
 use super::{World, name, on_both_databases, sha};
 use crate::{Learned, PinnedRepository};

@@ -1,4 +1,4 @@
-//! Retention: what is removed, what never is, and that the audit log shows that nothing else was.
+//! Tests of retention: removed data, data that stays, and the record of removals in the audit log.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
 };
 use slipway_domain::{Actor, CommitSha, DeployedArtifact, DeployedBy, DeploymentRecord, Origin, Run, RunState};
 
-/// Nothing is too old, and nothing too much.
+/// Limits that remove nothing.
 pub(super) fn keep_all() -> Retention {
     let age = SignedDuration::from_hours(100_000);
     Retention {
@@ -30,7 +30,7 @@ impl World {
         self.store.remove_old(now, keep, &deployed, Removal::Done).await.expect("removed")
     }
 
-    /// Runs of one model, a minute after each other, that have all ended as `done`, with a line of log each.
+    /// Runs of one model that ended as `done`, a minute apart, with one log line each.
     async fn ended(&self, count: usize) -> Vec<Run> {
         let mut ended = Vec::new();
         for number in 0..count {
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-/// Long after all of `ended`, by their own times.
+/// A time long after all runs of `ended`, by their own times.
 fn later() -> Timestamp {
     "2026-11-25T10:00:00Z".parse().expect("a time")
 }
@@ -233,7 +233,7 @@ on_both_databases! {
         assert_eq!(world.store.artifacts_ever_at(&name("staging"), None).await.expect("asked").len(), 6);
         assert!(!world.store.mark_artifact_removed(&Digest::of(b"just trained"), later()).await.expect("asked"));
         assert!(!world.store.mark_artifact_removed(&Digest::of(b"candidate"), later()).await.expect("asked"));
-        // A newer server's run, which this one cannot read, keeps what it names as well.
+        // A run of a newer server, which this server cannot read, also protects the artifacts in its document.
         world.tamper(r#"UPDATE runs SET document = REPLACE(document, '"state":', '"newer":') WHERE active = 1"#).await;
         let used = world.store.artifacts_in_use(2, Timestamp::MAX).await.expect("asked");
         assert!(expected.iter().all(|artifact| used.contains(artifact)), "{used:?}");

@@ -1,4 +1,4 @@
-//! Runs: superseded, cancelled, found again, and their logs.
+//! Tests of runs: superseding, cancellation, queries and logs.
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
@@ -195,7 +195,7 @@ on_both_databases! {
         let goes_on = world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.expect("retried");
         assert!(!goes_on.stalled && !goes_on.awaits_environment);
         assert!(world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.is_err(), "once");
-        // What an older server wrote says nothing of it.
+        // A document of an older server does not contain the field.
         let mut document = serde_json::to_value(&goes_on).expect("JSON");
         assert_eq!(document.as_object_mut().and_then(|run| run.remove("awaits_environment")), None);
         assert_eq!(serde_json::from_value::<Run>(document).expect("a run"), goes_on);

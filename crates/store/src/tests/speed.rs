@@ -1,4 +1,4 @@
-//! How long claiming the next run takes beside many others: `make bench-intake` runs it and reads what it writes.
+//! Duration of a claim beside many other runs: `make bench-intake` runs this test and reads its output file.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ const QUEUED: usize = 10_000;
 const SOURCES: usize = 20;
 const CLAIMS: usize = 500;
 
-/// Fills the tables behind the store's back, a statement for many rows, in a form that both databases take.
+/// Fills the tables directly, many rows per statement, in a syntax that both databases accept.
 async fn fill(world: &World) {
     let example = run("m/slipway.yaml", '1', 0);
     let its_id = example.id.to_string();
@@ -41,7 +41,7 @@ async fn fill(world: &World) {
     world.tamper("ANALYZE").await;
 }
 
-/// Claims runs, each done with at once, and answers the median and the 99th percentile in milliseconds.
+/// Claims runs and ends each at once; returns the median and the 99th percentile in milliseconds.
 async fn measure(world: World) -> (f64, f64) {
     fill(&world).await;
     let mut took = Vec::with_capacity(CLAIMS);

@@ -1,4 +1,4 @@
-//! Uses of test sets are counted once for each question, whoever asks, and by what is in the rows.
+//! Tests of test sets: each question is one use, independent of the caller, and rows are recognised by their content.
 
 use slipway_contract::Digest;
 use sqlx::Row as _;
@@ -40,7 +40,7 @@ impl SampleUse {
         }
     }
 
-    /// The same candidate as another asks about.
+    /// The same candidate as in another question.
     fn about(self, other: &Self) -> Self {
         Self { candidate: other.candidate.clone(), ..self }
     }
@@ -88,7 +88,7 @@ on_both_databases! {
         let added = SampleUse::new("third", &[9, 1, 8, 2, 3]).noted(&world.store).await;
         assert_eq!(added.of_row, [0, 1, 0, 1, 1]);
         assert_eq!(uses(&added), [0, 2]);
-        // Some of the old rows alone are as old as all of them.
+        // A subset of the old rows is as old as all of them.
         assert_eq!(uses(&SampleUse::new("fourth", &[2]).noted(&world.store).await), [3]);
         assert_eq!(uses(&SampleUse::new("fifth", &[8]).noted(&world.store).await), [1]);
         let fresh = SampleUse::new("sixth", &[70, 71, 70]).noted(&world.store).await;
@@ -96,7 +96,7 @@ on_both_databases! {
     }
 
     async fn rows_that_are_written_otherwise_are_as_old_as_they_were_also_beside_an_older_server(world: World) {
-        // An older server notes rows by their first digests alone.
+        // An older server stores rows only by their first digests.
         SampleUse::new("by an older server", &[1, 2]).noted(&world.store).await;
         let alike = |first: u64| Alike { kept: vec![vec![first, first + 1]], sought: Vec::new() };
         let same = SampleUse { alike: alike(100), ..SampleUse::new("the same rows", &[1, 2]) };
@@ -109,13 +109,13 @@ on_both_databases! {
         let more_columns = SampleUse { alike: sought, ..SampleUse::new("with a column more", &[23, 24]) };
         assert_eq!(uses(&more_columns.noted(&world.store).await), [2]);
         assert_eq!(uses(&SampleUse::new("by an older server again", &[3, 4]).noted(&world.store).await), [3]);
-        // The rows that the older server noted have their other digests since they were used again.
+        // The rows of the older server have other digests since their second use.
         let renamed = SampleUse { alike: alike(100), ..SampleUse::new("the same rows, written otherwise", &[51, 52]) };
         assert_eq!(uses(&renamed.noted(&world.store).await), [2]);
     }
 
     async fn rows_that_are_changed_again_and_again_are_as_old_as_they_were(world: World) {
-        // By name, and by place. A column is renamed: the places stay.
+        // Digests by name and by position. A column is renamed: the positions stay the same.
         let alike = |named: u64, placed: u64, sought: &[u64]| Alike {
             kept: [named, placed].map(|first| vec![first, first + 1]).to_vec(),
             sought: sought.iter().map(|first| vec![*first, first + 1]).collect(),
@@ -124,7 +124,7 @@ on_both_databases! {
         assert_eq!(uses(&first.noted(&world.store).await), [0]);
         let renamed = SampleUse { alike: alike(110, 20, &[]), ..SampleUse::new("x, b", &[101, 102]) };
         assert_eq!(uses(&renamed.noted(&world.store).await), [1]);
-        // A column is added: what is sought is the digest by name of the renamed table.
+        // A column is added: the sought digest is the digest by name of the renamed table.
         let added = SampleUse { alike: alike(210, 220, &[110]), ..SampleUse::new("x, b, c", &[201, 202]) };
         assert_eq!(uses(&added.noted(&world.store).await), [2]);
         let world = world.reopened().await;
@@ -132,7 +132,7 @@ on_both_databases! {
         assert_eq!(uses(&renamed.noted(&world.store).await), [3]);
         let with_more = SampleUse { alike: alike(410, 420, &[310]), ..SampleUse::new("x, b, d, e", &[401, 402]) };
         assert_eq!(uses(&with_more.noted(&world.store).await), [4]);
-        // Each set has its digests once, however often it is used.
+        // Each set has its digests once, independent of the number of uses.
         let rows = rows_stored(&world, "SELECT COUNT(*) AS count FROM test_row_forms").await;
         let again = SampleUse { alike: alike(410, 420, &[310]), ..SampleUse::new("again", &[401, 402]) };
         assert_eq!(uses(&again.noted(&world.store).await), [5]);
@@ -172,7 +172,7 @@ on_both_databases! {
     async fn other_digests_that_another_server_stores_after_the_look_are_seen_before_any_rows_are_added(world: World) {
         let alike = |named: u64, placed: u64| Alike { kept: vec![vec![named], vec![placed]], sought: vec![] };
         SampleUse { alike: alike(10, 20), ..SampleUse::new("a", &[1]) }.noted(&world.store).await;
-        // Shares nothing with the first table, and the name digest with the second.
+        // It shares nothing with the first table, and the digest by name with the second.
         let third = SampleUse { alike: alike(11, 21), ..SampleUse::new("third", &[3]) };
         let lookup = world.store.look_up_rows(&third.of_model("churn")).await.expect("looked up");
         let other = world.another().await;
@@ -255,7 +255,7 @@ on_both_databases! {
         let seen = production.noted(&world.store).await.parts[0];
         assert_eq!((seen.retired, seen.passed, seen.uses), (false, false, 2), "{seen:?}");
         assert!(world.store.is_used_up(&name("models"), "churn", &staging.set).await.expect("asked"));
-        // The last use that is allowed ends them for that candidate too, and a step that is done again is still that use.
+        // The last permitted use ends the rows for that candidate too, and a repeated step is still that use.
         let all = RowsEnd { part, but_for_candidate: false };
         world.store.record_use_outcome(&production.of_model("churn"), true, &[all, but]).await.expect("settled");
         assert!(!production.noted(&world.store).await.parts[0].retired);
@@ -297,14 +297,14 @@ on_both_databases! {
         assert_eq!(uses(&SampleUse::new("after it", &[4]).noted(&world.store).await), [1], "nothing was noted");
         let usage = ours.noted(&world.store).await;
         assert_eq!((uses(&usage), usage.of_row), (vec![0, 2], vec![0, 1, 1]));
-        // The same set, added by another server meanwhile.
+        // Another server adds the same set in the meantime.
         let again = SampleUse::new("again", &[7, 8]);
         let lookup = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
         SampleUse::new("before it", &[8, 7]).noted(&other).await;
         let stale = world.store.record_use_after(lookup, &again.of_model("churn")).await.expect("asked");
         assert_eq!(stale, None);
         assert_eq!(uses(&again.noted(&world.store).await), [1]);
-        // A set that is known needs no second look, whatever is added.
+        // A known set needs no second lookup, even if rows are added.
         let lookup = world.store.look_up_rows(&again.of_model("churn")).await.expect("looked up");
         SampleUse::new("elsewhere", &[100]).noted(&other).await;
         let noted = world.store.record_use_after(lookup, &again.of_model("churn")).await.expect("asked");

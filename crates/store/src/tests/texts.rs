@@ -1,4 +1,4 @@
-//! Texts that PostgreSQL would refuse: both databases store and find the same.
+//! Tests of texts that PostgreSQL would refuse: both databases store and find the same texts.
 
 use jiff::Timestamp;
 

@@ -1,4 +1,4 @@
-//! Tokens: known by their hash, good until they end or are revoked.
+//! Tests of tokens: found by their hash, and valid until they expire or are revoked.
 
 use jiff::{SignedDuration, Timestamp};
 

@@ -1,4 +1,4 @@
-//! Weights are found by their run key, and the newest training of a key counts.
+//! Tests of trainings: weights are found by their cache key, and the newest training of a key counts.
 
 use slipway_contract::Digest;
 

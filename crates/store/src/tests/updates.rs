@@ -1,4 +1,4 @@
-//! Tables of older versions with rows in them, brought up to date.
+//! Tests of migrations of older tables with rows.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,17 @@ use crate::migrations::{self, POSTGRES, SQLITE, Version};
 use crate::{DeliveryFilter, First, PostgresUrl, ReportFilter, ReportStatus, RunFilter, Settings, Store};
 use slipway_domain::{Actor, RunState};
 
-/// What the first version wrote: a delivery of each kind, a run that is done, one under way, their ways and a log.
+/// Rows of version 1: a delivery of each kind, a run that is done, an active run, their transitions and a log.
 const ROWS: &str = include_str!("rows_of_version_1.sql");
 
-/// What version 8 wrote: runs that are held, that wait for a pause, and that are done, with all that belongs to them.
+/// Rows of version 8: claimed runs, paused runs and runs that are done, with all related rows.
 const ROWS_OF_8: &str = include_str!("rows_of_version_8.sql");
 
 fn up_to(versions: &'static [Version], number: i64) -> &'static [Version] {
     &versions[..versions.partition_point(|version| version.0 <= number)]
 }
 
-/// A database of SQLite without tables, with its folder and its file.
+/// An SQLite database without tables, with its folder and its file.
 async fn sqlite() -> (tempfile::TempDir, PathBuf, SqlitePool) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("slipway.db");
@@ -28,7 +28,7 @@ async fn sqlite() -> (tempfile::TempDir, PathBuf, SqlitePool) {
     (folder, file, pool)
 }
 
-/// A store that was brought up to date from the tables of an earlier version with these rows; of each database that is here.
+/// Stores that were migrated from the tables of an earlier version with these rows; one for each available database.
 async fn brought_up_to_date(version: i64, rows: &'static str) -> Vec<World> {
     let mut worlds = Vec::new();
     let (folder, file, pool) = sqlite().await;
@@ -91,7 +91,7 @@ async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
     assert_eq!(world.state(taken.id).await, RunState::Superseded, "the lane is the same as before");
 }
 
-/// Runs of two sources that promoted models of the same names, as earlier versions left them.
+/// Runs of two sources that promoted models with the same name, as left by earlier versions.
 const PROMOTED: &str = "
 INSERT INTO runs (id, source, lane, model, branch, head, state, active, document, created_at, environment) VALUES
     ('r-1', 'team-a', 'l-1', 'churn', 'main', 'h', 'done', 0, '{}', 1, 'staging'),
@@ -119,7 +119,7 @@ async fn models_that_were_promoted_before_belong_to_the_source_that_promoted_the
     }
 }
 
-/// The time of the rows of version 8, and what is later than it.
+/// A time after the time of the rows of version 8.
 fn after(seconds: i64) -> Timestamp {
     "2026-11-24T10:00:00Z".parse::<Timestamp>().expect("a time") + SignedDuration::from_secs(seconds)
 }
@@ -148,7 +148,7 @@ async fn what_an_earlier_version_kept_is_counted_listed_and_subject_to_retention
         let runs = store.runs(&RunFilter::default(), 10).await.expect("runs");
         let heads: Vec<_> = runs.iter().map(|run| run.head.clone()).collect();
         assert_eq!(heads, [sha('3'), sha('2'), sha('1')]);
-        // The commit's own time counts for what was placed before it was noted when a placement was first seen.
+        // The commit's own time counts for records from before the time at which a record was first seen was stored.
         let records = store.deployment_records(&name("staging")).await.expect("asked");
         assert_eq!((records[0].seen_at, records[0].since()), (None, after(5)));
         let last = store.verify_audit().await.expect("read").expect("whole").expect("an entry");

@@ -1,19 +1,19 @@
-//! Whether the labels of the training rows can be learnt with a network: their number, their spellings, and what they look like.
+//! Checks whether a network can learn the labels of the training rows: their number, their spellings and their form.
 
 use slipway_contract::table::{self, Counted, MAX_CLASSES};
 use slipway_contract::{Fault, FaultKind, Model};
 
-/// Groups of labels that are warned of in full.
+/// The most groups of labels that are reported in full.
 const MAX_REPORTED: usize = 10;
 
-/// What labels are at fault for, and what is warned of.
+/// The faults and the warnings about labels.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) faults: Vec<Fault>,
     pub(super) warnings: Vec<Fault>,
 }
 
-/// Looks at the labels that the training rows of a table have, with the rows of each.
+/// Checks the labels of a table's training rows, with the number of rows of each.
 pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said {
     let mut said = Said::default();
     let names: Vec<String> = classes.iter().map(|(class, _)| class.clone()).collect();
@@ -49,7 +49,7 @@ pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said
     said
 }
 
-/// Looks at the labels of pictures, which are numbers from zero on.
+/// Checks the labels of images, which are numbers from zero on.
 pub(super) fn of_pictures(model: &Model, present: &[Counted], outputs: u32) -> Said {
     let mut said = Said::default();
     if let [(only, _)] = present {

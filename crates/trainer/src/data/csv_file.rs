@@ -1,4 +1,4 @@
-//! A file of comma-separated values that the specification names.
+//! Opens the files of comma-separated values that the specification names.
 
 use std::io::Read;
 

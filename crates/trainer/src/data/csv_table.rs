@@ -1,4 +1,4 @@
-//! Tables of comma-separated values: numbers to learn from, one column to predict.
+//! Tables of comma-separated values: numeric features, and one column to predict.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,25 +13,25 @@ use super::file::Source;
 use super::row_digests::first_bytes;
 use super::{Half, Inexact, LostDigits, Origin, Rows};
 
-/// Rows a table may have.
+/// The most rows of a table.
 const MAX_ROWS: usize = 50_000_000;
-/// Values a table may have in all: 8 GiB as 64-bit floats.
+/// The most values of a table: 8 GiB as 64-bit floats.
 const MAX_VALUES: usize = 1 << 30;
 
-/// A table as it was read: rows without a fault, and the labels of all.
+/// A table after reading: rows without a fault, and the labels of all rows.
 pub(super) struct Table {
-    /// Names of the columns that are learnt from; none where the header does not fit.
+    /// The names of the features; `None` if the header is not valid.
     pub(super) columns: Option<Vec<String>>,
-    /// What cannot be read of it.
+    /// The faults of the table.
     pub(super) faults: Faults,
     values: Vec<f64>,
-    /// The label of each row, as a place in `names`.
+    /// The label of each row, as an index into `names`.
     labels: Vec<u32>,
     names: Names,
     origin: Origin,
 }
 
-/// Every label that a row has, in the order of their first rows.
+/// Every label of a row, in the order of their first rows.
 #[derive(Default)]
 struct Names {
     places: HashMap<String, u32>,
@@ -71,7 +71,7 @@ impl Table {
         }
     }
 
-    /// The labels in the order of classes, with the rows of each.
+    /// The labels in the order of the classes, with the number of rows of each.
     pub(super) fn classes(&self) -> Vec<Counted> {
         let mut classes: Vec<String> = self.names.places.keys().cloned().collect();
         table::sort_classes(&mut classes);
@@ -80,7 +80,7 @@ impl Table {
         classes.into_iter().zip(rows).collect()
     }
 
-    /// A fault for each label that is no class.
+    /// Adds a fault for each label that is not a class.
     pub(super) fn unknown_labels(&mut self, classes: &[String]) {
         let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
         for Name { label, rows, line } in &self.names.found {
@@ -91,7 +91,7 @@ impl Table {
         }
     }
 
-    /// Columns that are called as programs call row numbers, and hold numbers that rows are counted by.
+    /// The columns that have a name of row numbers and contain values that number rows.
     pub(super) fn row_numbers(&self) -> Vec<String> {
         let columns = self.columns.as_deref().unwrap_or_default();
         let called = columns.iter().enumerate().filter(|(_, column)| table::is_called_row_number(column));
@@ -102,7 +102,7 @@ impl Table {
         counting.map(|(_, column)| column.clone()).collect()
     }
 
-    /// The rows in terms of classes; nothing where there is a fault.
+    /// The rows with labels as indexes of classes, or all faults.
     pub(super) fn into_rows(self, classes: &[String]) -> Result<Rows, Vec<Fault>> {
         let Self { columns, faults, values, labels, names, origin } = self;
         let faults = faults.into_all();
@@ -120,8 +120,7 @@ impl Table {
     }
 }
 
-/// Whether whole numbers are different in every row, and lie as close together as those of a part of a table do that counts its
-/// rows.
+/// Whether values are whole numbers, differ in every row, and lie as close together as the row numbers of a part of a table.
 fn counts_rows(values: impl Iterator<Item = f64>) -> bool {
     const LARGEST: f64 = 1e15;
     let mut numbers = Vec::new();
@@ -141,7 +140,7 @@ fn counts_rows(values: impl Iterator<Item = f64>) -> bool {
         && numbers.last().zip(numbers.first()).is_some_and(|(last, first)| last - first < most)
 }
 
-/// Reads a table whole, faults and all. `columns` are those to learn from: all but the label where none are named.
+/// Reads a whole table with its faults. `columns` are the features. If it is `None`, all columns except the label are features.
 pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Table {
     let mut table = Table::new(file, half);
     let key = table.origin.key.clone();
@@ -171,7 +170,7 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, col
     table
 }
 
-/// The texts of some columns of a table. `asked` is the key that asks for them.
+/// The texts of some columns of a table. `asked` is the key that names the columns.
 pub(super) fn read_texts(
     source: &Source,
     file: &str,
@@ -193,18 +192,18 @@ pub(super) fn read_texts(
     Ok(texts)
 }
 
-/// Which columns of a table are used.
+/// The columns of a table that are used.
 struct Places {
     label: usize,
     features: Vec<usize>,
 }
 
 impl Places {
-    /// The columns named, or all but the label.
+    /// The named columns, or all except the label.
     fn find(header: &[String], label: &str, columns: Option<&[String]>, file: &str) -> Result<Self, Vec<Fault>> {
         let label_at = position(header, label, "spec.data.label", file);
         if header.len() < 2 && label_at.is_err() {
-            // A file without a header, or with another separator: nothing else can be said of it.
+            // The file has no header or another separator. No other check is useful.
             return Err(label_at.err().into_iter().collect());
         }
         let mut faults = Vec::new();
@@ -243,7 +242,7 @@ impl Places {
         }
     }
 
-    /// Reads all rows; an error ends that.
+    /// Reads all rows. An error ends the reading.
     fn read_rows(&self, opened: &mut CsvReader, table: &mut Table) -> Result<(), Fault> {
         let (header, name) = (opened.header.clone(), opened.name.clone());
         while let Some(row) = opened.next_row()? {
@@ -257,7 +256,7 @@ impl Places {
         Ok(())
     }
 
-    /// Adds the row at a line to a table, with what is wrong with it. An error says why no more are read.
+    /// Adds the row at a line to a table, with its faults. An error ends the reading.
     fn add(&self, line: u64, record: &csv::StringRecord, header: &[String], table: &mut Table) -> Result<(), String> {
         let Table { values, faults, origin, labels, names, columns: _ } = table;
         if labels.len() == MAX_ROWS || values.len() + self.features.len() > MAX_VALUES {
@@ -299,8 +298,8 @@ fn not_a_number(file: &str, line: u64, column: &str, text: &str) -> Fault {
 }
 
 impl Origin {
-    /// Remembers the whole numbers of the next row that a 64-bit float does not keep, so that rows which differ in them stay
-    /// different rows: the column, the text and the digits of each.
+    /// Records the whole numbers of the next row that a 64-bit float does not keep, so that rows that differ in them remain
+    /// different. `lost` contains the column, the text and the digits of each.
     fn record_lost_digits(&mut self, line: u64, lost: &[(usize, &str, String)]) {
         let Ok(row) = u32::try_from(self.lines.len()) else { return };
         if lost.is_empty() {

@@ -1,4 +1,4 @@
-//! Whether any row answers what policies will ask: found before anything is trained, with the name that may have been meant.
+//! Checks before training whether the rows meet the requirements of policies, and suggests the name that may have been meant.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,19 +8,19 @@ use slipway_contract::{Expectation, ExpectedCheck, Fault, FaultKind};
 
 use crate::definable::{Complaint, TestRows, listed};
 
-/// The test rows, as policies look at them.
+/// The test rows in the form in which policies judge them.
 pub(super) struct Judged<'rows> {
     rows: &'rows TestRows<'rows>,
     attributes: Attributes,
 }
 
 impl<'rows> Judged<'rows> {
-    /// Test rows with the columns that go into their predictions, which are as long.
+    /// Test rows with the columns that are copied into their predictions, which have the same length.
     pub(super) fn of(rows: &'rows TestRows<'rows>, columns: Vec<(String, Vec<String>)>) -> Self {
         Self { rows, attributes: columns.into_iter().map(|(name, texts)| (name, attribute(&texts))).collect() }
     }
 
-    /// What is said of every expectation that nothing answers: faults, and warnings.
+    /// The faults and warnings about every requirement that no row meets.
     pub(super) fn judge(&self, expects: &[Expectation]) -> (Vec<Fault>, Vec<Fault>) {
         let (mut faults, mut warnings) = (Vec::new(), Vec::new());
         for (place, Expectation { check, refuses }) in expects.iter().enumerate() {
@@ -43,7 +43,7 @@ impl<'rows> Judged<'rows> {
         }
     }
 
-    /// Classes without a test row, where each is judged by its own rows.
+    /// The complaint about classes without a test row, if each class is judged by its own rows.
     fn each_label(&self) -> Option<Complaint> {
         let missing: Vec<&str> = self.rows.missing();
         let first = missing.first()?;
@@ -54,8 +54,8 @@ impl<'rows> Judged<'rows> {
         ))
     }
 
-    /// What is wrong with a condition on columns, as the gate will judge it: each value that it lists has to be in the rows that
-    /// meet all of it. Of predictions only the classes are known.
+    /// The complaints about a condition on columns, as the gate judges it: each listed value must occur in the rows that meet the
+    /// whole condition. For predictions only the classes are known.
     fn meeting(&self, values: &BTreeMap<String, Vec<String>>) -> Vec<Complaint> {
         let (predicted, given): (Vec<_>, Vec<_>) = values.iter().partition(|(column, _)| *column == PREDICTION);
         let columns: Vec<_> =
@@ -84,17 +84,17 @@ impl<'rows> Judged<'rows> {
         complaints
     }
 
-    /// A column by which rows can be grouped.
+    /// A column that rows can be grouped by.
     fn column(&self, column: &str) -> Option<Attribute> {
         match column {
             "label" => Some(Attribute { values: self.rows.classes().to_vec(), of_row: self.rows.labels().to_vec() }),
-            // A column that predictions do not have was refused with the policy.
+            // A policy that names a column that predictions do not have was rejected before.
             column => self.attributes.get(column).cloned(),
         }
     }
 }
 
-/// What is said of a value that no test row has.
+/// The complaint about a value that no test row has.
 fn without_rows(column: &str, value: &str, known: &[String]) -> Complaint {
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let of_classes = column == "label";
@@ -115,7 +115,7 @@ fn without_rows(column: &str, value: &str, known: &[String]) -> Complaint {
     Complaint::new(format!("no test row has {what}{all}"), help)
 }
 
-/// What is said of a prediction that no model of these rows makes.
+/// The complaint about a prediction that no model of these rows can make.
 fn never_predicted(value: &str, classes: &[String]) -> Complaint {
     let known: Vec<&str> = classes.iter().map(String::as_str).collect();
     let message =
@@ -127,19 +127,19 @@ fn never_predicted(value: &str, classes: &[String]) -> Complaint {
     )
 }
 
-/// What is said of a value that test rows have, but none of those that meet the rest of the condition.
+/// The complaint about a value that test rows have, but none that meet the rest of the condition.
 fn without_rows_here(column: &str, value: &str, condition: &BTreeMap<String, Vec<String>>) -> Complaint {
     let others = describe(condition.iter().filter(|(other, _)| *other != column && *other != PREDICTION));
     let message = format!("no test row with {others} has {column} `{}`", shown(value));
     Complaint::new(message, "add such rows, or take the value out of the condition")
 }
 
-/// Conditions in words.
+/// Conditions as a phrase.
 fn describe<'values>(conditions: impl Iterator<Item = (&'values String, &'values Vec<String>)>) -> String {
     conditions.map(|(column, values)| format!("{column} {}", listed(values))).collect::<Vec<_>>().join(" and ")
 }
 
-/// A column as its different texts.
+/// A column as its distinct texts.
 fn attribute(texts: &[String]) -> Attribute {
     let values: BTreeSet<&String> = texts.iter().collect();
     let places: BTreeMap<&String, u32> = values.iter().copied().zip(0..).collect();

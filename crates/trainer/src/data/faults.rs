@@ -1,12 +1,12 @@
-//! Faults of one data file: the first of them in full, the others by their number.
+//! Collects the faults of one data file: the first of them in full, the others as a count.
 
 use slipway_contract::Fault;
 use slipway_contract::table;
 
-/// Faults of one file that are told in full.
+/// The most faults of one file that are reported in full.
 const MAX_REPORTED: usize = 10;
 
-/// What is wrong with one file.
+/// The faults of one file.
 pub(crate) struct Faults {
     file: String,
     /// The key of the specification that names the file.
@@ -16,7 +16,7 @@ pub(crate) struct Faults {
 }
 
 impl Faults {
-    /// Nothing yet.
+    /// No faults.
     pub(crate) fn of(file: &str, key: &str) -> Self {
         Self { file: file.to_owned(), key: key.to_owned(), reported: Vec::new(), more: 0 }
     }
@@ -26,7 +26,7 @@ impl Faults {
         self.reported.is_empty()
     }
 
-    /// Adds one, which is made only if it is told.
+    /// Adds a fault. It is constructed only if it is reported.
     pub(crate) fn add(&mut self, fault: impl FnOnce() -> Fault) {
         if self.reported.len() < MAX_REPORTED {
             self.reported.push(fault());
@@ -35,7 +35,7 @@ impl Faults {
         }
     }
 
-    /// All of them, each with the key that names the file. The last one says how many more there are.
+    /// All faults, each with the key that names the file. The last one contains the number of the others.
     pub(crate) fn into_all(self) -> Vec<Fault> {
         let Self { file, key, mut reported, more } = self;
         if more > 0 {

@@ -1,4 +1,4 @@
-//! Data files of a model: inside its folder only, unpacked if they are gzip, never larger than a bound.
+//! Opens the data files of a model: only inside its folder, decompressed if they are gzip, within a size limit.
 
 use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
@@ -16,13 +16,13 @@ pub(super) struct Source {
 
 /// An open data file.
 pub(super) struct DataFile {
-    /// Its bytes, unpacked.
+    /// Its bytes, decompressed.
     pub(super) reader: Box<dyn Read>,
-    /// Its size as it lies on disk.
+    /// Its size on disk.
     pub(super) size: u64,
-    /// Whether it is packed, so that its size says little.
+    /// Whether it is compressed. Its size then differs from the size of its content.
     pub(super) packed: bool,
-    /// Its path as the specification names it.
+    /// Its path in the specification.
     pub(super) name: String,
 }
 
@@ -32,7 +32,7 @@ impl DataFile {
         Fault::new(FaultKind::Data, message).file(&self.name)
     }
 
-    /// What reading it said.
+    /// The fault for a read error.
     pub(super) fn read_fault(&self, at: u64, error: &std::io::Error) -> Fault {
         let what = if self.packed { "the gzip stream is broken" } else { "the file cannot be read" };
         self.fault(format!("{what} at unpacked byte {at}: {error}"))
@@ -40,13 +40,13 @@ impl DataFile {
 }
 
 impl Source {
-    /// The model's folder, which has to exist.
+    /// Opens the model's folder, which must exist.
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
         let folder = folder.canonicalize().map_err(|error| crate::failure::of_file(folder, &error))?;
         Ok(Self { folder })
     }
 
-    /// A file that the specification names under `key`. Links and everything that is not a plain file are refused.
+    /// A file that the specification names under `key`. Rejects links and everything else that is not a regular file.
     fn find(&self, key: &str, path: &str) -> Result<(File, u64), Fault> {
         let fault = |message: String| Fault::new(FaultKind::Specification, message).key(key);
         let whole = self.folder.join(path);
@@ -59,7 +59,7 @@ impl Source {
         Ok((file, found.len()))
     }
 
-    /// Opens a file for reading, unpacked.
+    /// Opens a file for reading, decompressed.
     pub(super) fn read(&self, key: &str, path: &str) -> Result<DataFile, Fault> {
         let (mut file, size) = self.find(key, path)?;
         let mut start = Vec::with_capacity(LFS_POINTER.len());
@@ -75,7 +75,7 @@ impl Source {
         Ok(DataFile { reader, size, packed, name: path.to_owned() })
     }
 
-    /// Adds a file's bytes, as they lie on disk, to a digest.
+    /// Adds a file's bytes, as stored on disk, to a digest.
     pub(super) fn hash(&self, key: &str, path: &str, hasher: &mut Sha256) -> Result<(), Fault> {
         let (mut file, _) = self.find(key, path)?;
         let mut chunk = vec![0; 1 << 20];

@@ -1,5 +1,5 @@
-//! The IDX format of the MNIST database: two zero bytes, a type, a number of dimensions, the dimensions as big-endian
-//! 32-bit numbers, then the values (yann.lecun.com/exdb/mnist, "The IDX file format"). Only unsigned bytes are taken.
+//! Reads the IDX format of the MNIST database: two zero bytes, a type, a number of dimensions, the dimensions as big-endian
+//! 32-bit numbers, then the values (yann.lecun.com/exdb/mnist, "The IDX file format"). Only unsigned bytes are supported.
 
 use std::io::Read as _;
 
@@ -12,7 +12,7 @@ use super::{Half, Rows};
 
 /// The type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
-/// Rows a file may hold.
+/// The most rows of a file.
 const MAX_ROWS: u64 = 100_000_000;
 
 /// An array of bytes.
@@ -21,7 +21,7 @@ struct Array {
     values: Vec<u8>,
 }
 
-/// Reads images and labels; a label is the number of its class. A fault of a file has the key that names it.
+/// Reads images and labels. A label is the number of its class. A fault of a file contains the key that names the file.
 pub(super) fn read(source: &Source, files: &IdxFiles, half: Half, classes: &[String]) -> Result<Rows, Fault> {
     read_files(source, files, half, classes).map_err(|fault| {
         let which = if fault.file.as_ref() == Some(&files.labels) { "labels" } else { "features" };
@@ -142,7 +142,8 @@ fn read_exactly(file: &mut DataFile, buffer: &mut [u8], at: u64, what: &str) -> 
     })
 }
 
-/// The values, neither fewer nor more than the header says. Memory grows with what is really there, not with a claim.
+/// The values. Their number must equal the one in the header. Memory grows with the bytes that are read, not with the claimed
+/// number.
 fn read_values(file: &mut DataFile, header: u64, expected: u64) -> Result<Vec<u8>, Fault> {
     let mut values = Vec::new();
     let read = (&mut file.reader).take(expected + 1).read_to_end(&mut values);

@@ -1,4 +1,4 @@
-//! Rows for training and evaluation, checked before anything is computed from them.
+//! Reads the rows for training and evaluation, and validates them before any computation.
 
 mod classes;
 mod csv_file;
@@ -29,56 +29,57 @@ pub(crate) struct Rows {
     pub(crate) features: Tensor,
     /// Shape of one row.
     pub(crate) shape: Shape,
-    /// Class of each row, as an index into `classes`.
+    /// The class of each row, as an index into `classes`.
     pub(crate) labels: Vec<i64>,
     /// The classes.
     pub(crate) classes: Vec<String>,
-    /// Names of the columns, for tables.
+    /// The names of the columns, for tables.
     pub(crate) columns: Option<Vec<String>>,
-    /// Where the rows stand, for tables.
+    /// The positions of the rows in their file, for tables.
     pub(crate) origin: Option<Origin>,
 }
 
-/// Where the rows of a table stand, and what of their numbers a 64-bit float does not keep.
+/// The positions of a table's rows in their file, and the numbers that a 64-bit float does not keep.
 #[derive(Default)]
 pub(crate) struct Origin {
-    /// The file, by its path from the model's folder.
+    /// The file, by its path relative to the model's folder.
     pub(crate) file: String,
     /// The key of the specification that names it.
     pub(crate) key: String,
     /// The line of each row.
     pub(crate) lines: Vec<u64>,
-    /// Rows with whole numbers that floats do not keep, in their order.
+    /// The rows with whole numbers that floats do not keep, in their order.
     pub(crate) inexact: Vec<Inexact>,
-    /// The columns that hold such numbers.
+    /// The columns with such numbers.
     pub(crate) lost: BTreeMap<u32, LostDigits>,
 }
 
-/// A row with whole numbers of more digits than a 64-bit float keeps.
+/// A row with whole numbers that have more digits than a 64-bit float keeps.
 pub(crate) struct Inexact {
-    /// The row, from zero.
+    /// The row, counted from zero.
     pub(crate) row: u32,
     /// The beginning of the digest of all digits of these numbers, with their columns.
     pub(crate) digest: u64,
 }
 
-/// Whole numbers of a column with more digits than a 64-bit float keeps.
+/// Whole numbers of a column that have more digits than a 64-bit float keeps.
 pub(crate) struct LostDigits {
     /// The line of the first.
     pub(crate) line: u64,
     /// The text of the first.
     pub(crate) text: String,
-    /// How many there are.
+    /// Their count.
     pub(crate) count: u64,
-    /// The first of them: the row, from zero, and the beginning of the digest of all digits.
+    /// The first of them: the row, counted from zero, and the beginning of the digest of all digits.
     pub(crate) noted: Vec<(u32, u64)>,
 }
 
 impl LostDigits {
-    /// Numbers of a column that are noted: enough to tell that it loses its differences. A table may have a billion of them.
+    /// The most numbers of a column that are recorded. They suffice to show that distinct numbers become equal. A table may have
+    /// a billion of them.
     pub(crate) const MAX_RECORDED: usize = 4_096;
 
-    /// The rows, from the first on, of which every such number is noted; `None` if it is of all.
+    /// The number of rows, from the first on, for which every such number is recorded; `None` if that holds for all rows.
     pub(crate) fn noted_rows(&self) -> Option<usize> {
         let last = self.noted.last().filter(|_| self.count > self.noted.len() as u64)?;
         Some(last.0 as usize + 1)
@@ -86,12 +87,12 @@ impl LostDigits {
 }
 
 impl Rows {
-    /// Number of rows.
+    /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// The classes with the rows of each.
+    /// The classes with the number of rows of each.
     pub(crate) fn counts(&self) -> Vec<Counted> {
         let mut counts = vec![0; self.classes.len()];
         for label in &self.labels {
@@ -102,26 +103,26 @@ impl Rows {
         self.classes.iter().cloned().zip(counts).collect()
     }
 
-    /// Labels as a tensor, `[rows]`.
+    /// The labels as a tensor, `[rows]`.
     pub(crate) fn label_tensor(&self) -> Tensor {
         Tensor::from_slice(&self.labels)
     }
 
-    /// The rows at some indices as floats: 32 bits for bytes, 64 bits for tables, whose numbers may differ by little only.
+    /// The rows at some indexes as floats: 32 bits for bytes, and 64 bits for tables, whose numbers may differ only slightly.
     pub(crate) fn batch(&self, indices: &Tensor) -> Tensor {
         let rows = self.features.index_select(0, indices);
         if rows.kind() == Kind::Double { rows } else { rows.to_kind(Kind::Float) }
     }
 }
 
-/// Which half of the data is read.
+/// The half of the data: training or test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Half {
     Train,
     Test,
 }
 
-/// Which table columns are read from.
+/// The table that columns are read from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Table {
     Train,
@@ -139,7 +140,7 @@ impl Half {
     }
 }
 
-/// Columns that an artifact learnt from and the test rows lack, with the name of the file and those it has.
+/// The columns that an artifact was trained on and that the test rows do not have, with the name of the file and its columns.
 pub(crate) fn missing_columns(
     model: &Model,
     source: &Path,
@@ -176,13 +177,13 @@ pub(crate) fn read_known(
     }
 }
 
-/// The first of some faults.
+/// The first fault.
 fn first(faults: Vec<Fault>) -> Fault {
     let unknown = || Fault::new(FaultKind::Internal, "a table that cannot be used came without a fault");
     faults.into_iter().next().unwrap_or_else(unknown)
 }
 
-/// Columns of a table as their texts, each with its name.
+/// Columns of a table as texts, each with its name.
 pub(crate) fn read_columns(
     model: &Model,
     source: &Path,
@@ -190,7 +191,7 @@ pub(crate) fn read_columns(
     columns: &[String],
 ) -> Result<Vec<(String, Vec<String>)>, Fault> {
     let DataSpec::Csv { train, test, recent, .. } = &model.spec.data else {
-        // A model of pictures that asks for columns was refused when it was read.
+        // A model of images that names columns was rejected when it was read.
         return Ok(Vec::new());
     };
     let (file, key) = match table {
@@ -206,18 +207,18 @@ pub(crate) fn read_columns(
     Ok(columns.iter().cloned().zip(texts).collect())
 }
 
-/// What goes into the predictions besides rows, labels and scores.
+/// The columns that are added to the predictions besides rows, labels and scores.
 pub(crate) fn read_attributes(model: &Model, source: &Path) -> Result<Vec<(String, Vec<String>)>, Fault> {
     let columns: Vec<String> = model.spec.evaluation.attributes().map(str::to_owned).collect();
     if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, Table::Test, &columns) }
 }
 
-/// SHA-256 over the bytes of the data files, in the order in which the specification names them.
+/// SHA-256 over the bytes of the data files, in the order of the specification.
 pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Digest, Fault> {
     let source = Source::open(source)?;
     let mut hasher = Sha256::new();
     for (key, path) in model.spec.data.files() {
-        // Nothing is learnt from recent data, and nothing is judged on them.
+        // Recent data are used neither for training nor for testing.
         if key.starts_with("spec.data.recent") {
             continue;
         }

@@ -1,5 +1,5 @@
-//! Digests by which test rows are told apart, whatever a model learns from: every cell of a table with its column's name,
-//! every byte of a picture, and the label. The order of rows and columns and the names of files do not matter.
+//! Digests that identify test rows whichever columns a model uses: every cell of a table with its column's name, every byte of an
+//! image, and the label. The order of rows and columns and the names of files do not matter.
 
 use std::path::Path;
 
@@ -13,32 +13,32 @@ use super::file::Source;
 use super::{Half, idx};
 use crate::failure;
 
-/// Digests beside the exact ones, of all rows together: eight bytes each.
+/// The most digests of all rows together in addition to the exact ones, eight bytes each.
 const MAX_ALIKE: usize = 10_000_000;
 
-/// Rows are sought by the columns of an earlier table if these tell apart so many of a hundred rows that all columns tell apart.
-/// Where N rows have one of K equally likely combinations of values, about N/2K of them share it with another row, and a new row
-/// has the combination of an old one with a probability of about N/K: of one in ten at this limit.
+/// Rows are searched by the columns of an earlier table only if these distinguish at least this percentage of the rows that all
+/// columns distinguish. If N rows have one of K equally likely combinations of values, about N/2K of them share it with another
+/// row, and a new row has the combination of an old one with a probability of about N/K. At this limit that is one in ten.
 const MIN_DISTINCT_PERCENT: usize = 95;
 
-/// Digests of the test rows, each list in their order.
+/// Digests of the test rows, each list in the order of the rows.
 #[derive(Default)]
 pub(crate) struct RowDigests {
-    /// Of every cell as it is written, or of every byte of a picture; none if there are too many rows to be told apart.
+    /// Digests of every cell as written, or of every byte of an image. Empty if there are too many rows.
     pub(crate) exact: Vec<u64>,
-    /// Of the same rows whatever form their numbers have (see [`SampleRequest::ALIKE`]).
+    /// Digests of the same rows that do not depend on the form of numbers (see [`SampleRequest::ALIKE`]).
     pub(crate) alike: Vec<Vec<u64>>,
-    /// Names of the columns, in rising order.
+    /// The names of the columns, in rising order.
     pub(crate) columns: Vec<String>,
 }
 
-/// Digests of each test row. `known` are columns that test tables had before.
+/// The digests of each test row. `known` are the columns of earlier test tables.
 pub(crate) fn row_digests(model: &Model, source: &Path, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
     let source = Source::open(source)?;
     let digests = match &model.spec.data {
         DataSpec::Csv { test, .. } => of_table(&source, &test.file, known)?,
         DataSpec::Idx { test, .. } => {
-            // A label is a byte: every one is known.
+            // A label is one byte, so these are all labels.
             let classes: Vec<String> = (0..256).map(|class| class.to_string()).collect();
             let exact = of_pictures(&idx::read(&source, test, Half::Test, &classes)?)?;
             RowDigests { exact, ..RowDigests::default() }
@@ -61,7 +61,7 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
     };
     let header = opened.header.clone();
     opened.each(|_, row| {
-        // One more than is kept says that there are too many.
+        // One row more than the limit shows that there are too many.
         if digests.exact.len() > SampleRequest::MAX_ROWS {
             return Ok(());
         }
@@ -85,16 +85,16 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
         Ok(())
     })?;
     digests.drop_vague();
-    // The columns that were used last are looked for first.
+    // The columns that were used last are searched first.
     digests.alike.truncate((MAX_ALIKE / digests.exact.len().max(1)).max(SampleRequest::ALIKE_KEPT));
     Ok(digests)
 }
 
 impl RowDigests {
-    /// Drops the lists of earlier columns in which many different rows are alike: new people would be taken for others of the same
-    /// sex and age.
+    /// Drops the lists of earlier columns in which many different rows have equal digests. Otherwise a new row could be taken for
+    /// an old one, such as a new person for another of the same sex and age.
     fn drop_vague(&mut self) {
-        // By all columns, whatever form their numbers have.
+        // The list over all columns, with numbers in canonical form.
         let whole = self.alike.first().map_or(0, |list| distinct(list));
         let mut place = 0;
         self.alike.retain(|list| {
@@ -111,7 +111,7 @@ fn distinct(digests: &[u64]) -> usize {
     sorted.len()
 }
 
-/// The places of columns that a table had before, if it has all of them and others.
+/// The indexes of the columns of an earlier table, if the present table has all of them and others.
 fn part_of(columns: &[(String, usize)], known: &[String]) -> Option<Vec<usize>> {
     let mut known: Vec<&String> = known.iter().collect();
     known.sort();
@@ -123,7 +123,7 @@ fn part_of(columns: &[(String, usize)], known: &[String]) -> Option<Vec<usize>> 
     known.iter().map(place).collect()
 }
 
-/// A digest that goes on with a text, whatever stands before and behind it.
+/// Adds a text to a digest with its length, so that texts before and after it cannot be confused with it.
 fn with_text(hasher: Sha256, text: &str) -> Sha256 {
     hasher.chain_update((text.len() as u64).to_le_bytes()).chain_update(text)
 }

@@ -1,4 +1,4 @@
-//! Everything that is wrong with the data of a model, and what is worth a warning, found in one go before anything is trained.
+//! Finds all faults and warnings about the data of a model in one pass before training.
 
 use std::path::Path;
 
@@ -12,22 +12,23 @@ use super::file::Source;
 use super::{Half, Rows, csv_file, idx};
 use crate::definable::{self, TestRows};
 
-/// The rows of a model with what was found.
+/// The rows of a model, with the faults and warnings.
 #[derive(Default)]
 pub(crate) struct ValidatedData {
-    /// Rows to learn from, if nothing is wrong with them.
+    /// The training rows, if they have no faults.
     pub(crate) training: Option<Rows>,
-    /// The shape of a row, if that is known.
+    /// The shape of a row, if it is known.
     pub(crate) shape: Option<Shape>,
-    /// Rows to be judged on, in terms of the classes of the training rows, if nothing is wrong with them.
+    /// The test rows in terms of the classes of the training rows, if they have no faults.
     pub(crate) test: Option<Rows>,
-    /// What keeps the model from being trained and judged.
+    /// The faults that prevent training or testing.
     pub(crate) faults: Vec<Fault>,
-    /// What does not.
+    /// The warnings, which do not prevent it.
     pub(crate) warnings: Vec<Fault>,
 }
 
-/// Reads the rows of a model. `outputs` is the width of the network's last layer: an IDX file does not say its classes.
+/// Reads the rows of a model. `outputs` is the width of the network's last layer, because an IDX file does not contain the
+/// classes.
 pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> ValidatedData {
     let mut validated = ValidatedData::default();
     let source = match Source::open(source) {
@@ -57,7 +58,7 @@ impl ValidatedData {
 
     fn read_pictures(&mut self, job: &TrainingJob, source: &Source, outputs: u32) {
         let DataSpec::Idx { train, test, .. } = &job.model.spec.data else { return };
-        // A label is a byte, so no file has more classes, whatever the network could tell apart.
+        // A label is one byte, so a file has at most 256 classes, whatever the width of the network.
         let classes: Vec<String> = (0..outputs.min(256)).map(|class| class.to_string()).collect();
         match idx::read(source, train, Half::Train, &classes) {
             Ok(rows) => {
@@ -79,7 +80,7 @@ impl ValidatedData {
         let training = csv_table::read(source, train, Half::Train, label, features.as_deref());
         let counted = training.classes();
         let said = classes::of_table(&job.model, &counted, outputs);
-        // Labels of which there is no class to be made say nothing of the test rows.
+        // If the labels cannot be used as classes, the test rows are not compared with them.
         let names: Vec<String> = counted.into_iter().map(|(class, _)| class).collect();
         let is_learnt = names.len() > 1 && names.len() <= table::MAX_CLASSES;
         let row_numbers = if features.is_none() { training.row_numbers() } else { Vec::new() };
@@ -99,7 +100,7 @@ impl ValidatedData {
         }
         match judged.into_rows(&names) {
             Ok(rows) => self.test = Some(rows).filter(|_| is_learnt),
-            // What is wrong with both halves alike is the specification's, and is told once.
+            // A fault of both halves comes from the specification and is reported once.
             Err(faults) => {
                 let new = faults.into_iter().filter(|fault| !self.faults.contains(fault));
                 self.faults.extend(new.collect::<Vec<_>>());
@@ -112,7 +113,7 @@ impl ValidatedData {
         }
     }
 
-    /// Whether the test rows define the metrics, and answer what policies ask.
+    /// Checks whether the test rows define the metrics and meet the requirements of policies.
     fn judge(&mut self, job: &TrainingJob, source: &Source) {
         let model = &job.model;
         let columns = self.attributes(job, source);
@@ -130,7 +131,7 @@ impl ValidatedData {
         self.compare_columns(job, source);
     }
 
-    /// The columns that go into the predictions, if all are there.
+    /// The columns that are copied into the predictions, if all of them exist.
     fn attributes(&mut self, job: &TrainingJob, source: &Source) -> Vec<(String, Vec<String>)> {
         let DataSpec::Csv { test, .. } = &job.model.spec.data else { return Vec::new() };
         let columns: Vec<String> = job.model.spec.evaluation.attributes().map(str::to_owned).collect();
@@ -152,13 +153,13 @@ impl ValidatedData {
         }
     }
 
-    /// Columns that policies compare between training and recent rows.
+    /// Checks the columns that policies compare between training and recent rows.
     fn compare_columns(&mut self, job: &TrainingJob, source: &Source) {
         let DataSpec::Csv { train, recent: Some(recent), .. } = &job.model.spec.data else { return };
         for (place, expectation) in job.expects.iter().enumerate() {
             let ExpectedCheck::Drift(column) = &expectation.check else { continue };
             for (file, key) in [(train, "spec.data.train.file"), (recent, "spec.data.recent.file")] {
-                // Files that cannot be read were told.
+                // A file that cannot be read was reported before.
                 let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };
                 let Err(fault) = table::position(&opened.header, column, key, &file.file) else { continue };
                 let fault = Fault { expectation: u32::try_from(place).ok(), key: None, file: None, ..fault };
@@ -168,7 +169,7 @@ impl ValidatedData {
     }
 }
 
-/// A column that numbers the rows tells the label as soon as the rows are sorted by it.
+/// The warning about a column of row numbers. It reveals the label if the rows are sorted by it.
 fn row_number(file: &str, column: &str) -> Fault {
     let message = format!("column `{column}` looks like the row numbers of a data frame, and is learnt from");
     table::fault(file, message).key("spec.data.train.file").help(

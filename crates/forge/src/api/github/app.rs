@@ -1,4 +1,4 @@
-//! A GitHub App's login: it signs a claim of who it is, and gets a token for one repository in return (docs.github.com,
+//! The login of a GitHub App. The App signs a JSON Web Token and exchanges it for a token of one repository (docs.github.com,
 //! "Generating a JSON Web Token for a GitHub App" and "Generating an installation access token").
 
 use std::sync::Arc;
@@ -16,11 +16,11 @@ use serde_json::{Value, json};
 use super::needs;
 use crate::api::{ApiError, Purpose, answer};
 
-/// How far a claim is dated back: our clock may be that much ahead of GitHub's.
+/// How far the JSON Web Token's issue time lies in the past, because this machine's clock may be ahead of GitHub's.
 const SKEW: SignedDuration = SignedDuration::from_secs(60);
-/// How long a claim holds. GitHub takes ten minutes at most, and counts by its own clock.
+/// How long the JSON Web Token is valid. GitHub accepts ten minutes at most, measured by its own clock.
 const CLAIM: SignedDuration = SignedDuration::from_secs(8 * 60);
-/// How long before its end a token is replaced.
+/// How long before its expiry a token is replaced.
 const RENEWAL: SignedDuration = SignedDuration::from_secs(5 * 60);
 
 /// A GitHub App: its identifier and its private key.
@@ -31,7 +31,7 @@ pub struct AppLogin {
 }
 
 impl AppLogin {
-    /// The App `id` with its private key, as GitHub gives it (PEM, of PKCS #1 or #8).
+    /// The App `id` with its private key as GitHub provides it (PEM, PKCS #1 or PKCS #8).
     pub fn new(id: u64, pem: &str) -> Result<Self, String> {
         const EXPECTED: &str = "expected the App's private key as GitHub gives it: `-----BEGIN RSA PRIVATE KEY-----` …";
         let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
@@ -48,7 +48,7 @@ impl AppLogin {
         self.id
     }
 
-    /// Who we are, signed, as GitHub wants to be shown it (RS256).
+    /// The signed JSON Web Token that identifies the App (RS256).
     pub(super) fn claim(&self, now: Timestamp) -> Result<String, ApiError> {
         let encoded = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let header = encoded(json!({ "alg": "RS256", "typ": "JWT" }));
@@ -69,14 +69,14 @@ impl std::fmt::Debug for AppLogin {
     }
 }
 
-/// A token of an installation.
+/// An installation access token.
 pub(super) struct Token {
     pub(super) text: String,
     expires_at: Timestamp,
 }
 
 impl Token {
-    /// A token as GitHub answers it.
+    /// Reads a token from GitHub's response.
     pub(super) fn read(answer: &Value) -> Result<Self, ApiError> {
         let expires_at = answer::text(answer, "/expires_at")?.parse();
         let expires_at =
@@ -84,13 +84,13 @@ impl Token {
         Ok(Self { text: answer::text(answer, "/token")?.to_owned(), expires_at })
     }
 
-    /// Whether it will still be taken for some minutes.
+    /// Whether the token remains valid for more than [`RENEWAL`].
     pub(super) fn is_fresh(&self, now: Timestamp) -> bool {
         now + RENEWAL < self.expires_at
     }
 }
 
-/// What a token is asked for: this repository, and what is needed there.
+/// The body of a request for a token: this repository, and the permissions that its purpose needs.
 pub(super) fn wanted(repository: &str, purpose: Purpose) -> Value {
     let name = repository.rsplit('/').next().unwrap_or_default();
     let permissions = needs::document(needs::of_tokens(purpose));

@@ -1,8 +1,8 @@
-//! How much may be asked of GitHub, and when (docs.github.com, "Rate limits for the REST API"): the calls of the hour that
-//! its answers tell of, and the secondary limits that they do not. A call that is not within them is not made: whoever
-//! wants it is told when it will be.
+//! Limits the calls to GitHub (docs.github.com, "Rate limits for the REST API"). It covers the hourly limit, which responses
+//! report, and the secondary limits, which they do not report. A call outside the limits is not made. The caller receives the
+//! time to wait.
 //!
-//! The limits are a login's, not a repository's: all sources of an installation share one budget.
+//! The limits belong to a login, not to a repository: all sources of one installation share one budget.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,17 +14,17 @@ use ureq::http::{HeaderMap, Method, StatusCode};
 use super::window::{Limit, SKEW, Window};
 use crate::api::answer;
 
-/// Calls that may be under way at a time. GitHub allows a hundred, of everybody who shares the login.
+/// Concurrent calls. GitHub allows a hundred for all users of the login.
 const AT_ONCE: usize = 50;
-/// Points of a minute; a call that only reads costs one, any other five.
+/// Points per minute. A call that only reads costs one point, any other call five.
 const POINTS: Limit = Limit { most: 900, span: Duration::from_mins(1) };
-/// Comments and requests that may be made in a minute, and in an hour.
+/// Comments and pull requests that may be created per minute and per hour.
 const MADE: [Limit; 2] =
     [Limit { most: 80, span: Duration::from_mins(1) }, Limit { most: 500, span: Duration::from_hours(1) }];
-/// Calls of the hour that are left to others who share the login.
+/// Calls of the hour that are reserved for other users of the login.
 const LEFT_TO_OTHERS: u32 = 25;
 
-/// What a call costs.
+/// The cost of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cost {
     points: u32,
@@ -34,17 +34,17 @@ struct Cost {
 impl Cost {
     fn of(method: &Method, path: &str) -> Self {
         let reads = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-        // What people are told of by a message of their own; a reaction, a check or a merge is not.
+        // GitHub notifies people of new comments and pull requests. It does not notify them of a reaction, a check or a merge.
         let makes = *method == Method::POST && (path.ends_with("/comments") || path.ends_with("/pulls"));
         Self { points: if reads { 1 } else { 5 }, made: u32::from(makes) }
     }
 }
 
-/// What the answers say of the hour.
+/// The hourly limit as the responses report it.
 #[derive(Debug, Clone, Copy)]
 struct Hour {
     left: u32,
-    /// When it begins anew.
+    /// When the limit resets.
     ends: Instant,
 }
 
@@ -53,24 +53,25 @@ struct Spent {
     points: Window,
     made: [Window; 2],
     hour: Option<Hour>,
-    /// Until when GitHub wants to be left alone.
+    /// Until when no call may be made, as GitHub requested.
     paused: Option<Instant>,
-    /// Servers of one's own have no limits unless somebody sets them; their answers do not speak of any then.
+    /// Whether the server has limits. GitHub Enterprise Server has none unless an administrator sets them, and its responses then
+    /// report none.
     is_limited: bool,
     under_way: u32,
 }
 
-/// What a login may still ask.
+/// The budget of one login.
 #[derive(Debug)]
 pub(super) struct Budget {
     spent: Mutex<Spent>,
     at_once: Semaphore,
 }
 
-/// The budgets that are in use, by the API's address and the login.
+/// The budgets in use, by the API's address and the login.
 type Budgets = HashMap<(String, String), Weak<Budget>>;
 
-/// A call that is within the budget. What it costs is spent when it is dropped.
+/// The permission to make one call. Its cost counts as spent when the permit is dropped.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     budget: &'a Budget,
@@ -83,7 +84,7 @@ impl Budget {
         Self { spent: Mutex::new(Spent::new()), at_once: Semaphore::new(AT_ONCE) }
     }
 
-    /// The budget of `login` at the API at `url`, the same for all who ask while one of them lives.
+    /// The budget of `login` at the API at `url`. All callers share it while one of them holds it.
     pub(super) fn of(url: &str, login: &str) -> Arc<Self> {
         static ALL: LazyLock<Mutex<Budgets>> = LazyLock::new(Mutex::default);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
@@ -97,7 +98,7 @@ impl Budget {
         budget
     }
 
-    /// Takes what a call costs, or answers how long it takes until there is that much.
+    /// Reserves the cost of a call, or returns how long to wait until the cost fits.
     pub(super) async fn take(&self, method: &Method, path: &str) -> Result<Permit<'_>, Duration> {
         let one_of_many = self.at_once.acquire().await.expect("it is never closed");
         let cost = Cost::of(method, path);
@@ -105,10 +106,10 @@ impl Budget {
         Ok(Permit { budget: self, cost, _one_of_many: one_of_many })
     }
 
-    /// Takes note of what an answer says of the limits.
+    /// Records the limits that a response reports.
     pub(super) fn note(&self, status: StatusCode, headers: &HeaderMap) {
         let left = answer::calls_left(headers);
-        // What stands before GitHub and fails for it knows of no limits.
+        // A proxy in front of GitHub that fails for it does not report limits.
         if left.is_none() && !status.is_success() {
             return;
         }
@@ -116,7 +117,7 @@ impl Budget {
         let mut spent = self.lock();
         spent.is_limited = left.is_some();
         let reported = left.zip(ends).map(|(left, ends)| Hour { left, ends });
-        // Answers overtake each other: within an hour, the fewest that were left are those that are left.
+        // Responses can arrive out of order. Within one hour, the smallest reported number is the valid one.
         spent.hour = match (spent.hour, reported) {
             (Some(known), Some(reported)) if reported.ends < known.ends + SKEW => {
                 Some(Hour { left: reported.left.min(known.left), ..known })
@@ -125,7 +126,7 @@ impl Budget {
         };
     }
 
-    /// Leaves GitHub alone for a while.
+    /// Makes no calls for `pause`.
     pub(super) fn pause(&self, pause: Duration) {
         let until = Instant::now() + pause;
         let mut spent = self.lock();
@@ -175,7 +176,7 @@ impl Spent {
         self.windows(cost).for_each(|(window, cost)| window.end(cost, now));
     }
 
-    /// The windows that a call counts in, with what it costs there.
+    /// The windows that count a call, with its cost in each.
     fn windows(&mut self, cost: Cost) -> impl Iterator<Item = (&mut Window, u32)> {
         let made = self.made.iter_mut().map(move |window| (window, cost.made)).filter(|(_, made)| *made > 0);
         std::iter::once((&mut self.points, cost.points)).chain(made)
@@ -199,7 +200,7 @@ mod tests {
         Ok(())
     }
 
-    /// How many calls are made until one is refused, and the pause that is asked for then.
+    /// How many calls are made until one is refused, and the pause that the refusal returns.
     fn until_refused(spent: &mut Spent, method: &Method, path: &str, now: Instant) -> (u32, Duration) {
         for made in 0..10_000 {
             if let Err(pause) = ask(spent, method, path, now) {
@@ -250,7 +251,7 @@ mod tests {
         assert!(pauses.is_sorted(), "{pauses:?}");
         let at_once = pauses.iter().filter(|pause| **pause == pauses[0]).count();
         assert!(at_once <= 180, "{at_once} come at the same moment");
-        // Who comes when that was promised is not turned away for those who are to come later.
+        // A call that comes at its promised time is not refused because of calls that are promised later.
         ask(&mut spent, &Method::PATCH, path, now + pauses[0]).expect("its turn");
     }
 
@@ -266,7 +267,7 @@ mod tests {
         reported("26");
         ask(&mut budget.lock(), &Method::GET, "/user", Instant::now()).expect("one is left");
         reported("25");
-        // An answer that was overtaken says that there were more.
+        // A response that arrives late reports a larger number.
         reported("40");
         let pause = ask(&mut budget.lock(), &Method::GET, "/user", Instant::now()).expect_err("none is left");
         assert!((590..=600).contains(&pause.as_secs()), "{pause:?}");

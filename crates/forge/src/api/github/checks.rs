@@ -1,4 +1,4 @@
-//! Check runs (docs.github.com, "REST API endpoints for check runs"). Only Apps have them.
+//! Writes check runs (docs.github.com, "REST API endpoints for check runs"). Only Apps can write them.
 
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -8,16 +8,16 @@ use crate::api::{ApiError, FoundReport, ReportHandle, answer};
 use crate::{Annotation, AnnotationLevel, Conclusion, Report, ReportState};
 use slipway_domain::CommitSha;
 
-/// Annotations that one call may bring; they add up.
+/// Annotations per call. The annotations of several calls accumulate.
 const MAX_ANNOTATIONS: usize = 50;
-/// Checks on one page.
+/// Check runs per page.
 const PAGE: usize = 100;
-/// Pages that are looked through.
+/// The most pages that are read.
 const MAX_PAGES: usize = 10;
 /// The longest summary, in characters.
 const MAX_SUMMARY_LENGTH: usize = 65_535;
 
-/// Tells of a check in the repository at `path`: in its place if it is known, and as a new one otherwise.
+/// Writes a check run in the repository at `path`. It updates the check run that is known, and creates one otherwise.
 pub(super) async fn publish(
     calls: &dyn Calls,
     path: &str,
@@ -44,7 +44,7 @@ pub(super) async fn publish(
     }
 }
 
-/// The checks of a revision that are those of the App `app`.
+/// The check runs of a revision that belong to the App `app`.
 pub(super) async fn find(
     calls: &dyn Calls,
     path: &str,
@@ -95,7 +95,7 @@ fn body(report: &Report, annotations: &[Annotation]) -> Value {
     body
 }
 
-/// GitHub keeps `stale` to itself, and a run that another took the place of is `cancelled`.
+/// The conclusion in GitHub's words. Only GitHub can set `stale`, so a run that another run replaced is `cancelled`.
 fn word(conclusion: Conclusion) -> &'static str {
     match conclusion {
         Conclusion::Success => "success",

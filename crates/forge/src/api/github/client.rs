@@ -1,5 +1,5 @@
-//! Calls of GitHub's API. `octocrab` carries them, with neither its redirects nor its own repetitions (it repeats a POST at
-//! once); its typed calls lose the headers that ask to wait, so answers are read here.
+//! Calls GitHub's API through `octocrab`, without its redirects and without its own retries, which repeat a POST immediately.
+//! This file reads the responses, because octocrab's typed calls drop the headers that request a wait.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -25,13 +25,13 @@ use crate::api::preflight::ProbeAnswer;
 use crate::api::{ApiError, Login, Purpose, RefusalOf, answer};
 use slipway_domain::spoken;
 
-/// Which of the API's versions is spoken; without it, GitHub chooses.
+/// The header that selects the version of the API. Without it, GitHub chooses the version.
 const VERSION: &str = "x-github-api-version";
 
-/// How long a call waits for its turn before whoever makes it had better come again.
+/// How long a call waits for the budget. If it would have to wait longer, it returns an error with the wait.
 const SHORT_WAIT: Duration = Duration::from_secs(1);
 
-/// An answer before it is read.
+/// A response before its body is parsed.
 struct Answered {
     status: StatusCode,
     headers: HeaderMap,
@@ -44,7 +44,7 @@ impl Answered {
     }
 }
 
-/// Calls of GitHub's API for one repository.
+/// The client of GitHub's API for one repository.
 pub(super) struct Client {
     address: Address,
     login: Login,
@@ -64,7 +64,7 @@ impl Client {
         Self { address, login, purpose, budget, answers, transport, installation, token: Mutex::new(None) }
     }
 
-    /// The App we are, if we are one.
+    /// The App, if the login is one.
     pub(super) fn app(&self) -> Option<&AppLogin> {
         match &self.login {
             Login::App(app) => Some(app),
@@ -72,22 +72,22 @@ impl Client {
         }
     }
 
-    /// Where the API is.
+    /// The address of the API.
     pub(super) fn url(&self) -> &str {
         &self.address.url
     }
 
-    /// What the calls are made for.
+    /// The purpose of the calls.
     pub(super) fn purpose(&self) -> Purpose {
         self.purpose
     }
 
-    /// The repository the calls are about.
+    /// The repository of the calls.
     pub(super) fn repository(&self) -> &str {
         &self.address.repository
     }
 
-    /// What is to be shown: the token of the settings, or one of the App's installation that is fresh.
+    /// The bearer token for a call: the token of the settings, or a fresh token of the App's installation.
     async fn bearer(&self) -> Result<String, ApiError> {
         let app = match &self.login {
             Login::Token(token) => return Ok(token.to_string()),
@@ -105,7 +105,8 @@ impl Client {
         Ok(text)
     }
 
-    /// A new token of the App's installation. Whoever calls holds the lock of the token, so that one is asked for at a time.
+    /// Requests a new token of the App's installation. The caller holds the lock of `token`, so that only one request runs at a
+    /// time.
     async fn new_token(&self, claim: &str) -> Result<Token, ApiError> {
         let known = *self.installation.lock().await;
         let installation = if let Some(known) = known {
@@ -117,12 +118,13 @@ impl Client {
         let path = format!("/app/installations/{installation}/access_tokens");
         let body = wanted(&self.address.repository, self.purpose);
         let made = self.send(Method::POST, &path, Some(&body), claim, None).await?.read();
-        // One that is refused may be gone: an App that was installed anew has another.
+        // After a refusal the installation may no longer exist: an App that was installed again has another identifier.
         *self.installation.lock().await = made.is_ok().then_some(installation);
         Token::read(&made?)
     }
 
-    /// A call of the App itself, about no repository: its document, and the `Link` to the next page. It has limits of its own.
+    /// A call as the App itself, not for a repository. Returns the document and the `Link` header with the next page. These calls
+    /// have their own rate limit.
     pub(super) async fn call_as_app(&self, method: Method, path: &str) -> Result<(Value, Option<String>), ApiError> {
         let app = self.app().ok_or(ApiError::Unsupported { what: "calls of an App" })?;
         let answered = self.send(method, path, None, &app.claim(Timestamp::now())?, None).await?;
@@ -130,8 +132,8 @@ impl Client {
         Ok((answered.read()?, link))
     }
 
-    /// An answer to the App itself, or to the token of the settings, with what it says of the connection. It is made
-    /// whatever the limits are: they are asked for as well.
+    /// Reads `path` as the App itself or with the token of the settings, and returns the response with the facts about the
+    /// connection. The budget does not limit this call, because it also reads the limits.
     pub(super) async fn probe(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let bearer = match &self.login {
             Login::Token(token) => token.to_string(),
@@ -140,7 +142,7 @@ impl Client {
         self.probe_as(&bearer, path).await
     }
 
-    /// The same as the installation of the App, which has a token only if it may do all that is needed.
+    /// The same as the App's installation. The installation gets a token only if it has all required permissions.
     pub(super) async fn probe_as_installation(&self, path: &str) -> Result<ProbeAnswer, ApiError> {
         let bearer = self.bearer().await?;
         self.probe_as(&bearer, path).await
@@ -152,7 +154,7 @@ impl Client {
         Ok(ProbeAnswer::new(status, headers, &body, asked_at))
     }
 
-    /// A call that counts against the login's limits, made within them or not at all.
+    /// A call that counts against the login's limits. It is made within the limits or not at all.
     async fn ask(&self, method: &Method, path: &str, body: Option<&Value>, bearer: &str) -> Result<Value, ApiError> {
         let _permit = self.permit(method, path).await?;
         let known = if *method == Method::GET { self.answers.known(path) } else { None };
@@ -196,7 +198,7 @@ impl Client {
         }
     }
 
-    /// Sends a call; with a tag, on the condition that the answer is not the one that has it.
+    /// Sends a call. With `tag`, the call is conditional: GitHub responds with a body only if the response has another tag.
     async fn send(
         &self,
         method: Method,
@@ -232,7 +234,7 @@ impl Client {
     }
 }
 
-/// Whose limits count: those of the App's installation at the repository's owner, or of a token.
+/// The owner of the rate limit: the App's installation at the repository's owner, or the token.
 fn whose(address: &Address, login: &Login) -> String {
     match login {
         Login::App(app) => {
@@ -246,7 +248,7 @@ fn whose(address: &Address, login: &Login) -> String {
     }
 }
 
-/// Octocrab shows where in its code an error came up as well; the first line is what happened.
+/// The first line of octocrab's error is the reason. The other lines show where in octocrab's code it occurred.
 fn unreachable(error: &octocrab::Error) -> ApiError {
     let reason = error.to_string();
     ApiError::Unreachable { reason: reason.lines().next().unwrap_or_default().chars().take(300).collect() }
@@ -260,7 +262,8 @@ impl Calls for Client {
             Err(error @ ApiError::Refused { .. }) if self.app().is_some() => error,
             answered => return answered,
         };
-        // A token can end before its time: it was revoked, or the clocks differ. What was refused for it was not done.
+        // A token can become invalid before its expiry: it was revoked, or the clocks differ. GitHub did not perform a call that
+        // it refused for this reason, so the call can be repeated.
         if !matches!(refused, ApiError::Refused { of: RefusalOf::Login, .. }) {
             return Err(refused);
         }

@@ -1,5 +1,5 @@
-//! Deliveries that GitHub sent and nobody took (docs.github.com, "REST API endpoints for GitHub App webhooks"). GitHub does
-//! not send them again by itself; it keeps a list of its attempts for three days.
+//! Finds the deliveries that GitHub sent and no server accepted (docs.github.com, "REST API endpoints for GitHub App webhooks").
+//! GitHub does not send them again by itself. It lists its attempts of the last three days.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -11,9 +11,9 @@ use ureq::http::Method;
 use super::client::Client;
 use crate::api::{ApiError, Undelivered, answer};
 
-/// Attempts on one page.
+/// Attempts per page.
 const PAGE: usize = 100;
-/// Pages that are looked through: the newest attempts.
+/// The most pages that are read, newest attempts first.
 const MAX_PAGES: usize = 10;
 
 /// An attempt to send a delivery.
@@ -24,11 +24,11 @@ struct Attempt {
     sent_at: Timestamp,
 }
 
-/// Attempts that were looked at and are about other repositories: an App has one list for all of them.
+/// Attempts that were read and belong to other repositories: an App has one list for all its repositories.
 pub(super) type OfOthers = Mutex<BTreeSet<u64>>;
 
-/// The deliveries of this App since a moment that nobody took, oldest first. Of an attempt that was taken, whoever took it
-/// has promised to keep it.
+/// The deliveries of this App since `since` that no server accepted, oldest first. An accepted delivery is not listed, because
+/// the server that accepted it has stored it.
 pub(super) async fn undelivered(
     client: &Client,
     of_others: &OfOthers,
@@ -42,7 +42,7 @@ pub(super) async fn undelivered(
         let path = format!("/app/hook/deliveries?per_page={PAGE}{next}");
         let (page, link) = client.call_as_app(Method::GET, &path).await?;
         let mut is_older = false;
-        // What is not as GitHub describes it hides nothing but itself.
+        // An attempt that does not match GitHub's description is skipped. The others are still read.
         for (attempt, was_taken) in answer::items(&page)?.iter().filter_map(read_attempt) {
             is_older = attempt.sent_at < since;
             if is_older {
@@ -79,7 +79,7 @@ pub(super) async fn undelivered(
     Ok(undelivered.collect())
 }
 
-/// An attempt, and whether it was taken.
+/// An attempt, and whether a server accepted it.
 fn read_attempt(attempt: &Value) -> Option<(Attempt, bool)> {
     let text = |name: &str| attempt[name].as_str();
     let read = Attempt {
@@ -88,12 +88,12 @@ fn read_attempt(attempt: &Value) -> Option<(Attempt, bool)> {
         event: text("event")?.to_owned(),
         sent_at: text("delivered_at")?.parse().ok()?,
     };
-    // A server that was not reached has answered nothing.
+    // Without a status code, no server responded.
     let was_taken = attempt["status_code"].as_u64().is_some_and(|status| (200..300).contains(&status));
     Some((read, was_taken))
 }
 
-/// What a delivery said, if it was about this repository.
+/// The payload of a delivery, if it is about this repository.
 pub(super) async fn payload(client: &Client, of_others: &OfOthers, attempt: u64) -> Result<Option<Vec<u8>>, ApiError> {
     let (document, _) = client.call_as_app(Method::GET, &format!("/app/hook/deliveries/{attempt}")).await?;
     let payload = document.pointer("/request/payload").unwrap_or(&Value::Null);

@@ -1,5 +1,6 @@
-//! Deployments (docs.github.com, "REST API endpoints for deployments" and "for deployment statuses"): which revision of a
-//! model an environment names. Each is made once, and found again after a crash by the run in its payload.
+//! Writes deployments (docs.github.com, "REST API endpoints for deployments" and "for deployment statuses"), which show the
+//! revision of a model that an environment names. Each is created once. After a crash it is found again by the run in its
+//! payload.
 
 use serde_json::{Value, json};
 use ureq::http::Method;
@@ -9,15 +10,15 @@ use crate::api::http::Calls;
 use crate::api::{ApiError, ReportHandle, answer};
 use crate::{Deployment, DeploymentState};
 
-/// What a deployment of ours is for.
+/// The task of Slipway's deployments.
 const TASK: &str = "slipway";
-/// Deployments of one revision to one environment that are looked through.
+/// Deployments of one revision to one environment that are read.
 const PAGE: usize = 100;
 
-/// How what we made is known: a place in GitHub's document, and the number there.
+/// How Slipway's own documents are recognised: a JSON pointer into GitHub's document, and the number there.
 pub(super) type Ours = (&'static str, u64);
 
-/// Tells where a promotion stands, in the repository at `path`.
+/// Writes the state of a promotion in the repository at `path`.
 pub(super) async fn publish(
     calls: &dyn Calls,
     path: &str,
@@ -40,8 +41,8 @@ pub(super) async fn publish(
     calls.call(Method::POST, &format!("{path}/deployments/{}/statuses", known.id), Some(&status)).await.map(drop)
 }
 
-/// The deployment of this run, unless there is nothing to be said of it: it says so already, or it is not there and needs
-/// not be.
+/// The deployment of this run, found or created. `None` if no status has to be written: the newest status is already the right
+/// one, or the deployment does not exist and the promotion was withdrawn or failed.
 async fn made_or_found(
     calls: &dyn Calls,
     path: &str,
@@ -59,7 +60,7 @@ async fn made_or_found(
     answer::number(&made, "/id").map(Some)
 }
 
-/// The deployment of this run, if it was made.
+/// The existing deployment of this run.
 async fn find(
     calls: &dyn Calls,
     path: &str,
@@ -76,7 +77,7 @@ async fn find(
     answer::items(&found)?.iter().find(is_it).map(|made| answer::number(made, "/id")).transpose()
 }
 
-/// Whether what is to be said of a deployment was said last.
+/// Whether the newest status of a deployment already has this state and description.
 async fn is_said(calls: &dyn Calls, path: &str, id: u64, deployment: &Deployment) -> Result<bool, ApiError> {
     let path = format!("{path}/deployments/{id}/statuses?per_page=1");
     let found = calls.call(Method::GET, &path, None).await?;
@@ -93,7 +94,7 @@ fn word(state: DeploymentState) -> &'static str {
     }
 }
 
-/// It was judged already: no check is waited for, and nothing is merged for it.
+/// The candidate passed its gate already: GitHub must not wait for checks and must not merge anything.
 fn body(deployment: &Deployment) -> Value {
     let Deployment { revision, environment, run, .. } = deployment;
     json!({

@@ -1,5 +1,6 @@
-//! Registering an App by a manifest (docs.github.com, "Registering a GitHub App from a manifest"): a person sends GitHub a
-//! form with it, GitHub sends the person back with a code, and the code is exchanged once for the App's key and secret.
+//! Registers a GitHub App by a manifest (docs.github.com, "Registering a GitHub App from a manifest"). A person sends GitHub a
+//! form with the manifest, GitHub redirects the person back with a code, and the code is exchanged once for the App's key and
+//! secret.
 
 use serde_json::{Value, json};
 use ureq::http::{Method, Request};
@@ -12,41 +13,41 @@ use crate::api::http::{AGENT, agent};
 use crate::api::preflight::shown;
 use crate::api::{ApiError, Purpose, RefusalOf, answer};
 
-/// How much of the answer to the exchange is read: a key is under four kilobytes.
+/// The most bytes of the response to the exchange that are read. A key is smaller than four kilobytes.
 const MAX_APP_BYTES: u64 = 64 << 10;
-/// The longest code that is sent on, in characters. GitHub's have forty.
+/// The longest code that is sent to GitHub, in characters. GitHub's codes have forty.
 const MAX_CODE_LENGTH: usize = 100;
 
-/// An App that is to be registered.
+/// An App to register.
 #[derive(Debug, Clone)]
 pub struct NewApp {
     api: String,
-    /// The address of GitHub's pages, for people.
+    /// The address of GitHub's pages for people.
     pages: String,
     organization: Option<String>,
     manifest: Value,
 }
 
-/// What a person sends to GitHub to register an App.
+/// The form that a person sends to GitHub to register an App.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppForm {
-    /// Where it is sent to, by POST.
+    /// The address that it is sent to, by POST.
     pub action: String,
     /// The value of its field `manifest`.
     pub manifest: String,
-    /// The beginning of the address that it is sent to, up to its path.
+    /// The origin of `action`: its scheme and host.
     pub origin: String,
 }
 
-/// A registered App. Its key and its secret are shown by nothing but these fields.
+/// A registered App. Its `Debug` output leaves out the key and the secret.
 pub struct RegisteredApp {
     /// Its identifier.
     pub id: u64,
-    /// Where it is installed for repositories, for people.
+    /// The page for people where the App is installed for repositories.
     pub page: String,
-    /// Its private key, which can be used as one.
+    /// Its private key. [`AppLogin::new`] accepts it.
     pub key: String,
-    /// The secret of its webhook, long enough to be one.
+    /// The secret of its webhook. [`Secret::new`] accepts it.
     pub secret: String,
 }
 
@@ -57,8 +58,8 @@ impl std::fmt::Debug for RegisteredApp {
 }
 
 impl NewApp {
-    /// An App at the API at `api` (GitHub's, or `https://HOST/api/v3`), owned by `organization` or by whoever registers it,
-    /// whose webhook leads to `webhook`. It asks for what these purposes need.
+    /// An App at the API at `api` (GitHub's, or `https://HOST/api/v3`), with the webhook address `webhook`. Its owner is
+    /// `organization`, or the person who registers it. It requests the permissions that `purposes` need.
     pub fn new(
         api: &str,
         organization: Option<&str>,
@@ -85,7 +86,7 @@ impl NewApp {
         Ok(Self { pages: pages_of(&api), api, organization: organization.map(str::to_owned), manifest })
     }
 
-    /// The form that asks GitHub for the App, and to send the person to `back` afterwards with a code and this `state`.
+    /// The form that registers the App. GitHub then redirects the person to `back` with a code and this `state`.
     pub fn form(&self, back: &str, state: &str) -> AppForm {
         let owner = self.organization.as_ref().map_or_else(String::new, |name| format!("/organizations/{name}"));
         let mut manifest = self.manifest.clone();
@@ -97,7 +98,7 @@ impl NewApp {
         }
     }
 
-    /// Exchanges a code, once and for good, for the App that it stands for. Blocks for half a minute at most.
+    /// Exchanges a code for the App that it stands for. A code works once. Blocks for half a minute at most.
     pub fn register(&self, code: &str) -> Result<RegisteredApp, ApiError> {
         let unreachable = |reason: String| ApiError::Unreachable { reason };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -124,7 +125,7 @@ impl NewApp {
     }
 }
 
-/// An App of which nothing is missing; what cannot be used is not shown.
+/// Reads an App with all its fields. An error does not show the key or the secret.
 fn read_app(app: &Value) -> Result<RegisteredApp, ApiError> {
     let unusable = |reason: String| ApiError::Unreachable { reason };
     let id = answer::number(app, "/id")?;
@@ -139,7 +140,7 @@ fn read_app(app: &Value) -> Result<RegisteredApp, ApiError> {
     })
 }
 
-/// Where the pages of the GitHub are whose API this is.
+/// The address of the pages of the GitHub that serves the API at `api`.
 fn pages_of(api: &str) -> String {
     if let Some(host) = api.strip_prefix("https://api.").filter(|host| !host.contains('/')) {
         return format!("https://{host}");
@@ -147,7 +148,7 @@ fn pages_of(api: &str) -> String {
     api.strip_suffix("/api/v3").unwrap_or(api).to_owned()
 }
 
-/// The beginning of an address, up to its path.
+/// The scheme and host of an address, without its path.
 fn origin_of(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     url[host..].find('/').map_or(url, |end| &url[..host + end])

@@ -1,4 +1,4 @@
-//! GitHub and GitHub Enterprise Server: an App reports by checks, a plain token by commit statuses.
+//! The API of GitHub and GitHub Enterprise Server. An App reports by check runs, a plain token by commit statuses.
 
 mod app;
 mod budget;
@@ -38,7 +38,7 @@ use slipway_domain::{Account, CommitSha, ForgeId, Repository};
 pub use app::AppLogin;
 pub use manifest::{AppForm, NewApp, RegisteredApp};
 
-/// How it is asked to merge.
+/// The form of a request to merge.
 const MERGE: MergeForm = MergeForm {
     verb: Method::PUT,
     methods: &["merge", "squash", "rebase"],
@@ -47,7 +47,7 @@ const MERGE: MergeForm = MergeForm {
     message: ["commit_title", "commit_message"],
 };
 
-/// The API of GitHub.
+/// The client of GitHub's API.
 #[derive(Debug)]
 pub(super) struct GitHub {
     client: Client,
@@ -55,7 +55,7 @@ pub(super) struct GitHub {
     deployments: bool,
     taken: LearnedMethods,
     of_others: OfOthers,
-    /// Our account, if we are a person's or a robot's token.
+    /// The identifier of the account that the token belongs to, if the login is a token.
     ourselves: OnceCell<u64>,
 }
 
@@ -78,7 +78,7 @@ impl GitHub {
         Pulls { calls: &self.client, path: self.path() }
     }
 
-    /// How what we made is known, in documents that have their author at `author`.
+    /// How Slipway's own documents are recognised. `author` is the JSON pointer to the identifier of a document's author.
     async fn made_by_us(&self, author: &'static str) -> Result<Ours, ApiError> {
         if let Some(app) = self.client.app() {
             return Ok(("/performed_via_github_app/id", app.id()));

@@ -1,22 +1,22 @@
-//! What a GitHub App has to be allowed and told of: the one list that tokens are asked by, Apps are made by, and Apps are
-//! held against (docs.github.com, "Permissions required for GitHub Apps" and "Webhook events and payloads").
+//! The permissions and events that a GitHub App needs. Requests for tokens, App manifests and preflight checks all use this list
+//! (docs.github.com, "Permissions required for GitHub Apps" and "Webhook events and payloads").
 
 use serde_json::{Map, Value, json};
 
 use crate::api::Purpose;
 use crate::api::preflight::hooks::NeededEvent;
 
-/// How much a permission allows.
+/// The level of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Level {
-    /// Looking.
+    /// Reading.
     Read,
-    /// Looking and changing.
+    /// Reading and writing.
     Write,
 }
 
 impl Level {
-    /// The word of the API.
+    /// The level in the API's words.
     fn as_str(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -24,7 +24,7 @@ impl Level {
         }
     }
 
-    /// The words of the App's settings.
+    /// The level in the words of the App's settings.
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Read => "Read-only",
@@ -32,7 +32,7 @@ impl Level {
         }
     }
 
-    /// What a word of the API means; `admin` includes writing.
+    /// Reads a level in the API's words; `admin` includes writing.
     fn read(word: &str) -> Option<Self> {
         match word {
             "read" => Some(Self::Read),
@@ -42,12 +42,12 @@ impl Level {
     }
 }
 
-/// A permission in repositories that an App has to have.
+/// A repository permission that an App needs.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct NeededPermission {
-    /// The word of the API.
+    /// Its name in the API.
     pub(super) name: &'static str,
-    /// What it is called in the App's settings.
+    /// Its name in the App's settings.
     pub(super) title: &'static str,
     pub(super) level: Level,
     /// What does not work without it.
@@ -55,7 +55,7 @@ pub(super) struct NeededPermission {
 }
 
 impl NeededPermission {
-    /// Whether permissions, as the API writes them, hold this one.
+    /// Whether permissions in the API's form include this one.
     pub(super) fn is_in(&self, permissions: &Value) -> bool {
         permissions[self.name].as_str().and_then(Level::read).is_some_and(|level| level >= self.level)
     }
@@ -73,20 +73,20 @@ const PULLS: NeededPermission =
 const CONTENTS: NeededPermission =
     needed("contents", "Contents", Level::Read, "whose commits they are is not known, and GitHub tells of no pushes");
 
-/// What a token is asked for in a repository of models.
+/// The permissions of a token for a repository of models.
 const OF_SOURCES: &[NeededPermission] = &[CHECKS, CONTENTS, PULLS, METADATA];
 
-/// What a token is asked for in a repository of environments.
+/// The permissions of a token for a repository of environments.
 const OF_ENVIRONMENTS: &[NeededPermission] =
     &[needed("contents", "Contents", Level::Write, "requests cannot be merged"), PULLS, METADATA];
 
-/// What GitHub wants of an App before it tells it of [`EVENTS`], besides what tokens are asked for.
+/// The permissions that an App needs besides those of its tokens, before GitHub sends it [`EVENTS`].
 pub(super) const OF_EVENTS: &[NeededPermission] = &[
     needed("issues", "Issues", Level::Read, "GitHub tells of no comments"),
     needed("merge_queues", "Merge queues", Level::Read, "GitHub tells of no merge queues"),
 ];
 
-/// The same where promotions are told of as deployments.
+/// The permissions of a token for a repository of models if promotions are reported as deployments.
 const OF_SOURCES_WITH_DEPLOYMENTS: &[NeededPermission] = &[
     CHECKS,
     CONTENTS,
@@ -95,7 +95,7 @@ const OF_SOURCES_WITH_DEPLOYMENTS: &[NeededPermission] = &[
     METADATA,
 ];
 
-/// What an App has to be told of.
+/// The events that an App has to receive.
 pub(super) const EVENTS: &[NeededEvent] = &[
     NeededEvent::essential("pull_request", "Pull request", "changes are not judged"),
     NeededEvent::essential("push", "Push", "pushes are found by looking alone, minutes later"),
@@ -105,7 +105,7 @@ pub(super) const EVENTS: &[NeededEvent] = &[
     NeededEvent::useful("merge_group", "Merge group", "a merge queue waits in vain for its checks"),
 ];
 
-/// What a token is asked for in a repository.
+/// The permissions that a token requests in a repository.
 pub(super) fn of_tokens(purpose: Purpose) -> &'static [NeededPermission] {
     match purpose {
         Purpose::Source { deployments: false } => OF_SOURCES,
@@ -114,7 +114,7 @@ pub(super) fn of_tokens(purpose: Purpose) -> &'static [NeededPermission] {
     }
 }
 
-/// What an App has to have besides what its tokens are asked for.
+/// The permissions that an App needs besides those of its tokens.
 pub(super) fn beside_tokens(purpose: Purpose) -> &'static [NeededPermission] {
     match purpose {
         Purpose::Source { .. } => OF_EVENTS,
@@ -122,7 +122,7 @@ pub(super) fn beside_tokens(purpose: Purpose) -> &'static [NeededPermission] {
     }
 }
 
-/// Permissions as the API writes them; of one that is named twice, the most.
+/// Permissions in the API's form. If one is named twice, the higher level counts.
 pub(super) fn document(permissions: impl IntoIterator<Item = &'static NeededPermission>) -> Value {
     let mut all = Map::new();
     for needed in permissions {
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(both["contents"], "write");
     }
 
-    /// The page of forges says what an App needs in words.
+    /// `docs/forges.md` describes what an App needs.
     #[test]
     fn the_page_of_forges_names_the_permissions_and_events_of_this_list_and_no_others() {
         let page = include_str!("../../../../../docs/forges.md");

@@ -1,5 +1,5 @@
-//! What carries calls to one API, for all repositories there: its certificates and connections take 0.75 MB. Each call brings
-//! its own login.
+//! The connections to one API, shared by all repositories there, because its certificates and connections take 0.75 MB. Each call
+//! sends its own login.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
@@ -9,14 +9,14 @@ use tokio::sync::OnceCell;
 
 use crate::api::http::TIMEOUT;
 
-/// Connections to the API at one address.
+/// The connections to the API at one address.
 pub(super) struct Transport {
     url: String,
     octocrab: OnceCell<Octocrab>,
 }
 
 impl Transport {
-    /// The connections to the API at `url`, the same for all who ask while one of them lives.
+    /// The connections to the API at `url`. All callers share them while one of them holds them.
     pub(super) fn of(url: &str) -> Arc<Self> {
         static ALL: LazyLock<Mutex<HashMap<String, Weak<Transport>>>> = LazyLock::new(Mutex::default);
         let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
@@ -29,7 +29,7 @@ impl Transport {
         transport
     }
 
-    /// Its parts run on the runtime that is there at the first call.
+    /// Connects at the first call. The connections run on the runtime of that call.
     pub(super) async fn connected(&self) -> Result<&Octocrab, octocrab::Error> {
         let connect = || async {
             let builder = Octocrab::builder().base_uri(&*self.url)?;

@@ -1,6 +1,6 @@
-//! Answers that are asked for again on the condition that they have changed (docs.github.com, "Best practices for using the
-//! REST API", "Use conditional requests if appropriate"): an answer that has not costs nothing of the hour. GitHub is asked
-//! every time; what is kept here only spares it the telling.
+//! Keeps responses for conditional requests (docs.github.com, "Best practices for using the REST API", "Use conditional requests
+//! if appropriate"). An unchanged response does not count against the hourly limit. Every request still goes to GitHub. The kept
+//! copy only replaces the body that GitHub then leaves out.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,23 +9,23 @@ use bytes::Bytes;
 use ureq::http::header::{ETAG, HeaderValue};
 use ureq::http::{HeaderMap, StatusCode};
 
-/// Answers that are kept, at most.
+/// The most responses that are kept.
 const MAX: usize = 1_000;
-/// What they hold in memory, at most, in bytes.
+/// The most bytes that their bodies take in memory.
 const MAX_BYTES: usize = 8 << 20;
-/// A longer answer is not kept: a page of comments is told again.
+/// The longest body that is kept. A page of comments can be longer, and GitHub then sends it in full every time.
 const MAX_BODY_BYTES: usize = 256 << 10;
 
-/// An answer and the tag that names this state of it.
+/// A response body and the entity tag that identifies it.
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     pub(super) tag: HeaderValue,
     pub(super) body: Bytes,
-    /// When it was used last, counted in uses.
+    /// Its last use, as a number of uses of the whole collection.
     used: u64,
 }
 
-/// Answers of one login, by their paths.
+/// The kept responses of one login, by their paths.
 #[derive(Debug, Default)]
 pub(super) struct Answers(Mutex<Kept>);
 
@@ -37,7 +37,7 @@ struct Kept {
 }
 
 impl Answers {
-    /// What is known of an answer.
+    /// The kept response of a path.
     pub(super) fn known(&self, path: &str) -> Option<Known> {
         let mut kept = self.lock();
         kept.uses += 1;
@@ -47,7 +47,7 @@ impl Answers {
         Some(known.clone())
     }
 
-    /// Takes note of an answer. One that has no tag is told anew every time.
+    /// Keeps a response. Without a tag it is not kept, and GitHub sends it in full every time.
     pub(super) fn note(&self, path: &str, status: StatusCode, headers: &HeaderMap, body: &Bytes) {
         let mut kept = self.lock();
         kept.forget(path);

@@ -1,27 +1,28 @@
-//! What was spent of a limit lately.
+//! Counts the recent costs against one rate limit.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is added to a span: GitHub counts by its own clock, from when a call arrives there.
+/// The time added to a span, because GitHub measures by its own clock and from the arrival of a call.
 pub(super) const SKEW: Duration = Duration::from_secs(1);
 
-/// So much in so long.
+/// At most `most` within `span`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     pub(super) most: u32,
     pub(super) span: Duration,
 }
 
-/// What was spent of a limit within its span.
+/// The costs counted against a limit within its span.
 #[derive(Debug)]
 pub(super) struct Window {
     limit: Limit,
-    /// What calls cost whose answer is there, and since when, oldest first.
+    /// The costs of the calls with a response, with the time of the response, oldest first.
     answered: VecDeque<(Instant, u32)>,
-    /// What calls cost that are under way.
+    /// The costs of the calls without a response yet.
     under_way: u32,
-    /// What those want who were told to come again, and when they were told to: so that not all come at the same moment.
+    /// The costs of the callers that received a later time, with the promised times. They keep all callers from coming at the
+    /// same moment.
     promised: VecDeque<(Instant, u32)>,
 }
 
@@ -30,7 +31,7 @@ impl Window {
         Self { limit, answered: VecDeque::new(), under_way: 0, promised: VecDeque::new() }
     }
 
-    /// How long it takes until `cost` is within the limit, and those had their turn who were told to come again.
+    /// The time until `cost` fits into the limit and the promised costs have been spent.
     pub(super) fn pause(&mut self, cost: u32, now: Instant) -> Duration {
         let span = self.limit.span + SKEW;
         while self.answered.pop_front_if(|(at, _)| now.duration_since(*at) >= span).is_some() {}
@@ -47,21 +48,21 @@ impl Window {
                 return (*at + span).saturating_duration_since(now);
             }
         }
-        // What is under way counts from its answer on.
+        // A call under way counts from its response on.
         span
     }
 
-    /// Notes that somebody who wants `cost` was told to come again at `at`.
+    /// Records that a caller with this `cost` comes again at `at`.
     pub(super) fn promise(&mut self, at: Instant, cost: u32) {
         self.promised.push_back((at, cost));
     }
 
-    /// A call has begun.
+    /// Counts a call that begins.
     pub(super) fn begin(&mut self, cost: u32) {
         self.under_way += cost;
     }
 
-    /// A call that has begun was answered.
+    /// Counts the response to a call.
     pub(super) fn end(&mut self, cost: u32, now: Instant) {
         self.under_way -= cost;
         if cost > 0 {

@@ -1,5 +1,5 @@
-//! Bitbucket Cloud (developer.atlassian.com/cloud/bitbucket/rest: "Repositories", "Webhooks"). Its answers name the scopes
-//! of the login in a header; until when a token holds is told nowhere.
+//! Preflight checks of Bitbucket Cloud (developer.atlassian.com/cloud/bitbucket/rest: "Repositories", "Webhooks"). Its responses
+//! name the scopes of the login in a header. No response contains the expiry of a token.
 
 use serde_json::Value;
 
@@ -7,14 +7,14 @@ use super::hooks::{Hook, NeededEvent, strings};
 use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress};
 use crate::api::http::Client;
 
-/// Webhooks on a page: the most that Bitbucket gives.
+/// Webhooks per page: Bitbucket's maximum.
 const PAGE: usize = 100;
 /// The header that names the scopes of the login.
 const SCOPES: &str = "x-oauth-scopes";
-/// Where webhooks are set.
+/// The page for people with the settings of webhooks.
 const HOOKS: &str = "repository → Repository settings → Webhooks";
 
-/// What a webhook has to tell of.
+/// The events that a webhook has to send.
 const EVENTS: &[NeededEvent] = &[
     NeededEvent::essential("repo:push", "Repository: Push", "pushes are found by looking alone, minutes later"),
     NeededEvent::essential(

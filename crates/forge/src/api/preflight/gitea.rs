@@ -1,5 +1,5 @@
-//! Gitea and Forgejo (their API description: "user", "repository" and "hooks" of a repository). What a token may do cannot
-//! be asked with it, and what became of a delivery stands on a page alone.
+//! Preflight checks of Gitea and Forgejo (their API description: "user", "repository" and "hooks" of a repository). The API
+//! returns neither the scopes of a token nor the results of deliveries.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use super::hooks::{Hook, NeededEvent};
 use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress, shown};
 use crate::api::http::Client;
 
-/// Webhooks on a page: the most that Gitea gives.
+/// Webhooks per page: Gitea's maximum.
 const PAGE: usize = 50;
-/// Where webhooks are set.
+/// The page for people with the settings of webhooks.
 const HOOKS: &str = "repository → Settings → Webhooks";
 
-/// What a webhook has to tell of, in the words of the list of webhooks.
+/// The events that a webhook has to send, by their names in the list of webhooks.
 const EVENTS: &[NeededEvent] = &[
     NeededEvent::essential("push", "Push", "pushes are found by looking alone, minutes later"),
     NeededEvent::essential("pull_request", "Pull request", "changes are not judged when they are opened"),
@@ -60,7 +60,7 @@ pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&Webh
     found.into_list()
 }
 
-/// What our account may do in the repository; answers whether it administers it.
+/// Checks the permissions of the account in the repository. Returns whether the account administers it.
 async fn repository(client: &Client, is_source: bool, found: &mut PreflightReport) -> bool {
     let name = client.repository();
     let probe = client.probe(&format!("/api/v1/repos/{name}")).await;

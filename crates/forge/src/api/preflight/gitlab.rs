@@ -1,4 +1,5 @@
-//! GitLab (docs.gitlab.com: "Users API", "Personal access tokens API", "Projects API", "Project webhooks API").
+//! Preflight checks of GitLab (docs.gitlab.com: "Users API", "Personal access tokens API", "Projects API", "Project webhooks
+//! API").
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,15 +8,15 @@ use super::hooks::{Hook, NeededEvent};
 use super::{PreflightCheck, PreflightReport, PreflightSubject, WebhookAddress, shown};
 use crate::api::http::Client;
 
-/// Webhooks on a page: the most that GitLab gives.
+/// Webhooks per page: GitLab's maximum.
 const PAGE: usize = 100;
-/// Roles by their numbers: who may tell statuses and open requests, and who may see webhooks and merge.
+/// Access levels: a developer may set statuses and open merge requests. A maintainer may also read webhooks and merge.
 const DEVELOPER: u64 = 30;
 const MAINTAINER: u64 = 40;
-/// Where webhooks are set.
+/// The page for people with the settings of webhooks.
 const HOOKS: &str = "project → Settings → Webhooks";
 
-/// What a webhook has to tell of, in the words of its document.
+/// The events that a webhook has to send, by their keys in GitLab's document of a webhook.
 const EVENTS: &[NeededEvent] = &[
     NeededEvent::essential("push_events", "Push events", "pushes are found by looking alone, minutes later"),
     NeededEvent::essential("merge_requests_events", "Merge request events", "changes are not judged"),
@@ -51,7 +52,7 @@ pub(in crate::api) async fn preflight_checks(
     found.into_list()
 }
 
-/// Until when the token holds, and what for.
+/// Checks the expiry and the scopes of the token.
 async fn token(client: &Client, name: &str, found: &mut PreflightReport) {
     let token = match client.probe("/api/v4/personal_access_tokens/self").await.and_then(|probe| probe.document) {
         Ok(token) => token,
@@ -74,7 +75,7 @@ async fn token(client: &Client, name: &str, found: &mut PreflightReport) {
     }
 }
 
-/// The role of our account in the project, 0 if it has none.
+/// The access level of the account in the project, 0 if it has none.
 async fn role(client: &Client, path: &str, found: &mut PreflightReport) -> u64 {
     let name = client.repository();
     let project = match client.probe(path).await.and_then(|probe| probe.document) {
@@ -111,7 +112,7 @@ fn read_hook(hook: &Value) -> Hook {
     let subscribed = EVENTS.iter().filter(|event| hook[event.name] == true).map(|event| event.name.to_owned());
     Hook {
         url: hook["url"].as_str().unwrap_or_default().to_owned(),
-        // GitLab switches off what fails too often, for a while or for good.
+        // GitLab disables a webhook that fails too often, for some time or permanently.
         active: hook["alert_status"].as_str().is_none_or(|status| status == "executable"),
         events: subscribed.collect(),
         sends_json: None,

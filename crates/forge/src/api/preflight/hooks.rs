@@ -1,4 +1,4 @@
-//! Webhooks of a repository, as different forges list them, held against what a source needs.
+//! Compares the webhooks that a forge lists for a repository with the webhook that a source needs.
 
 use serde_json::Value;
 
@@ -9,14 +9,14 @@ use super::{ApiError, PreflightReport, PreflightSubject, ProbeAnswer, WebhookAdd
 pub(in crate::api) struct Hook {
     pub(in crate::api) url: String,
     pub(in crate::api) active: bool,
-    /// What it tells of, in the forge's words.
+    /// The events that it sends, by the forge's names.
     pub(in crate::api) events: Vec<String>,
-    /// Whether it sends JSON; `None` where it cannot send anything else.
+    /// Whether it sends JSON; `None` if the forge can send nothing else.
     pub(in crate::api) sends_json: Option<bool>,
 }
 
 impl Hook {
-    /// A webhook as GitHub wrote it first, and as Gitea and Forgejo write it as well.
+    /// Reads a webhook in GitHub's form, which Gitea and Forgejo also use.
     pub(in crate::api) fn of_github(hook: &Value) -> Self {
         Self {
             url: hook["config"]["url"].as_str().unwrap_or_default().to_owned(),
@@ -27,42 +27,42 @@ impl Hook {
     }
 }
 
-/// The texts of a list.
+/// The texts in a list.
 pub(in crate::api) fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// An event that a webhook has to tell of.
+/// An event that a webhook has to send.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::api) struct NeededEvent {
-    /// The forge's word for it in a webhook.
+    /// Its name in a webhook at the forge.
     pub(in crate::api) name: &'static str,
-    /// What it is called on the page with the settings.
+    /// Its name on the page with the settings.
     pub(in crate::api) title: &'static str,
     /// What does not work without it.
     pub(in crate::api) used_for: &'static str,
-    /// Whether a source is of no use without it.
+    /// Whether a source is useless without it.
     pub(in crate::api) is_essential: bool,
 }
 
 impl NeededEvent {
-    /// One without which a source is of no use.
+    /// An event without which a source is useless.
     pub(in crate::api) const fn essential(name: &'static str, title: &'static str, used_for: &'static str) -> Self {
         Self { name, title, used_for, is_essential: true }
     }
 
-    /// One without which something is lacking.
+    /// An event without which one function is missing.
     pub(in crate::api) const fn useful(name: &'static str, title: &'static str, used_for: &'static str) -> Self {
         Self { name, title, used_for, is_essential: false }
     }
 }
 
-/// What all events are called, where a webhook can tell of all.
+/// The name that stands for all events, at forges with such a name.
 const ALL: &str = "*";
 
 impl PreflightReport {
-    /// What the list of a repository's webhooks says, where the forge tells nothing of single deliveries. `read` makes hooks of
-    /// its document.
+    /// Checks the list of a repository's webhooks at a forge that reports no single deliveries. `read` converts its document to
+    /// hooks.
     pub(in crate::api) fn listed_hooks(
         &mut self,
         list: Result<ProbeAnswer, ApiError>,
@@ -80,11 +80,12 @@ impl PreflightReport {
         }
     }
 
-    /// Whether one of the webhooks is the source's, and tells of what is needed. `page` is where webhooks are set.
+    /// Checks whether one of the webhooks is the source's and sends the required events. `page` is the page with the settings of
+    /// webhooks.
     pub(in crate::api) fn hooks(&mut self, hooks: &[Hook], place: &WebhookAddress, needed: &[NeededEvent], page: &str) {
         let ours = |hook: &&Hook| place.is(&hook.url);
         let near = |hook: &&Hook| place.leads_to_path(&hook.url);
-        // One that is active says more than one that is not.
+        // Prefer an active webhook.
         let mut found: Vec<&Hook> = hooks.iter().filter(ours).collect();
         if found.is_empty() {
             found = hooks.iter().filter(near).collect();
@@ -110,7 +111,7 @@ impl PreflightReport {
         self.events(&hook.events, needed, page);
     }
 
-    /// Whether an address is the one of the source.
+    /// Checks whether an address is the address of the source.
     pub(in crate::api) fn hook_address(&mut self, url: &str, place: &WebhookAddress, page: &str) {
         let (there, wanted) = (without_secrets(url), place.wanted());
         if place.is(url) {
@@ -128,7 +129,7 @@ impl PreflightReport {
         }
     }
 
-    /// Whether a webhook sends JSON.
+    /// Checks whether a webhook sends JSON.
     pub(in crate::api) fn hook_content(&mut self, sends_json: Option<bool>, page: &str) {
         if sends_json == Some(false) {
             let help = format!("{page}: set the content type to application/json");
@@ -136,7 +137,7 @@ impl PreflightReport {
         }
     }
 
-    /// Whether all that is needed is told of.
+    /// Checks whether a webhook sends all required events.
     pub(in crate::api) fn events(&mut self, subscribed: &[String], needed: &[NeededEvent], page: &str) {
         let is_subscribed = |event: &&NeededEvent| subscribed.iter().any(|name| name == event.name || name == ALL);
         let (there, lacking): (Vec<&NeededEvent>, Vec<&NeededEvent>) = needed.iter().partition(is_subscribed);
@@ -155,7 +156,7 @@ impl PreflightReport {
     }
 }
 
-/// An address as it can be shown: some put tokens into its query or before its host.
+/// An address without its query and its user information, because these can contain tokens.
 fn without_secrets(url: &str) -> String {
     let plain = url.split(['?', '#']).next().unwrap_or_default();
     let plain = match plain.split_once("://").map(|(scheme, rest)| (scheme, rest.split_once('/').unwrap_or((rest, ""))))

@@ -1,6 +1,6 @@
-//! What can be said of a source's connection to its forge before anything depends on it: whether the forge is reached and
-//! takes the login, what the login may do, where the webhook leads, and how the clocks and limits stand. What a forge
-//! cannot be asked is said so, and never taken for well.
+//! The preflight checks of a connection to a forge: whether the forge is reachable and accepts the login, the permissions of the
+//! login, the address of the webhook, the clocks and the limits. A check that the forge cannot answer is reported as unknown,
+//! never as passed.
 
 pub(super) mod bitbucket;
 pub(super) mod gitea;
@@ -18,86 +18,86 @@ use ureq::http::{HeaderMap, StatusCode};
 
 use super::{ApiError, answer};
 
-/// How far the clocks may be apart before it is worth a word. GitHub takes claims that are a minute off.
+/// The difference of the clocks that is accepted without a warning. GitHub accepts claims that are one minute off.
 const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(30);
-/// How long before its end a login is worth a word.
+/// How long before the expiry of a login a warning begins.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// How much is shown of a text of the forge, in characters.
+/// The longest text of the forge that is shown, in characters.
 const MAX_TEXT_LENGTH: usize = 200;
 
-/// How something stands. The later ones are worse.
+/// The result of a preflight check. Later values are worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PreflightStatus {
     /// As it should be.
     Ok,
-    /// The forge, or this login, cannot be asked.
+    /// The forge does not report it, or does not report it to this login.
     Unknown,
-    /// It works, and somebody should look at it.
+    /// It works, but a person should check it.
     Warning,
-    /// The forge did not answer.
+    /// The forge did not respond.
     Unreachable,
-    /// Something that is needed is not there.
+    /// Something required is missing.
     Missing,
 }
 
-/// What was looked at.
+/// The subject of a preflight check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PreflightSubject {
     /// The address of the API.
     Address,
-    /// How far its clock is from ours.
+    /// The difference between the forge's clock and the clock of this machine.
     Clock,
-    /// Whether the login holds, and until when.
+    /// Whether the login is valid, and until when.
     Login,
-    /// The repository, and whether the login reaches it.
+    /// The repository, and whether the login can read it.
     Repository,
     /// Whether the repository is the one that the source is pinned to.
     Identity,
-    /// What the login may do there.
+    /// The permissions of the login in the repository.
     Permissions,
-    /// What the forge tells of.
+    /// The events that the forge sends.
     Events,
-    /// Where it tells it to.
+    /// The address that the forge sends them to.
     Webhook,
-    /// What became of what it told.
+    /// The results of deliveries.
     Deliveries,
-    /// How much may be asked.
+    /// The remaining calls.
     Limits,
 }
 
-/// One thing that was looked at, and how it stands.
+/// One preflight check with its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PreflightCheck {
-    /// What was looked at.
+    /// The subject.
     pub subject: PreflightSubject,
-    /// How it stands.
+    /// The result.
     #[serde(rename = "standing")]
     pub status: PreflightStatus,
-    /// What was found, on one line.
+    /// The finding, on one line.
     pub text: String,
-    /// What to change, on one line, where there is something to change.
+    /// What the user should change, on one line, if anything.
     pub help: Option<String>,
 }
 
-/// Where the deliveries of a source have to be sent.
+/// The address for the deliveries of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookAddress {
-    /// The address of the server as the forge reaches it, where the settings say.
+    /// The address of the server as the forge reaches it, if the settings contain it.
     pub server: Option<String>,
     /// The path of the source's webhook there, such as `/webhooks/digits`.
     pub path: String,
 }
 
 impl WebhookAddress {
-    /// The address to set at the forge.
+    /// The address that the user should set at the forge.
     pub(super) fn wanted(&self) -> String {
         let server = self.server.as_deref().map_or("https://HOST", |server| server.trim_end_matches('/'));
         format!("{server}{}", self.path)
     }
 
-    /// Whether an address is the one to set, or may be it.
+    /// Whether an address is the wanted one. Without a known server, the path decides.
     pub(super) fn is(&self, url: &str) -> bool {
         match &self.server {
             Some(_) => url == self.wanted(),
@@ -105,38 +105,38 @@ impl WebhookAddress {
         }
     }
 
-    /// Whether an address leads to the path of the source, at whichever server.
+    /// Whether an address has the path of the source, at any server.
     pub(super) fn leads_to_path(&self, url: &str) -> bool {
         url.split(['?', '#']).next().is_some_and(|address| address.ends_with(&self.path))
     }
 }
 
-/// An answer together with what it says of the connection.
+/// A response with the facts about the connection.
 #[derive(Debug)]
 pub(super) struct ProbeAnswer {
     /// Its headers.
     pub(super) headers: HeaderMap,
-    /// Its document, or why there is none.
+    /// Its document, or the error.
     pub(super) document: Result<Value, ApiError>,
-    /// How far the forge's clock is ahead of ours, where its answer is dated.
+    /// How far the forge's clock is ahead of the clock of this machine, if the response has a date.
     skew: Option<SignedDuration>,
 }
 
 impl ProbeAnswer {
-    /// An answer to a question that was asked at a moment of our clock and answered now.
+    /// A response to a request that was sent at `asked_at` and answered now.
     pub(super) fn new(status: StatusCode, headers: HeaderMap, body: &[u8], asked_at: Timestamp) -> Self {
         let document = answer::read(status, &headers, body);
         let skew = skew_of(&headers, asked_at, Timestamp::now());
         Self { headers, document, skew }
     }
 
-    /// A header as a text that can be shown.
+    /// A header, shortened to one line.
     pub(super) fn header(&self, name: &str) -> Option<String> {
         self.headers.get(name)?.to_str().ok().map(shown)
     }
 }
 
-/// How far a date (in whole seconds) is outside of the time in which it was written.
+/// How far a date (in whole seconds) lies outside the time between the request and the response.
 fn skew_of(headers: &HeaderMap, asked_at: Timestamp, answered_at: Timestamp) -> Option<SignedDuration> {
     let date = headers.get(DATE)?.to_str().ok()?;
     let date = DateTimeParser::new().parse_timestamp(date).ok()?;
@@ -150,13 +150,13 @@ fn skew_of(headers: &HeaderMap, asked_at: Timestamp, answered_at: Timestamp) -> 
     })
 }
 
-/// A text of a forge as it can be shown: on one line and short.
+/// A text of the forge, shortened to one line.
 pub(super) fn shown(text: &str) -> String {
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_TEXT_LENGTH).collect();
     line.trim().to_owned()
 }
 
-/// What is found, in the order in which it was looked at.
+/// The results, in the order of the checks.
 #[derive(Debug, Default)]
 pub(super) struct PreflightReport(Vec<PreflightCheck>);
 
@@ -177,7 +177,7 @@ impl PreflightReport {
         self.add(subject, PreflightStatus::Missing, text, Some(help.into()));
     }
 
-    /// Something that could not be had: the forge did not answer, refused, or has no such thing.
+    /// Records an error in something required: the forge did not respond, refused, or does not have it.
     pub(super) fn refused(&mut self, subject: PreflightSubject, error: &ApiError, help: impl Into<String>) {
         match error {
             ApiError::Unreachable { .. } | ApiError::Throttled { .. } => {
@@ -187,7 +187,7 @@ impl PreflightReport {
         }
     }
 
-    /// Something that this login cannot be told: a refusal is no fault.
+    /// Records an error in something that this login may not read. A refusal is then no fault.
     pub(super) fn withheld(&mut self, subject: PreflightSubject, error: &ApiError, what: &str) {
         match error {
             ApiError::Unreachable { .. } | ApiError::Throttled { .. } => {
@@ -197,7 +197,7 @@ impl PreflightReport {
         }
     }
 
-    /// The answer to the first question, with what it says of address and clock; nothing if the forge was not reached.
+    /// Records the address and the clock by the first response, and returns it. `None` if the forge was not reached.
     pub(super) fn reached(&mut self, url: &str, probe: Result<ProbeAnswer, ApiError>) -> Option<ProbeAnswer> {
         let probe = match probe {
             Ok(ProbeAnswer { document: Err(error @ ApiError::Unreachable { .. }), .. }) | Err(error) => {
@@ -225,7 +225,7 @@ impl PreflightReport {
         Some(probe)
     }
 
-    /// That a repository is there, and whether anything can be written there.
+    /// Records that the repository exists, and whether it is archived and therefore read-only.
     pub(super) fn there(&mut self, name: &str, repository: &Value) {
         self.ok(PreflightSubject::Repository, format!("`{name}` is there"));
         if repository["archived"] == true {
@@ -238,7 +238,7 @@ impl PreflightReport {
         }
     }
 
-    /// Until when a login holds: a day (`2026-12-01`), or a text that begins with one.
+    /// Records the expiry of a login: a day (`2026-12-01`), or a text that begins with one.
     pub(super) fn login_until(&mut self, who: &str, until: &str, now: Timestamp) {
         let day = until.get(..10).and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
         let text = format!("{who}, holds until {until}");
@@ -250,7 +250,7 @@ impl PreflightReport {
         }
     }
 
-    /// What an answer's headers say of the limits.
+    /// Records the limits that a response's headers report.
     pub(super) fn limits(&mut self, headers: &HeaderMap) {
         match answer::calls_left(headers) {
             None => self.unknown(PreflightSubject::Limits, "its answers tell of no limits"),
@@ -263,7 +263,7 @@ impl PreflightReport {
         }
     }
 
-    /// How many calls are left, and when there will be more.
+    /// Records the number of remaining calls, and when the limit resets.
     pub(super) fn calls_left(&mut self, left: u64, anew: &str) {
         let text = format!("{left} calls are left{anew}");
         if left == 0 {
@@ -288,7 +288,7 @@ impl PreflightReport {
     }
 }
 
-/// What an error says, without its help.
+/// The first line of an error, without its help text.
 fn first_line(error: &ApiError) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

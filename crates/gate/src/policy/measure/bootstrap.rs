@@ -1,55 +1,55 @@
-//! The bias-corrected and accelerated bootstrap (BCa): where a figure lies that has no formula for it.
+//! The bias-corrected and accelerated bootstrap (BCa): the bounds of a figure that has no formula for them.
 
 use super::figure::Counted;
 use super::normal;
 use super::random::Random;
 
-/// Resamples: at a confidence of 0.95 a hundred of them lie beyond each bound.
+/// The number of resamples. At a confidence of 0.95 a hundred of them lie beyond each bound.
 pub(super) const RESAMPLES: u32 = 2_000;
 
-/// The seed of every verdict; it is recorded, so that a verdict can be computed again.
+/// The seed of every verdict. It is recorded, so that a verdict can be recomputed.
 pub(in crate::policy) const SEED: u64 = 0x5311_7a4e_0000_0095;
 
-/// Fewer rows or clusters than this are too few for resampling: they hold too little of what the model will meet.
+/// The fewest rows or clusters for resampling. Fewer represent too little of the data that the model will meet.
 pub(in crate::policy) const MIN_UNITS: usize = 30;
 
-/// Groups left out one after the other to see how lopsided a figure is.
+/// The number of groups that are left out one after the other to estimate the skewness of a figure.
 const GROUPS: usize = 200;
 
-/// Resamples beyond a bound that are enough to read it off; further out the tail is taken for normal.
+/// The number of resamples beyond a bound that suffice to read it directly. Further out the tail is assumed to be normal.
 const ENOUGH_BEYOND: f64 = 20.0;
 
-/// What resampling showed, in rising order, and Efron's corrections.
+/// The results of resampling, in rising order, with Efron's corrections.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::policy) struct Resamples {
     sorted: Vec<f64>,
     /// The figure of all rows.
     estimate: f64,
-    /// Standard deviation of the resamples.
+    /// The standard deviation of the resamples.
     deviation: f64,
     bias: f64,
     acceleration: f64,
-    /// Rows or clusters that were drawn from.
+    /// The number of rows or clusters that were drawn from.
     independent: f64,
 }
 
-/// What resampling says.
+/// The outcome of resampling.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Resampled {
     /// The figure varies between resamples.
     Spread(f64, Resamples),
-    /// Every resample has the same figure, so the rows say nothing of those that were not drawn.
+    /// Every resample has the same figure, so the rows contain no information about rows that were not drawn.
     Constant(f64),
-    /// There is no figure, or not for some resample.
+    /// The figure is undefined on the rows or on some resample.
     NoFigure,
 }
 
-/// Resamples a figure of so many units, which hold so many independent rows or clusters.
+/// Resamples a figure of `units` units, which contain `independent` independent rows or clusters.
 pub(super) fn resample(figure: &impl Counted, units: usize, independent: usize, seed: u64) -> Resampled {
     of_strata(figure, &[units], independent, seed)
 }
 
-/// Resamples a figure of two samples, each drawn from by itself: `units` of the first, then of the second.
+/// Resamples a figure of two samples, each drawn separately: `units` of the first, then of the second.
 pub(in crate::policy) fn of_samples(
     figure: &impl Counted,
     units: [usize; 2],
@@ -87,7 +87,7 @@ fn of_strata(figure: &impl Counted, strata: &[usize], independent: usize, seed: 
         sorted.push(value);
     }
     sorted.sort_by(f64::total_cmp);
-    // Not a single resample differs by more than rounding.
+    // No resample differs by more than rounding.
     let rounding = 1e-12 * estimate.abs().max(1.0);
     match (sorted.first(), sorted.last()) {
         (Some(first), Some(last)) if last - first > rounding => {}
@@ -105,15 +105,15 @@ fn of_strata(figure: &impl Counted, strata: &[usize], independent: usize, seed: 
 impl Resamples {
     /// The one-sided bounds at a confidence each (Efron, "Better Bootstrap Confidence Intervals", JASA 82, 1987).
     ///
-    /// With the share of resamples below the estimate (ties by half) as z₀'s likelihood and the jackknife's acceleration a, the
-    /// bound of likelihood α is the resample at rank `Φ(z₀ + (z₀+z_α) / (1 − a(z₀+z_α)))`. In place of `z_α` stands
-    /// √(n/(n−1)) `t_α` of n−1 degrees of freedom, since resamples vary too little by that much (Hesterberg, "What Teachers
-    /// Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1).
+    /// Let z₀ be the normal quantile of the share of resamples below the estimate (ties count half), and a the jackknife's
+    /// acceleration. The bound of probability α is the resample at rank `Φ(z₀ + (z₀+z_α) / (1 − a(z₀+z_α)))`. In place of `z_α`
+    /// this uses √(n/(n−1)) `t_α` with n−1 degrees of freedom, because resamples vary too little by that factor (Hesterberg,
+    /// "What Teachers Should Know About the Bootstrap", The American Statistician 69, 2015, 5.1).
     ///
-    /// No bound lies nearer to the estimate than Student's t puts it. The corrections are estimated from the same rows: where
-    /// a sample lacks its far rows on one side, the estimate moves away from that side, the resamples vary too little, and the
-    /// skewness that is seen would move the bound after the estimate. Of 100 rows with heavy tails 5.8 % of bounds would be on
-    /// the wrong side at 0.95, and are 5.1 % so.
+    /// No bound lies nearer to the estimate than Student's t puts it. The corrections are estimated from the same rows. If a
+    /// sample lacks extreme rows on one side, the estimate moves away from that side, the resamples vary too little, and the
+    /// observed skewness would move the bound after the estimate. With 100 rows with heavy tails, 5.8 % of bounds at 0.95 would
+    /// be on the wrong side. With this rule 5.1 % are.
     pub(super) fn bounds(&self, confidence: f64) -> (f64, f64) {
         let freedom = (self.independent - 1.0).max(1.0);
         let deviations = (self.independent / freedom).sqrt() * normal::student(confidence, freedom);
@@ -122,12 +122,12 @@ impl Resamples {
         (lower.min(self.estimate - reach), upper.max(self.estimate + reach))
     }
 
-    /// The bounds at so many standard normal deviations to each side.
+    /// The bounds at `deviations` standard normal deviations to each side.
     pub(super) fn within(&self, deviations: f64) -> (f64, f64) {
         (self.at(self.rank(-deviations)), self.at(self.rank(deviations)))
     }
 
-    /// The resample that so many do not exceed.
+    /// The resample that a share of `share` does not exceed.
     pub(super) fn share(&self, share: f64) -> f64 {
         self.at(share)
     }
@@ -135,7 +135,7 @@ impl Resamples {
     fn rank(&self, deviations: f64) -> f64 {
         let shifted = self.bias + deviations;
         let stretch = 1.0 - self.acceleration * shifted;
-        // A stretch of zero or less has turned the scale around: the outermost resample is the honest answer.
+        // If the stretch is zero or less, the scale is reversed. The outermost resample is then the conservative bound.
         if stretch > 0.0 {
             normal::share_below(self.bias + shifted / stretch)
         } else if shifted > 0.0 {
@@ -145,8 +145,8 @@ impl Resamples {
         }
     }
 
-    /// The value with a share of the resamples below it. Where too few lie beyond, the tail goes on as a normal one with the
-    /// slope that it has further in.
+    /// The value with a share of the resamples below it. If too few lie beyond it, the tail is extrapolated as a normal one with
+    /// the slope further inside.
     fn at(&self, share: f64) -> f64 {
         let edge = ENOUGH_BEYOND / as_float(self.sorted.len());
         let (outer, inner) = (edge, 4.0 * edge);
@@ -166,18 +166,18 @@ impl Resamples {
     }
 }
 
-/// How lopsided and how wide the spread of a figure is.
+/// The skewness and the width of a figure's spread.
 pub(super) struct Spread {
     /// Efron's acceleration: a sixth of the skewness, Σ(θ̄−θᵢ)³ / 6(Σ(θ̄−θᵢ)²)^(3/2).
     pub(super) acceleration: f64,
     /// Standard error, √((k−1)/k Σ(θ̄−θᵢ)²) over k groups.
     pub(super) error: f64,
-    /// Degrees of freedom, the groups less one.
+    /// Degrees of freedom: the number of groups minus one.
     pub(super) freedom: f64,
 }
 
-/// Leaves out one group of units after the other. Units are dealt to groups at random: a file may be sorted, and neighbours
-/// would then be alike.
+/// Leaves out one group of units after the other. Units are assigned to groups at random, because a file may be sorted and
+/// neighbours would then be alike.
 pub(super) fn leave_out(figure: &impl Counted, units: usize, random: &mut Random) -> Option<Spread> {
     let mut order: Vec<u32> = (0..u32::try_from(units).unwrap_or(u32::MAX)).collect();
     random.shuffle(&mut order);
@@ -209,7 +209,7 @@ pub(super) fn leave_out(figure: &impl Counted, units: usize, random: &mut Random
     })
 }
 
-/// The standard deviation of values in rising order that are not all one, however large they are.
+/// The standard deviation of values in rising order that are not all equal. It does not overflow for large values.
 fn deviation(sorted: &[f64]) -> f64 {
     let (Some(first), Some(last)) = (sorted.first(), sorted.last()) else { return 0.0 };
     let width = last / 2.0 - first / 2.0;
@@ -219,8 +219,8 @@ fn deviation(sorted: &[f64]) -> f64 {
     2.0 * width * (squares / as_float(sorted.len())).sqrt()
 }
 
-/// The share of resamples below the estimate, ties by half; never so near to zero or one that its quantile is infinite: with
-/// no resample on one side, half a one is taken to be there.
+/// The share of resamples below the estimate, where ties count half. It is never so near to zero or one that its quantile is
+/// infinite: with no resample on one side, half a resample is assumed there.
 fn share_below(resamples: &[f64], estimate: f64) -> f64 {
     let below = resamples.partition_point(|value| *value < estimate);
     let up_to = resamples.partition_point(|value| *value <= estimate);
@@ -228,7 +228,7 @@ fn share_below(resamples: &[f64], estimate: f64) -> f64 {
     f64::midpoint(as_float(below), as_float(up_to)).clamp(0.5, all - 0.5) / all
 }
 
-/// The value at a share of the sorted resamples, between two of them in proportion (as `numpy.percentile` does).
+/// The value at a share of the sorted resamples, interpolated linearly between two of them (as `numpy.percentile` does).
 fn at_rank(resamples: &[f64], share: f64) -> f64 {
     let place = share.clamp(0.0, 1.0) * as_float(resamples.len() - 1);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place lies within the list")]

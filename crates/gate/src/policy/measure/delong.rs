@@ -1,4 +1,4 @@
-//! The standard error of areas under ROC curves, from what each row contributes.
+//! The standard error of areas under ROC curves, from the contribution of each row.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::Form;
@@ -11,26 +11,26 @@ use super::units::Units;
 pub(super) struct Area {
     pub(super) estimate: f64,
     pub(super) error: f64,
-    /// Degrees of freedom: what the error is estimated from, less one.
+    /// Degrees of freedom: the number of contributions that the error is estimated from, minus one.
     pub(super) freedom: f64,
 }
 
-/// The mean area of one model over some rows, with the contribution of each.
+/// The mean area of one model over some rows, with the contribution of each row.
 struct Curve {
     area: f64,
-    /// What each row adds to the area's error, in the order of the rows.
+    /// The contribution of each row to the area's error, in the order of the rows.
     influence: Vec<f64>,
-    /// Rows of the rarest kind under any curve.
+    /// The number of rows of the rarest kind under any curve.
     rarest: f64,
 }
 
-/// Why there is no area: a class without rows, or without other rows.
+/// There is no area: a class has no rows, or all rows belong to it.
 pub(super) struct NoCurve;
 
 /// The area or difference by `DeLong`, `DeLong` and Clarke-Pearson ("Comparing the areas under two or more correlated receiver
 /// operating characteristic curves", Biometrics 44, 1988). A row's structural component is its placement among the rows of the
-/// other kind; averaged over classes, the components of a row add up (which is the infinitesimal jackknife), and so they do
-/// within a cluster (Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 1997).
+/// other kind. For an average over classes, the components of a row add up (this is the infinitesimal jackknife). They also add
+/// up within a cluster (Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 1997).
 pub(super) fn measured(
     metric: &Metric,
     candidate: Rows<'_>,
@@ -60,7 +60,7 @@ pub(super) fn measured(
     Ok(Area { estimate, error, freedom })
 }
 
-/// The standard error, and how many independent contributions it is made of.
+/// The standard error, and the number of independent contributions to it.
 fn error_of(influence: &[f64], clusters: Option<&Units>) -> (f64, f64) {
     let Some(units) = clusters else {
         let rows = influence.iter().map(|_| 1.0).sum();
@@ -91,7 +91,7 @@ impl Curve {
         for placements in &by_class {
             placements.add_influence(weight(placements), &mut influence);
             if areas.by_labels {
-                // The weights are estimated as well: the share of a class moves with its rows.
+                // The weights are also estimated: the share of a class varies with its rows.
                 let share = placements.positives / rows;
                 for (value, (_, positive)) in influence.iter_mut().zip(&placements.of_row) {
                     let positive = if *positive { 1.0 } else { 0.0 };
@@ -104,7 +104,7 @@ impl Curve {
     }
 }
 
-/// For one class: of every row, the share of rows of the other kind that it is ranked right against.
+/// For one class and every row: the share of rows of the other kind that it is ranked correctly against.
 struct Placements {
     of_row: Vec<(f64, bool)>,
     positives: f64,
@@ -148,7 +148,7 @@ impl Placements {
         Ok(Self { of_row, positives, negatives, area: pairs / positives / negatives })
     }
 
-    /// Adds each row's distance from the area over the rows of its kind, with the correction for their number.
+    /// Adds each row's distance from the area, divided by the number of rows of its kind and corrected for that number.
     fn add_influence(&self, weight: f64, influence: &mut [f64]) {
         let factor = |rows: f64| weight / rows * (rows / (rows - 1.0).max(0.5)).sqrt();
         let (positive, negative) = (factor(self.positives), factor(self.negatives));

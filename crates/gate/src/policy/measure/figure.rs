@@ -1,4 +1,4 @@
-//! Figures that are made ready to be computed thousands of times, from how often each unit of rows counts.
+//! Figures that are prepared so that they can be computed thousands of times, from the counts of the units of rows.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Form, Rows, Sums, Unmeasurable};
@@ -6,12 +6,12 @@ use slipway_contract::metrics::{Form, Rows, Sums, Unmeasurable};
 use super::ranked::{Curves, Ranked};
 use super::units::Units;
 
-/// More numbers than this are kept without the zeros between them.
+/// With more numbers than this, the zeros between them are not stored.
 const MAX_DENSE: usize = 1 << 22;
 
-/// A figure of units that count a number of times each.
+/// A figure of units, each with a count.
 pub(in crate::policy) trait Counted {
-    /// The figure; `None` where it is undefined.
+    /// The figure, or `None` if it is undefined.
     fn of(&self, counts: &[f64]) -> Option<f64>;
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Compared<'table> {
 }
 
 impl<'table> Compared<'table> {
-    /// Makes the metric of one or two models ready.
+    /// Prepares the metric of one or two models.
     pub(super) fn of(
         metric: &'table Metric,
         candidate: Rows<'table>,
@@ -39,7 +39,7 @@ impl<'table> Compared<'table> {
         })
     }
 
-    /// How many numbers one computation visits.
+    /// The number of values that one computation reads.
     pub(super) fn cost(&self) -> usize {
         [Some(&self.candidate), self.champion.as_ref()].into_iter().flatten().map(Model::cost).sum()
     }
@@ -56,7 +56,7 @@ impl Counted for Compared<'_> {
     }
 }
 
-/// How far the candidate is from the champion: as it is, or as a share of the champion's size.
+/// The candidate's figure minus the champion's: absolute, or as a share of the champion's size.
 pub(super) fn difference(candidate: f64, champion: f64, relative: bool) -> f64 {
     if relative { (candidate - champion) / champion.abs() } else { candidate - champion }
 }
@@ -95,16 +95,16 @@ impl Counted for Model<'_> {
     }
 }
 
-/// Sums that are added up side by side: additions that do not wait for each other.
+/// The number of sums that are added in parallel: additions that do not wait for each other.
 const LANES: usize = 4;
 
-/// What each unit adds to which sum.
+/// The terms that each unit adds to the sums.
 enum Terms {
-    /// A term of every unit for every sum: so many sums at a time, and of those unit after unit.
+    /// A term for every unit and every sum: [`LANES`] sums at a time, and within these unit by unit.
     Dense { units: usize, values: Vec<[f64; LANES]> },
-    /// The terms that are there.
+    /// Only the terms that are not zero.
     Sparse {
-        /// Where the terms of each unit begin.
+        /// The index of the first term of each unit.
         starts: Vec<usize>,
         /// The sum that each term belongs to.
         places: Vec<u32>,
@@ -153,7 +153,7 @@ impl Terms {
         Self::Sparse { starts, places, values }
     }
 
-    /// How many numbers are visited to add them up.
+    /// The number of values that one addition reads.
     fn len(&self) -> usize {
         match self {
             Self::Dense { values, .. } => values.len() * LANES,
@@ -182,7 +182,7 @@ impl Terms {
     }
 }
 
-/// The sums of one block. Units that count nothing are added as well: a branch that is taken by chance costs more than that.
+/// The sums of one block. Units with a count of zero are added too: an unpredictable branch costs more than the addition.
 fn added_up(block: &[[f64; LANES]], counts: &[f64]) -> [f64; LANES] {
     let [mut first, mut second, mut third, mut fourth] = [0.0; LANES];
     for (values, count) in block.iter().zip(counts) {

@@ -1,4 +1,4 @@
-//! The fewest rows on which something could be shown at all, in the best case.
+//! The fewest rows that can show something at all, in the best case.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::Average;
@@ -7,10 +7,11 @@ use super::mcnemar;
 use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
-/// More rows than anyone has.
+/// The largest number of rows that is considered.
 const MAX: f64 = 1e9;
 
-/// Whether a metric is a share of trials, each of which is a row: its bounds in the best case follow from the number of rows.
+/// Whether a metric is a share of trials, each of which is a row. Its bounds in the best case then follow from the number of
+/// rows.
 pub(in crate::policy) fn is_share(metric: &Metric) -> bool {
     metric.is_proportion()
         || matches!(
@@ -19,12 +20,12 @@ pub(in crate::policy) fn is_share(metric: &Metric) -> bool {
         )
 }
 
-/// Wilson's bounds of a share of so many rows.
+/// Wilson's bounds of a share of `rows` rows.
 pub(in crate::policy) fn share(share: f64, rows: f64, confidence: f64) -> (f64, f64) {
     wilson::bounds(share * rows, rows, normal::quantile(confidence))
 }
 
-/// Newcombe's bounds of the difference of two models that are right on each of so many rows: z²/(n + z²) to each side.
+/// Newcombe's bounds of the difference of two models that are both right on each of `rows` rows: z²/(n + z²) to each side.
 pub(in crate::policy) fn no_difference(rows: f64, confidence: f64) -> (f64, f64) {
     newcombe::bounds(Pairs { both: rows, ..Pairs::default() }, normal::quantile(confidence))
 }
@@ -34,19 +35,19 @@ pub(in crate::policy) fn difference(pairs: Pairs, error: f64) -> (f64, f64) {
     newcombe::bounds(pairs, normal::quantile(1.0 - error))
 }
 
-/// On how many of `differing` rows on which one model alone is right the candidate has to be that one, for `McNemar`'s test to
-/// say that it is better; more than there are if no number does.
+/// The fewest of `differing` rows, on which only one model is right, that the candidate must win so that `McNemar`'s test shows
+/// that it is better. More than `differing` if no number suffices.
 pub(in crate::policy) fn fewest_wins(differing: f64, error: f64) -> f64 {
     mcnemar::fewest_wins(differing, error)
 }
 
-/// How many standard errors a resampled figure's bound is away from its estimate: √(n/(n−1)) t of n−1 degrees of freedom.
+/// The distance of a resampled figure's bound from its estimate, in standard errors: √(n/(n−1)) t with n−1 degrees of freedom.
 pub(in crate::policy) fn reach_of_resampling(units: f64, error: f64) -> f64 {
     let freedom = (units - 1.0).max(1.0);
     (units / freedom).sqrt() * normal::student(1.0 - error, freedom)
 }
 
-/// Share of the standard normal distribution below `deviations`.
+/// The share of the standard normal distribution below `deviations`.
 pub(in crate::policy) fn normal_below(deviations: f64) -> f64 {
     normal::share_below(deviations)
 }
@@ -56,7 +57,7 @@ pub(in crate::policy) fn normal_quantile(share: f64) -> f64 {
     normal::quantile(share)
 }
 
-/// The fewest rows that `suffice`, where more than enough always do; `None` if that is more than anyone has.
+/// The fewest rows that `suffice`, provided that every larger number suffices too. `None` if it exceeds [`MAX`].
 pub(in crate::policy) fn fewest(suffice: impl Fn(f64) -> bool) -> Option<u64> {
     if !suffice(MAX) {
         return None;

@@ -1,13 +1,14 @@
-//! `McNemar`'s test as an interval: where the difference of two paired shares lies, given the rows on which the models differ.
+//! `McNemar`'s test as an interval: the bounds of the difference of two paired shares, given the rows on which the models differ.
 
 use super::newcombe::Pairs;
 use super::{normal, wilson};
 
-/// Fewer rows than this on which the models differ: the exact test; else the mid-p one, which is closer to its level
-/// (Fagerland, Lydersen and Laake, "The `McNemar` test for binary matched-pairs data", BMC Medical Research Methodology 13, 2013).
+/// With fewer differing rows than this, the exact test is used. Otherwise the mid-p test is used, which is closer to its level
+/// (Fagerland, Lydersen and Laake, "The `McNemar` test for binary matched-pairs data", BMC Medical Research Methodology 13,
+/// 2013).
 const FEW: f64 = 25.0;
 
-/// More rows than this: the binomial's normal approximation is exact to all digits that matter.
+/// With more rows than this, the normal approximation of the binomial is exact to all relevant digits.
 const MANY: f64 = 1_000.0;
 
 /// Whether the exact test is used.
@@ -16,7 +17,7 @@ pub(super) fn is_exact(pairs: Pairs) -> bool {
 }
 
 /// The bounds, each wrong with probability `error`. Of m rows on which only one model is right, the candidate is right on a
-/// binomial number; the bounds of that share p give the difference (2p − 1) m/n. At zero they are the test itself.
+/// binomial number. The bounds of that share p give the difference (2p − 1) m/n. Compared with zero they are the test itself.
 pub(super) fn bounds(pairs: Pairs, error: f64) -> (f64, f64) {
     let differing = pairs.candidate + pairs.champion;
     let trials = pairs.trials();
@@ -24,7 +25,7 @@ pub(super) fn bounds(pairs: Pairs, error: f64) -> (f64, f64) {
         return (f64::NAN, f64::NAN);
     }
     if differing <= 0.0 {
-        // No row differs: as many may as none of n rows shows.
+        // No row differs: the bound is the largest share of rows that n rows can fail to show.
         let unseen = 1.0 - error.powf(1.0 / trials);
         return (-unseen, unseen);
     }
@@ -39,8 +40,8 @@ pub(super) fn bounds(pairs: Pairs, error: f64) -> (f64, f64) {
     (difference(lower), difference(upper))
 }
 
-/// The fewest of `differing` rows on which only the candidate is right that show that it is better, wrong with probability
-/// `error`: the smallest count at which the lower bound of [`bounds`] is not below zero.
+/// The fewest of `differing` rows, on which only the candidate is right, that show that it is better, wrong with probability
+/// `error`. This is the smallest count at which the lower bound of [`bounds`] is not below zero.
 pub(super) fn fewest_wins(differing: f64, error: f64) -> f64 {
     if differing > MANY {
         let z = normal::quantile(1.0 - error);
@@ -52,7 +53,7 @@ pub(super) fn fewest_wins(differing: f64, error: f64) -> f64 {
         return enough;
     }
     let weight = if differing < FEW { 1.0 } else { 0.5 };
-    // From the end on: the probability of more than `wins`, and of exactly so many.
+    // From the highest count downwards: the probability of more than `wins`, and of exactly `wins`.
     let (mut wins, mut beyond, mut exactly) = (differing, 0.0, 0.5_f64.powf(differing));
     while wins > 0.0 && beyond + weight * exactly <= error {
         beyond += exactly;
@@ -62,8 +63,8 @@ pub(super) fn fewest_wins(differing: f64, error: f64) -> f64 {
     wins + 1.0
 }
 
-/// The share of successes at which `seen` or more of `trials` have the probability `error`; the count seen itself weighs
-/// `weight`: one for Clopper and Pearson's bound, a half for the mid-p one.
+/// The share of successes at which `seen` or more of `trials` have the probability `error`. The observed count itself has the
+/// weight `weight`: one for Clopper and Pearson's bound, a half for the mid-p bound.
 fn lower_share(seen: f64, trials: f64, error: f64, weight: f64) -> f64 {
     let (mut least, mut most) = (0.0, 1.0);
     for _ in 0..60 {
@@ -73,10 +74,10 @@ fn lower_share(seen: f64, trials: f64, error: f64, weight: f64) -> f64 {
     f64::midpoint(least, most)
 }
 
-/// The probability of more than `seen` successes, and `weight` times that of exactly so many.
+/// The probability of more than `seen` successes, plus `weight` times the probability of exactly `seen`.
 fn tail(seen: f64, trials: f64, share: f64, weight: f64) -> f64 {
     let odds = (share / (1.0 - share)).ln();
-    // ln of the probability of zero successes, then up by the ratio of neighbours.
+    // The logarithm of the probability of zero successes, then upwards by the ratio of neighbours.
     let mut log_likelihood = trials * (1.0 - share).ln();
     let (mut count, mut sum) = (0.0, 0.0);
     loop {

@@ -1,4 +1,4 @@
-//! Measures a metric of some rows, or its difference from the champion's, and says how sure that is.
+//! Measures a metric on some rows, or its difference from the champion's, with its uncertainty.
 
 mod bootstrap;
 mod delong;

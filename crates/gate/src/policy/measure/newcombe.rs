@@ -1,8 +1,8 @@
-//! Newcombe's tenth method: where the difference of two shares lies that were seen on the same rows.
+//! Newcombe's method 10: the bounds of the difference of two shares that were observed on the same rows.
 
 use super::wilson;
 
-/// Rows by what the candidate and the champion made of them.
+/// The numbers of rows by the results of candidate and champion.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(in crate::policy) struct Pairs {
     /// Both right.
@@ -15,8 +15,8 @@ pub(in crate::policy) struct Pairs {
     pub(in crate::policy) neither: f64,
 }
 
-/// The bounds of the candidate's share less the champion's, each at `z` standard normal deviations: Wilson bounds of
-/// both shares, squared and added, less what their correlation explains (Newcombe, "Improved confidence intervals for the
+/// The bounds of the candidate's share minus the champion's, each at `z` standard normal deviations. They combine the squared
+/// Wilson bounds of both shares, reduced by the correlation of the shares (Newcombe, "Improved confidence intervals for the
 /// difference between binomial proportions based on paired data", Statistics in Medicine 17, 1998, method 10):
 ///
 /// lower = D − √((p₁−l₁)² − 2φ(p₁−l₁)(u₂−p₂) + (u₂−p₂)²), upper = D + √((u₁−p₁)² − 2φ(u₁−p₁)(p₂−l₂) + (p₂−l₂)²)
@@ -36,14 +36,14 @@ pub(super) fn bounds(pairs: Pairs, z: f64) -> (f64, f64) {
 }
 
 impl Pairs {
-    /// All rows.
+    /// The number of all rows.
     pub(super) fn trials(self) -> f64 {
         self.both + self.candidate + self.champion + self.neither
     }
 }
 
-/// The correlation φ of the two, its numerator drawn half the rows towards zero if it is positive; zero if a model is always
-/// right or always wrong.
+/// The correlation φ of the two shares. A positive numerator is reduced by half the number of rows, at most to zero. The result
+/// is zero if a model is always right or always wrong.
 fn correlation(pairs: Pairs) -> f64 {
     let Pairs { both, candidate, champion, neither } = pairs;
     let rows = pairs.trials();

@@ -1,9 +1,9 @@
-//! The standard normal distribution: how likely a value below `x` is, and which value has a given likelihood below it.
+//! The standard normal distribution and Student's t: the probability of a value below `x`, and the value for a given probability.
 
-/// Beyond this many standard deviations the tail is below what a double can hold beside one.
+/// Beyond this many standard deviations a double cannot represent the tail beside one.
 const FAR: f64 = 8.5;
 
-/// Share of the standard normal distribution below `x`, by its Taylor series (Marsaglia, "Evaluating the Normal
+/// The share of the standard normal distribution below `x`, by its Taylor series (Marsaglia, "Evaluating the Normal
 /// Distribution", Journal of Statistical Software 11(4), 2004). Exact to about 1e-15.
 pub(super) fn share_below(x: f64) -> f64 {
     if x.is_nan() {
@@ -17,7 +17,7 @@ pub(super) fn share_below(x: f64) -> f64 {
         divisor += 2.0;
         term *= x * x / divisor;
         let next = sum + term;
-        // The terms all have the sign of `x` and end up falling: the sum stops moving after a hundred of them at most.
+        // All terms have the sign of `x` and finally fall. The sum stops changing after at most a hundred terms.
         #[expect(clippy::float_cmp, reason = "the series has converged exactly when a term no longer changes the sum")]
         if next == sum {
             break;
@@ -48,8 +48,8 @@ pub(super) fn quantile(share: f64) -> f64 {
     value.copysign(centred)
 }
 
-/// The value of Student's t with a share below it: the normal one with its first three corrections (Abramowitz and Stegun
-/// 26.7.5). Within 0.3 % from 10 degrees of freedom on.
+/// The value of Student's t with a share of `share` below it: the normal value with its first three corrections (Abramowitz and
+/// Stegun 26.7.5). Within 0.3 % from 10 degrees of freedom on.
 pub(super) fn student(share: f64, freedom: f64) -> f64 {
     let z = quantile(share);
     let square = z * z;
@@ -59,7 +59,7 @@ pub(super) fn student(share: f64, freedom: f64) -> f64 {
     z + first / freedom + second / freedom.powi(2) + third / freedom.powi(3)
 }
 
-/// Two polynomials by rising powers: what is divided, and what divides.
+/// Two polynomials by rising powers: the numerator and the denominator.
 type Ratio = [[f64; 8]; 2];
 
 fn ratio(r: f64, [above, below]: &Ratio) -> f64 {

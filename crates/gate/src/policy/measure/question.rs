@@ -1,4 +1,4 @@
-//! Chooses how a metric, or the difference of two models' metrics, is measured.
+//! Selects the method that measures a metric, or the difference of two models' metrics.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Rows, Subject, Unmeasurable};
@@ -11,16 +11,17 @@ use super::spread::{Measurement, Spread};
 use super::trial;
 use super::units::Units;
 
-/// How far apart two log losses of one row can be at most: both are cut to this at scores of zero.
+/// The largest difference of two log losses of one row. Both are limited to this value at scores of zero.
 const WIDEST_LOG_LOSS: f64 = 36.05;
 
-/// A ranking of more rows than this is not resampled but left out by groups: 2,000 resamples would take minutes.
+/// The largest number of ranked values that are resampled. A larger ranking uses the grouped jackknife, because 2,000 resamples
+/// would take minutes.
 const MAX_RESAMPLED: usize = 8_000_000;
 
-/// Rows times classes that are ranked at all.
+/// The most rows times classes that are ranked.
 const MAX_RANKED: usize = 40_000_000;
 
-/// Rows or clusters that have to lie beyond a quantile on either side for its resamples to tell how it varies.
+/// The fewest rows or clusters beyond a quantile on either side, so that its resamples show how it varies.
 const MIN_BEYOND: f64 = 20.0;
 
 /// Why there is no interval.
@@ -28,45 +29,45 @@ const MIN_BEYOND: f64 = 20.0;
 pub(in crate::policy) enum NoInterval {
     /// There are no rows.
     NoRows,
-    /// Too few rows or clusters to resample.
+    /// There are too few rows or clusters to resample.
     TooFew {
-        /// What there are too few of.
+        /// The unit of the counts.
         unit: &'static str,
-        /// How many there are.
+        /// The actual number.
         came: usize,
-        /// How many there should be.
+        /// The expected number.
         expected: usize,
     },
     /// The metric cannot be computed from these rows.
     Unmeasurable(Unmeasurable),
-    /// The metric can be computed of the candidate, and not of the champion.
+    /// The metric can be computed for the candidate, but not for the champion.
     OfChampion(Unmeasurable),
-    /// More work than a verdict may take.
+    /// It needs more work than a verdict may take.
     TooMuch,
-    /// The metric is undefined on these rows, or on some that are like them.
+    /// The metric is undefined on these rows or on some resample.
     Undefined,
 }
 
-/// What is to be measured: one model, or one less another on the same rows in the same order.
+/// The measurement to make: one model, or one model minus another on the same rows in the same order.
 pub(in crate::policy) struct Question<'table> {
-    /// What is measured.
+    /// The metric.
     pub(in crate::policy) metric: &'table Metric,
     /// The candidate's rows.
     pub(in crate::policy) candidate: Rows<'table>,
     /// The champion's rows, if it is compared.
     pub(in crate::policy) champion: Option<Rows<'table>>,
-    /// Whether the difference is taken as a share of the champion's value.
+    /// Whether the difference is a share of the champion's value.
     pub(in crate::policy) relative: bool,
-    /// Whether the threshold is no difference at all.
+    /// Whether the threshold is a difference of zero.
     pub(in crate::policy) against_none: bool,
     /// The rows it is measured on.
     pub(in crate::policy) of: &'table [u32],
-    /// What rows belong together by, if they do.
+    /// The clusters of the rows, if there are any.
     pub(in crate::policy) clusters: Option<&'table Attribute>,
 }
 
 impl Question<'_> {
-    /// The measure and how sure it is.
+    /// The measure with its uncertainty.
     pub(in crate::policy) fn measure(&self) -> Result<Measurement, NoInterval> {
         if self.of.is_empty() {
             return Err(NoInterval::NoRows);
@@ -123,8 +124,8 @@ impl Question<'_> {
         }
     }
 
-    /// What varies by itself, and what messages call it: the groups that the policy names, else what the metric takes together
-    /// as one, else single rows.
+    /// The independent units and their name in messages: the groups that the policy names, else the units of the metric, else
+    /// single rows.
     fn independent(&self) -> (Option<&Attribute>, &'static str) {
         let unit = self.metric.unit();
         let units = unit.and_then(|unit| Some((self.candidate.attributes.get(unit.column)?, unit.plural)));
@@ -135,11 +136,11 @@ impl Question<'_> {
         }
     }
 
-    /// How many rows or clusters resampling needs: more for a quantile far out, beyond which few of them lie.
+    /// The fewest rows or clusters for resampling. A quantile near the end of the range needs more, because few lie beyond it.
     fn fewest_units(&self) -> usize {
         match self.metric {
             Metric::QuantileOf { quantile, .. } => {
-                // Less what rounding adds: 1 − 0.9 is a little less than 0.1.
+                // Subtract the rounding error: 1 − 0.9 is a little less than 0.1.
                 let beyond = MIN_BEYOND / quantile.0.min(1.0 - quantile.0) - 1e-9;
                 #[expect(
                     clippy::cast_possible_truncation,
@@ -173,9 +174,9 @@ impl Question<'_> {
         Ok((estimate, Spread::Grouped { error, freedom }))
     }
 
-    /// What may still be out there if all rows are alike. A kind of row that none of n rows shows has a share of at most
-    /// 1 − α^(1/n) (Clopper and Pearson's bound at zero events). Metrics by class weigh a class as a whole, so n is the number of
-    /// rows of the rarest class, and never more than what varies by itself; and such rows can move the metric by all of its range.
+    /// The uncertainty if all rows are alike. A kind of row that none of n rows shows has a share of at most 1 − α^(1/n) (Clopper
+    /// and Pearson's bound at zero events). Metrics by class weigh a class as a whole. There n is the number of rows of the
+    /// rarest class, and at most the number of independent units. Such rows can move the metric by its whole range.
     fn unseen(&self, units: &Units) -> Spread {
         let mut rarest = u32::try_from(self.of.len()).unwrap_or(u32::MAX);
         if self.metric.subject() == Subject::Classes
@@ -204,7 +205,7 @@ impl Question<'_> {
         Spread::Unseen { rarest: f64::from(rarest), width }
     }
 
-    /// Smallest and largest value of the metric, or of a difference of two.
+    /// The smallest and the largest value of the metric, or of a difference of two.
     fn range(&self) -> (f64, f64) {
         let (least, most) = self.metric.range();
         match self.champion {
@@ -214,8 +215,7 @@ impl Question<'_> {
         }
     }
 
-    /// How far a row can move a metric of own scores: by the range of all scores that are known, zero among them; by one if
-    /// none is known but zero.
+    /// How far a row can move a metric of own scores: the range of all known scores and zero, or one if all scores are zero.
     fn width_of_scores(&self) -> f64 {
         let rows = [Some(self.candidate), self.champion].into_iter().flatten();
         let columns = rows.filter_map(|rows| rows.row_scores.get(self.metric.score_column()?));
@@ -224,8 +224,8 @@ impl Question<'_> {
         if most > least { most - least } else { 1.0 }
     }
 
-    /// How far a row can move a metric without limits: by one if it is a share (of the labels, or of a naive forecast's error),
-    /// else by the range of the labels.
+    /// How far a row can move a metric without limits: one if the metric is a share (of the labels, or of a naive forecast's
+    /// error), otherwise the range of the labels.
     fn width_of_numbers(&self) -> f64 {
         let is_share =
             matches!(self.metric, Metric::R2 | Metric::MeanAbsolutePercentageError | Metric::Wape | Metric::Mase(_));

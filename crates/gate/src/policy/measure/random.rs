@@ -1,4 +1,4 @@
-//! A small random number generator, the same on every machine: a verdict has to come out the same when it is computed again.
+//! A small random number generator with the same output on every machine, so that a verdict can be recomputed exactly.
 
 /// `SplitMix64` (Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
 #[derive(Debug, Clone)]
@@ -20,13 +20,13 @@ impl Random {
     }
 
     /// A number below `limit`: the high half of a product (Lemire, "Fast Random Integer Generation in an Interval", 2019),
-    /// without its rejection step; the bias is at most `limit` in 2^64.
+    /// without its rejection step. The bias is at most `limit` in 2^64.
     pub(super) fn below(&mut self, limit: u32) -> u32 {
         let product = u128::from(self.bits()) * u128::from(limit);
         u32::try_from(product >> 64).unwrap_or(0)
     }
 
-    /// Puts `items` into random order (Fisher and Yates, as Durstenfeld wrote it down in 1964).
+    /// Shuffles `items` (Fisher and Yates, in the form of Durstenfeld, 1964).
     pub(super) fn shuffle(&mut self, items: &mut [u32]) {
         for (last, limit) in (1..items.len()).zip(2..) {
             items.swap(last, self.below(limit) as usize);

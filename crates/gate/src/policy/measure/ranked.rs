@@ -1,4 +1,4 @@
-//! Figures that rank rows, made ready: the rows are sorted once, and every resample walks them with other weights.
+//! Figures that rank rows, prepared for resampling: the rows are sorted once, and every resample reads them with other weights.
 
 use slipway_contract::metrics::{Areas, Quantile, quantile_of_sorted};
 
@@ -13,7 +13,7 @@ struct UnderCurve {
     last_of_tie: bool,
 }
 
-/// Precision-recall curves, one a class.
+/// Precision-recall curves, one for each class.
 pub(super) struct Curves {
     curves: Vec<Vec<UnderCurve>>,
     by_labels: bool,
@@ -43,12 +43,12 @@ impl Curves {
         Self { curves: areas.classes.iter().map(curve).collect(), by_labels: areas.by_labels }
     }
 
-    /// Rows under all curves together.
+    /// The number of rows under all curves together.
     pub(super) fn len(&self) -> usize {
         self.curves.iter().map(Vec::len).sum()
     }
 
-    /// The mean average precision where each unit counts so often.
+    /// The mean average precision with the count of each unit.
     fn mean(&self, counts: &[f64]) -> Option<f64> {
         let (mut sum, mut total) = (0.0, 0.0);
         for curve in &self.curves {
@@ -67,7 +67,7 @@ impl super::figure::Counted for Curves {
     }
 }
 
-/// Average precision, and the weight of the positive rows.
+/// The average precision, and the weight of the positive rows.
 fn average_precision(curve: &[UnderCurve], counts: &[f64]) -> (f64, f64) {
     let (mut positives, mut found, mut sum, mut tied) = (0.0, 0.0, 0.0, 0.0);
     for row in curve {
@@ -85,7 +85,7 @@ fn average_precision(curve: &[UnderCurve], counts: &[f64]) -> (f64, f64) {
     (if positives > 0.0 { sum / positives } else { 0.0 }, positives)
 }
 
-/// Values in rising order, each with its unit, of which a quantile is taken.
+/// Values in rising order, each with its unit, for a quantile.
 pub(super) struct Ranked {
     share: f64,
     values: Vec<(f64, u32)>,
@@ -101,7 +101,7 @@ impl Ranked {
         Self { share: quantile.share(), values }
     }
 
-    /// Number of rows.
+    /// The number of rows.
     pub(super) fn len(&self) -> usize {
         self.values.len()
     }

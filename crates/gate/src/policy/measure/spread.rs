@@ -1,4 +1,4 @@
-//! What is known of a measure: its estimate, and where it lies at any confidence.
+//! A measure: its estimate, and its bounds at any confidence.
 
 use slipway_domain::{Interval, Method};
 
@@ -7,37 +7,37 @@ use super::mcnemar;
 use super::newcombe::{self, Pairs};
 use super::{normal, wilson};
 
-/// More measured times than anybody is told to take.
+/// The largest number of measured times that is suggested.
 const MAX_TIMES: u64 = 1_000_000;
 
-/// A measure and how sure it is.
+/// A measure with its uncertainty.
 #[derive(Debug, Clone)]
 pub(in crate::policy) struct Measurement {
     /// The value on the rows.
     pub(in crate::policy) estimate: f64,
-    /// Rows it rests on.
+    /// The number of rows that it is based on.
     pub(in crate::policy) rows: u64,
-    /// How sure it is.
+    /// Its uncertainty.
     pub(in crate::policy) spread: Spread,
-    /// Smallest and largest value it can have.
+    /// The smallest and the largest possible value.
     pub(in crate::policy) range: (f64, f64),
 }
 
-/// Where a measure may lie.
+/// The uncertainty of a measure.
 #[derive(Debug, Clone)]
 pub(in crate::policy) enum Spread {
-    /// Where it is: it was not estimated.
+    /// The value is known exactly.
     Known,
     /// A share of trials.
     Share {
-        /// Trials that came out well.
+        /// The number of successful trials.
         right: f64,
-        /// Trials.
+        /// The number of trials.
         trials: f64,
     },
     /// The difference of two shares of the same trials.
     Pairs(Pairs),
-    /// The same, to be held against no difference at all.
+    /// The same, compared with a difference of zero.
     Discordant(Pairs),
     /// The difference of two areas: Student's t around the estimate.
     Area {
@@ -46,17 +46,17 @@ pub(in crate::policy) enum Spread {
         /// Degrees of freedom.
         freedom: f64,
     },
-    /// One area: Student's t around the logarithm of its odds, since it lies from 0 to 1.
+    /// One area: Student's t around the logarithm of its odds, because an area lies between 0 and 1.
     Odds {
         /// Standard error of the area itself.
         error: f64,
         /// Degrees of freedom.
         freedom: f64,
     },
-    /// What resampling showed.
+    /// The results of resampling.
     Resampled(Resamples),
-    /// What resampling showed of a distance, which is never below zero and comes out too large on few rows: nothing is taken
-    /// off its upper bound for that.
+    /// The results of resampling a distance. A distance is never below zero, and it is overestimated on few rows. Its upper bound
+    /// is not reduced for that.
     Distance(Resamples),
     /// Student's t around the estimate.
     Grouped {
@@ -65,9 +65,9 @@ pub(in crate::policy) enum Spread {
         /// Degrees of freedom.
         freedom: f64,
     },
-    /// Rows that are all alike: what the others might be like is bounded by how many of them there can be.
+    /// Rows that are all alike. The effect of different rows is bounded by how many of them there can be.
     Unseen {
-        /// Rows of the rarest kind that has to be there.
+        /// The number of rows of the rarest required kind.
         rarest: f64,
         /// How far such rows can move the measure.
         width: f64,
@@ -82,7 +82,7 @@ pub(in crate::policy) enum Spread {
 }
 
 impl Measurement {
-    /// Its bounds, one-sided: each holds with its own confidence.
+    /// Its one-sided bounds, each with its own confidence.
     pub(in crate::policy) fn interval(&self, lower: f64, upper: f64) -> Interval {
         let (method, seed) = self.method();
         let bound = |value: f64| Some(value).filter(|value| value.is_finite());
@@ -90,22 +90,22 @@ impl Measurement {
         Interval { estimate: self.estimate, lower, upper, method, seed }
     }
 
-    /// The one-sided lower bound; minus infinity if there is none. A bound that is no number bounds nothing.
+    /// The one-sided lower bound; minus infinity if there is none. A bound that is NaN counts as none.
     pub(in crate::policy) fn lower(&self, confidence: f64) -> f64 {
         let bound = self.bounds(confidence).0;
         let bound = if bound.is_nan() { f64::NEG_INFINITY } else { bound };
         bound.min(self.estimate).max(self.range.0)
     }
 
-    /// The one-sided upper bound; infinity if there is none. A bound that is no number bounds nothing.
+    /// The one-sided upper bound; infinity if there is none. A bound that is NaN counts as none.
     pub(in crate::policy) fn upper(&self, confidence: f64) -> f64 {
         let bound = self.bounds(confidence).1;
         let bound = if bound.is_nan() { f64::INFINITY } else { bound };
         bound.max(self.estimate).min(self.range.1)
     }
 
-    /// How many rows bound the measure on both sides at a confidence, if these are too few for that and more would do. Only
-    /// quantiles have no bound on few rows.
+    /// The number of rows that would bound the measure on both sides at a confidence, if the present number is too small for
+    /// that. Only quantiles can have no bound on few rows.
     pub(in crate::policy) fn fewest_for(&self, confidence: f64) -> Option<u64> {
         let Spread::Times { share, .. } = &self.spread else { return None };
         let z = normal::quantile(confidence);
@@ -136,7 +136,7 @@ impl Measurement {
         }
     }
 
-    /// How the bounds are computed, and the seed of the resampling, if there was one.
+    /// The method of the bounds, and the seed of the resampling, if there was one.
     fn method(&self) -> (Method, Option<u64>) {
         match &self.spread {
             Spread::Known => (Method::Exact, None),
@@ -153,8 +153,9 @@ impl Measurement {
         }
     }
 
-    /// The smallest error at which a test says that the measure is at or above a threshold (`above`), or at or below it: the
-    /// test's p-value, found by halving. More than a half is told as one: the estimate itself is on the other side.
+    /// The smallest error probability at which a test shows that the measure is at or above a threshold (`above`), or at or below
+    /// it. This is the test's p-value, found by bisection. A value above a half is returned as one: the estimate itself is then
+    /// on the other side.
     pub(in crate::policy) fn error_of(&self, threshold: f64, above: bool) -> f64 {
         let holds = |error: f64| {
             let confidence = 1.0 - error;
@@ -174,14 +175,14 @@ impl Measurement {
         most.exp()
     }
 
-    /// Whether all of its figures are numbers.
+    /// Whether all of its figures are finite.
     pub(in crate::policy) fn is_sound(&self) -> bool {
         let Interval { estimate, lower, upper, .. } = self.interval(0.95, 0.95);
         estimate.is_finite() && lower.is_some() && upper.is_some()
     }
 }
 
-/// Bounds of a share at so many standard errors, symmetric on the scale of ln(p/(1−p)) so that they stay within 0 and 1.
+/// Bounds of a share at `deviations` standard errors, symmetric on the scale of ln(p/(1−p)) so that they stay within 0 and 1.
 fn on_odds(share: f64, error: f64, deviations: f64) -> (f64, f64) {
     let variance = share * (1.0 - share);
     if variance <= 0.0 {
@@ -192,9 +193,9 @@ fn on_odds(share: f64, error: f64, deviations: f64) -> (f64, f64) {
     (share_of(centre - reach), share_of(centre + reach))
 }
 
-/// Bounds of a quantile: the order statistics whose ranks a binomial count of values below it reaches, by its normal
-/// approximation (Conover, "Practical Nonparametric Statistics", 1999, 3.2). Where no rank is high enough, the largest time is
-/// all that is known, and there is no upper bound: it is infinite here, and left open in the interval.
+/// Bounds of a quantile: the order statistics at the ranks that a binomial count of values below it reaches, by its normal
+/// approximation (Conover, "Practical Nonparametric Statistics", 1999, 3.2). If no rank is high enough, there is no upper bound:
+/// it is infinite here and open in the interval.
 fn quantile_bounds(sorted: &[f64], share: f64, z: f64) -> (f64, f64) {
     #[expect(clippy::cast_precision_loss, reason = "times are few")]
     let count = sorted.len() as f64;

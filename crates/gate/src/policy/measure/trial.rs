@@ -1,4 +1,4 @@
-//! Metrics that are a share of trials: which rows are trials, and which of them came out well.
+//! Metrics that are a share of trials: which rows are trials, and which of them are successes.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Average, ConfusionOf, Form, Pair, Predictions, Rows};
@@ -6,11 +6,11 @@ use slipway_contract::metrics::{Average, ConfusionOf, Form, Pair, Predictions, R
 use super::newcombe::Pairs;
 use super::spread::Spread;
 
-/// What a row says: nothing, or whether its trial came out well.
+/// The result of a row: no trial, or a trial that succeeds or fails.
 type Outcome<'table> = Box<dyn Fn(usize) -> Option<bool> + 'table>;
 
-/// How each row comes out, if the metric is a share of trials. A recall is one of the rows of its class, which the test data
-/// fix; a precision of the rows predicted as it, which differ between models.
+/// The result of each row, if the metric is a share of trials. The trials of a recall are the rows of its class, which the test
+/// data fix. The trials of a precision are the rows predicted as its class, which differ between models.
 fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>, of: &[u32]) -> Option<Outcome<'table>> {
     let of_class = |name: &str| {
         let table: &'table Predictions = rows.table.classes()?;
@@ -32,7 +32,7 @@ fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>, of: &[u32]) -> O
         Metric::Confusion(Pair { actual, predicted, of: whole }) => {
             let ((table, actual), (_, predicted)) = (of_class(actual)?, of_class(predicted)?);
             let is_actual = move |row: usize| table.labels[row] as usize == actual;
-            // Among all rows too a class that none of them has is undefined, and no share of zero.
+            // If no row has the class, the metric is undefined even as a share of all rows. It is not zero.
             if !of.iter().any(|row| is_actual(*row as usize)) {
                 return None;
             }
@@ -57,7 +57,7 @@ fn outcomes<'table>(metric: &'table Metric, rows: Rows<'table>, of: &[u32]) -> O
     }
 }
 
-/// Each query as one trial, at the row that stands for it; `None` if ties of scores leave some query between hit and miss.
+/// Each query as one trial, at the row that represents it. `None` if tied scores make the result of a query ambiguous.
 fn hits<'table>(metric: &Metric, rows: Rows<'table>, of: &[u32]) -> Option<Outcome<'table>> {
     let Form::Sums(sums) = metric.form(rows, of).ok()? else { return None };
     let outcome = move |row: usize| {
@@ -76,8 +76,8 @@ fn hits<'table>(metric: &Metric, rows: Rows<'table>, of: &[u32]) -> Option<Outco
     Some(Box::new(move |row| outcome(row).map(|hit| hit > 0.0)))
 }
 
-/// The share, or the difference of two, with its spread; `None` if the metric is no share of trials, or is of different trials
-/// for the two. Without any trial the share is undefined.
+/// The share, or the difference of two shares, with its uncertainty. `None` if the metric is not a share of trials, or if the
+/// trials of the two models differ. Without any trial the share is undefined.
 pub(super) fn measured(
     metric: &Metric,
     candidate: Rows<'_>,

@@ -1,4 +1,4 @@
-//! What is drawn by resampling: rows, clusters of rows, or blocks of many of either.
+//! The units that resampling draws: rows, clusters of rows, or blocks of many of either.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,23 @@ use slipway_contract::metrics::Attribute;
 
 use super::random::Random;
 
-/// Units at most. A sum over resampled blocks, dealt at random, has the mean, variance and skewness of one over resampled rows;
-/// with 2,048 blocks a standard error is known to 1.6 %, which is less than 2,000 resamples tell.
+/// The most units. A sum over resampled blocks that were formed at random has the mean, variance and skewness of a sum over
+/// resampled rows. With 2,048 blocks the error of a standard error is 1.6 %, which is less than the error of 2,000 resamples.
 const MAX_UNITS: usize = 2_048;
 
-/// To which unit each of some rows belongs.
+/// The assignment of rows to units.
 #[derive(Debug, Clone)]
 pub(super) struct Units {
     /// The unit of the row at each place.
     pub(super) of_place: Vec<u32>,
-    /// How many units there are.
+    /// The number of units.
     pub(super) count: usize,
-    /// How many independent things they hold: rows, or clusters.
+    /// The number of independent rows or clusters in them.
     pub(super) independent: usize,
 }
 
 impl Units {
-    /// Deals rows, or the clusters they are in, to units.
+    /// Assigns rows, or their clusters, to units.
     pub(super) fn deal(rows: &[u32], clusters: Option<&Attribute>, seed: u64) -> Self {
         let (of_place, independent) = match clusters {
             None => ((0..u32::try_from(rows.len()).unwrap_or(u32::MAX)).collect(), rows.len()),
@@ -41,7 +41,7 @@ impl Units {
         if independent <= MAX_UNITS {
             return Self { of_place, count: independent, independent };
         }
-        // A file may be sorted, and neighbours would then be alike: dealt at random.
+        // Assign at random, because a file may be sorted and neighbours would then be alike.
         let mut order: Vec<u32> = (0..u32::try_from(independent).unwrap_or(u32::MAX)).collect();
         Random::new(seed).shuffle(&mut order);
         let size = independent.div_ceil(MAX_UNITS);

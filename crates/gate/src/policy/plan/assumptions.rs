@@ -1,32 +1,32 @@
-//! What is assumed of test rows before there are any.
+//! The assumptions about test rows that do not exist yet.
 
 use crate::policy::test_set::TestSet;
 
-/// What is assumed of rows that nobody has seen yet.
+/// The assumptions about future test rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Assumptions {
-    /// Test rows; `None` to be told how many are needed.
+    /// The number of test rows; `None` to compute how many are needed.
     pub rows: Option<u64>,
-    /// Share of rows on which candidate and champion differ in being right.
+    /// The share of rows on which only one of candidate and champion is right.
     pub disagreement: f64,
-    /// The champion's figure, from which relative margins and the shares of right rows follow.
+    /// The champion's figure. Relative margins and the shares of right rows follow from it.
     pub expected: f64,
-    /// Standard deviation of what a row adds to a figure that is no share of rows, in its own unit: of one model where it is
-    /// held against a threshold, of the difference of two models where it is compared.
+    /// The standard deviation of a row's contribution to a figure that is not a share of rows, in the figure's unit: of one model
+    /// if the figure is compared with a threshold, of the difference of two models if it is compared with the champion.
     pub deviation: Option<f64>,
-    /// Slices of equal size that `slice: {by: …}` cuts the rows into.
+    /// The number of slices of equal size that `slice: {by: …}` forms.
     pub slices: u32,
-    /// True differences whose power is told; some usual ones if empty.
+    /// The true differences to compute the power for. If it is empty, default differences are used.
     pub differences: Vec<f64>,
-    /// Uses of a test set that are to be paid for, in place of the policy's.
+    /// The uses of a test set that the error budget is divided by, in place of the policy's.
     pub uses: Option<u32>,
 }
 
-/// More rows than anybody labels.
+/// The largest number of rows that is accepted.
 const MAX_ROWS: u64 = 1_000_000_000;
 
 impl Assumptions {
-    /// The usual ones.
+    /// The default assumptions.
     pub fn with_defaults() -> Self {
         Self {
             rows: None,
@@ -39,7 +39,7 @@ impl Assumptions {
         }
     }
 
-    /// What is wrong with them, if anything: what came, and what is expected.
+    /// The mistake in the assumptions, if there is one: the actual and the expected value.
     pub fn flaw(&self) -> Option<String> {
         let Self { rows, disagreement, expected, deviation, slices, differences, uses } = self;
         if !(*disagreement > 0.0 && *disagreement <= 1.0) {

@@ -1,4 +1,4 @@
-//! How a check will be decided on rows that nobody has seen yet, and what follows for their number.
+//! How a check will be decided on future rows, and how many rows it needs.
 
 use slipway_contract::Metric;
 use slipway_contract::metrics::{Average, ConfusionOf, Pair, Subject};
@@ -11,28 +11,28 @@ use crate::policy::sentence::percent;
 use crate::policy::slices::Slicing;
 use slipway_domain::Requirement;
 
-/// Differences whose power is told if no others are asked for.
+/// The default differences to compute the power for.
 const DIFFERENCES: [f64; 5] = [0.0, 0.005, 0.01, 0.02, 0.05];
 
-/// How a check is decided, with what is assumed of its rows.
+/// The decision method of a check, with the assumptions about its rows.
 pub(super) struct Design {
     bounding: Bounding,
-    /// The same if the models were judged on different rows.
+    /// The same method if the models were judged on different rows.
     unpaired: Option<Bounding>,
     wanted: Wanted,
-    /// Where differences are counted from: no difference from the champion, or the threshold.
+    /// The origin of differences: no difference from the champion, or the threshold.
     origin: f64,
     /// Whether a better model has a larger figure.
     upwards: bool,
     slices: u32,
     is_sliced: bool,
-    /// Rows below which nothing is decided.
+    /// The fewest rows that can decide.
     fewest: f64,
-    /// How far a model may be on the wrong side at most: by the margin to the champion.
+    /// The largest difference in the wrong direction that a model may have: the margin to the champion.
     worst: f64,
-    /// As far as a better model can go.
+    /// The largest difference that a better model can have.
     widest: f64,
-    /// What is shown in the first place.
+    /// The difference that is shown first.
     first: f64,
 }
 
@@ -126,7 +126,7 @@ impl Design {
         if self.upwards { self.origin + better } else { self.origin - better }
     }
 
-    /// The chance that all slices pass.
+    /// The probability that all slices pass.
     fn power(&self, better: f64, rows_of_slice: f64, level: f64) -> f64 {
         self.power_by(self.bounding, better, rows_of_slice, level)
     }
@@ -142,7 +142,7 @@ impl Design {
         fewest(|rows| self.power_by(bounding, better, rows, level) >= POWER)
     }
 
-    /// Rows of all slices for 80 % power.
+    /// The number of rows of all slices for a power of 80 %.
     pub(super) fn rows_needed(&self, better: f64, level: f64) -> Option<u64> {
         let rows = self.rows_of_slice(self.bounding, better, level)?;
         rows.checked_mul(u64::from(self.slices)).map(about)
@@ -181,11 +181,11 @@ impl Design {
         plan.differences = differences.into_iter().map(row).collect();
     }
 
-    /// The smallest true difference with a power of 80 %, to three digits.
+    /// The smallest true difference with a power of 80 %.
     fn smallest(&self, rows: f64, level: f64) -> Option<f64> {
         let suffices = |better: f64| self.power(better, rows, level) >= POWER;
         let mut enough = if self.widest.is_finite() { self.widest } else { 1e6 };
-        // At the end of the range nothing varies any more, and a comparison cannot go so far.
+        // At the end of the range nothing varies any more, and a comparison cannot reach it.
         enough *= 1.0 - 1e-9;
         if suffices(self.worst) {
             return Some(self.worst);
@@ -201,7 +201,7 @@ impl Design {
         Some(enough)
     }
 
-    /// The fewest rows on which anything passes: what `slipway check` says of a policy that asks for more than there is.
+    /// The fewest rows on which anything passes. `slipway check` reports it for a policy that requires more rows than there are.
     fn at_best(&self, confidence: f64) -> Option<u64> {
         let best = match (self.bounding, self.wanted) {
             (Bounding::Share, Wanted::AtLeast(threshold)) => fewest(|rows| share(1.0, rows, confidence).0 >= threshold),
@@ -224,14 +224,14 @@ impl Design {
     }
 }
 
-/// What varies by itself where that is not the row: the column that tells such units apart, and what they are called. What the
-/// policy names comes first, as where the gate measures.
+/// The independent units if these are not rows: the column that identifies them, and their name. The policy's `group_by` comes
+/// first, as in the gate.
 fn counted<'check>(metric: &'check Metric, group_by: Option<&'check str>) -> Option<(&'check str, &'static str)> {
     let unit = metric.unit().map(|unit| (unit.column, unit.plural));
     group_by.map(|column| (column, "groups")).or(unit)
 }
 
-/// One of the units that are counted.
+/// The singular of a unit's name.
 fn singular(unit: &'static str) -> &'static str {
     match unit {
         "queries" => "query",
@@ -241,10 +241,10 @@ fn singular(unit: &'static str) -> &'static str {
     }
 }
 
-/// Which rows are counted where it is not all of them.
+/// The rows that are counted, if not all rows are.
 fn rows_of(metric: &Metric) -> Option<&'static str> {
     match metric {
-        // The variance is at most p(1 − p) over the smaller number of the two (Birnbaum and Klose, 1957).
+        // The variance is at most p(1 − p) divided by the smaller of the two numbers (Birnbaum and Klose, 1957).
         Metric::RocAuc(Average::Class(_)) => Some("rows are those of the class, or all others if these are fewer"),
         Metric::RocAuc(_) | Metric::PrAuc(Average::Macro) => Some("rows are those of the rarest class"),
         Metric::PrAuc(Average::Class(_)) => Some("rows are those of the class"),
@@ -257,7 +257,7 @@ fn rows_of(metric: &Metric) -> Option<&'static str> {
     }
 }
 
-/// How the gate will bound a check's figure; what is assumed for that is noted.
+/// The method that the gate will bound a check's figure with. Adds its assumptions to the plan.
 fn bounding(
     check: &Check,
     metric: &Metric,
@@ -306,7 +306,7 @@ fn bounding(
     Ok(Bounding::Mean { deviation: if relative { deviation / champion } else { deviation } })
 }
 
-/// The precision of a class is compared on different rows for each model, so the gate resamples it.
+/// Whether the metric is the precision of a class. It is compared on different rows for each model, so the gate resamples it.
 fn is_precision(metric: &Metric) -> bool {
     matches!(metric, Metric::Precision(_)) && metric.classes().next().is_some()
 }
@@ -319,7 +319,7 @@ fn is_against_none(requirement: &Requirement) -> bool {
     }
 }
 
-/// The share that a threshold asks for.
+/// The share that a threshold requires.
 fn check_share(check: &Check) -> Option<f64> {
     match check.requirement {
         Requirement::AtLeast(share) | Requirement::AtMost(share) | Requirement::Between(share, _) => Some(share),
@@ -327,7 +327,7 @@ fn check_share(check: &Check) -> Option<f64> {
     }
 }
 
-/// Rounded up to three digits: it follows from what is assumed.
+/// Rounds up to three digits, because the number follows from assumptions.
 fn about(rows: u64) -> u64 {
     let unit = 10_u64.pow(rows.checked_ilog10().unwrap_or(0).saturating_sub(2));
     rows.div_ceil(unit) * unit

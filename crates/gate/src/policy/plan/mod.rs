@@ -1,4 +1,5 @@
-//! What a number of test rows can show, and how many rows are needed: for every check of a policy, before anything is labelled.
+//! Plans test sets: what a number of test rows can show, and how many rows are needed, for every check of a policy before any row
+//! is labelled.
 
 mod assumptions;
 mod design;
@@ -16,106 +17,110 @@ use slipway_domain::Requirement;
 pub use assumptions::Assumptions;
 use design::Design;
 
-/// The power that is asked for.
+/// The required power.
 const POWER: f64 = 0.8;
 
-/// What is counted where nothing else varies by itself.
+/// The counted unit if rows are independent.
 const ROWS: &str = "rows";
 
-/// Uses of a test set whose cost is told, beside those of the policy.
+/// The uses of a test set whose cost is shown, in addition to those of the policy.
 const USES: [u32; 4] = [1, 10, 20, 50];
 
-/// What a policy's checks can be shown on.
+/// The plan of a policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
     /// The policy file.
     pub policy: String,
-    /// Confidence that the policy asks for, before uses of the test set are paid for.
+    /// The policy's confidence, before the error budget is divided by the uses of the test set.
     pub confidence: f64,
-    /// Test rows, if they were given.
+    /// The number of test rows, if it was given.
     pub rows: Option<u64>,
-    /// The power that `rows_needed` are for.
+    /// The power that `rows_needed` refers to.
     pub power: f64,
-    /// Uses of the test set that are paid for; `None` if none are.
+    /// The uses of the test set that the error budget is divided by; `None` if it is not divided.
     pub uses: Option<u32>,
-    /// How the uses are paid for.
+    /// How the error budget is divided by the uses.
     pub adaptivity: Option<Adaptivity>,
-    /// Every check.
+    /// The plans of all checks.
     pub checks: Vec<CheckPlan>,
-    /// The most rows that any check needs whose candidate is better by its `uses_at`; `None` if that is not known of one, or if one
-    /// counts something else.
+    /// The largest number of rows that any check needs for a candidate that is better by its `uses_at`. `None` if it is unknown
+    /// for one check, or if one counts another unit.
     pub rows_needed: Option<u64>,
-    /// The same for whatever is counted: `rows`, `queries`, `series`, `groups`. Empty if it is not known of a check.
+    /// The same for every unit: `rows`, `queries`, `series`, `groups`. Empty if it is unknown for one check.
     pub needed: BTreeMap<&'static str, u64>,
 }
 
-/// What one check can be shown on.
+/// The plan of one check.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckPlan {
     /// The check's own name, if it has one.
     pub name: Option<String>,
-    /// What is measured.
+    /// The metric.
     pub metric: String,
-    /// What is asked for, in words.
+    /// The requirement, as a phrase.
     pub requirement: String,
     /// The policy file.
     pub file: String,
     /// The line of the check in it.
     pub line: usize,
-    /// Why nothing is planned for it, if so.
+    /// Why there is no plan, if there is none.
     pub skipped: Option<String>,
-    /// What is assumed of the rows.
+    /// The assumptions about the rows.
     pub assumptions: Vec<String>,
-    /// What is counted, here as rows: `rows`, the `groups` of `group_by`, or the `queries` or `series` of a metric that takes their
-    /// rows together.
+    /// The unit that is counted as rows here: `rows`, the `groups` of `group_by`, or the `queries` or `series` of a metric that
+    /// needs their rows together.
     pub unit: &'static str,
-    /// The part of the rows that one slice has, if there are slices: as many in each.
+    /// The number of slices of equal size, if there are slices.
     pub slices: Option<u32>,
-    /// Confidence of each bound, with uses paid for, and slices as the first of them pays for all.
+    /// The confidence of each bound, after the error budget is divided by the uses of the test set and by the number of slices,
+    /// as in Holm's first step.
     pub confidence: f64,
-    /// On fewer rows no model passes: one that is right on each, or two that are.
+    /// On fewer rows no model passes: not even a model that is right on each, or two that are.
     pub rows_at_best: Option<u64>,
-    /// The figure on the rows at which the gate begins to pass: for a comparison, the observed difference from the champion's.
+    /// The figure on the rows at which the gate begins to pass. For a comparison it is the observed difference from the
+    /// champion's figure.
     pub passes_from: Option<f64>,
-    /// The smallest true difference, from the champion or from the threshold, that is shown with a power of 80 %; below zero
-    /// where a margin allows a candidate to be that much worse.
+    /// The smallest true difference from the champion or from the threshold that is shown with a power of 80 %. It is below zero
+    /// if a margin allows a candidate to be that much worse.
     pub smallest_difference: Option<f64>,
-    /// Power, and rows for 80 % of it, at true differences.
+    /// The power, and the rows for a power of 80 %, at true differences.
     pub differences: Vec<AtDifference>,
-    /// Rows for 80 % power by how often the test set may be used, at the difference `uses_at`.
+    /// The rows for a power of 80 % by the number of uses of the test set, at the difference `uses_at`.
     pub uses: Vec<AtUses>,
-    /// The difference that `uses` is about.
+    /// The difference that `uses` refers to.
     pub uses_at: Option<f64>,
 }
 
-/// What is shown of a candidate that is truly so much better: than the champion, or than the threshold.
+/// The results for a candidate whose true figure is better than the champion's, or than the threshold, by a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AtDifference {
-    /// By how much it is better.
+    /// The difference.
     pub difference: f64,
-    /// The chance that the check passes on the given rows.
+    /// The probability that the check passes on the given rows.
     pub power: Option<f64>,
-    /// Test rows at which that chance is 80 %; `None` if no number of rows makes it so.
+    /// The number of test rows at which that probability is 80 %; `None` if no number suffices.
     pub rows_needed: Option<u64>,
-    /// Rows of each slice, if there are slices.
+    /// The number of rows of each slice, if there are slices.
     pub rows_per_slice: Option<u64>,
-    /// The same if the two models were judged on different rows, each on so many: what comparing row by row saves.
+    /// The number of rows if the two models were judged on different rows, each on this many. It shows the savings of a
+    /// comparison row by row.
     pub rows_unpaired: Option<u64>,
 }
 
-/// What so many uses of a test set cost.
+/// The cost of a number of uses of a test set.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct AtUses {
-    /// How often the set may be used.
+    /// The number of uses.
     pub uses: u32,
-    /// Rows for 80 % power if candidates do not follow from verdicts.
+    /// The rows for a power of 80 % if candidates do not depend on verdicts.
     pub none: Option<u64>,
-    /// Rows if they may follow from them, and only verdicts are shown; `None` also where the budget would be too small.
+    /// The rows for a power of 80 % if candidates may depend on verdicts, and only verdicts are shown. `None` also if the error
+    /// budget would be too small.
     pub full: Option<u64>,
 }
 
 impl Policy {
-    /// What rows can show of every check.
+    /// Plans what rows can show for every check.
     pub fn plan(&self, assumptions: &Assumptions) -> Plan {
         let rule = match (assumptions.uses, self.test_set) {
             (Some(uses), Some(rule)) => Some(TestSet { uses, ..rule }),

@@ -1,4 +1,4 @@
-//! A verdict as `JUnit` XML, which CI systems show as test results: a test case a check, and one a slice.
+//! Renders a verdict as `JUnit` XML, which CI systems show as test results: one test case for each check and one for each slice.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use slipway_domain::{CheckOutcome, CheckResult, Verdict};
 
 use super::xml::escaped;
 
-/// One case: its name, what came of it, and the sentence.
+/// One test case: its name, its outcome and its sentence.
 struct Case<'verdict> {
     name: String,
     check: &'verdict CheckResult,
@@ -22,7 +22,7 @@ fn cases(verdict: &Verdict) -> Vec<Case<'_>> {
     let mut cases = Vec::new();
     for check in &verdict.checks {
         cases.push(Case { name: of(check), check, outcome: check.outcome, sentence: &check.sentence });
-        // What a check as a whole is forgiven, its slices are as well.
+        // An exception for a check covers its slices too.
         let forgiven = check.outcome == CheckOutcome::Excepted;
         cases.extend(check.slices.iter().map(|slice| Case {
             name: format!("{} on {}", of(check), slice.name),
@@ -34,7 +34,7 @@ fn cases(verdict: &Verdict) -> Vec<Case<'_>> {
     cases
 }
 
-/// The verdict for a CI system; ends with a line break.
+/// The verdict for a CI system. Ends with a line break.
 pub fn junit(verdict: &Verdict) -> String {
     let cases = cases(verdict);
     let failed = |case: &&Case<'_>| case.outcome == CheckOutcome::Fail;
@@ -60,7 +60,7 @@ pub fn junit(verdict: &Verdict) -> String {
                 format!("<system-out>{}: {sentence}</system-out>", case.outcome.name())
             }
         };
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(page, "<testcase classname=\"{file}\" name=\"{name}\">{body}</testcase>");
     }
     page.push_str("</testsuite>\n</testsuites>\n");

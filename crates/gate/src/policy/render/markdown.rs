@@ -1,17 +1,17 @@
-//! A verdict as Markdown for comments and check runs: the verdict first, a table, and everything else folded.
+//! Renders a verdict as Markdown for comments and check runs: the verdict first, then a table, then collapsed details.
 
 use std::fmt::Write as _;
 
 use super::bound;
 use slipway_domain::{CheckOutcome, CheckResult, Interval, Outcome, Verdict};
 
-/// Bytes a comment may have: GitHub takes 65,536 characters, GitLab a million, and others add their own around it.
+/// The most bytes of a page. GitHub accepts 65,536 characters, GitLab a million. Callers add text around the page.
 const MAX_BYTES: usize = 60_000;
 
-/// Bytes kept free for what ends the page.
+/// The bytes that are reserved for the end of the page.
 const FOR_THE_END: usize = 2_000;
 
-/// The verdict for a forge; ends with a line break and stays below the size a comment may have.
+/// The verdict for a forge. Ends with a line break and stays below the size limit of a comment.
 pub fn markdown(verdict: &Verdict) -> String {
     let heading = match verdict.outcome {
         Outcome::Pass => "The gate passed",
@@ -35,7 +35,7 @@ pub fn markdown(verdict: &Verdict) -> String {
     for check in sliced() {
         let title =
             format!("\n<details><summary>{} slices of {}</summary>\n\n", check.slices.len(), escaped(&check.metric));
-        // A head without a single row under it would say nothing.
+        // A heading without any row below it would be useless.
         if !page.has_room_for(&title.repeat(4)) {
             break;
         }
@@ -53,7 +53,7 @@ pub fn markdown(verdict: &Verdict) -> String {
     }
     let champion = verdict.champion.as_ref().map_or("none", |digest| digest.short());
     let mut end = String::new();
-    // Writing to a text cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(
         end,
         "\nCandidate `{}`, champion `{champion}`, {} rows, policy `{}` (`{}`).",
@@ -65,7 +65,7 @@ pub fn markdown(verdict: &Verdict) -> String {
     page.0 + &end
 }
 
-/// A page that does not grow beyond its size.
+/// A page with a bounded size.
 struct Page(String);
 
 impl Page {
@@ -77,7 +77,7 @@ impl Page {
         self.0.push_str(text);
     }
 
-    /// A list under its head; items that do not fit any more are counted.
+    /// A list below its head. Items that do not fit are counted.
     fn list(&mut self, head: &str, items: impl Iterator<Item = String>) {
         self.add(head);
         let mut left_out = 0;
@@ -138,7 +138,7 @@ fn sentence(check: &CheckResult) -> String {
     format!("- **{}**: {}.{because}{owner}{exception}\n", check.outcome.name(), escaped(&check.sentence))
 }
 
-/// At most so many bytes of a text, cut between characters.
+/// At most `most` bytes of a text, cut between characters.
 fn cut(text: &str, most: usize) -> String {
     if text.len() <= most {
         return text.to_owned();
@@ -147,7 +147,7 @@ fn cut(text: &str, most: usize) -> String {
     format!("{}…", &text[..end])
 }
 
-/// Text that stays text: every letter with a meaning in Markdown, HTML or as a mention gets a backslash or an entity.
+/// Escapes a text: every character with a meaning in Markdown, HTML or as a mention gets a backslash or an entity.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
@@ -155,7 +155,7 @@ pub fn escaped(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             '>' => safe.push_str("&gt;"),
             '&' => safe.push_str("&amp;"),
-            // A zero-width space after it keeps the word and names nobody.
+            // A zero-width space after it keeps the text readable and prevents a mention.
             '@' => safe.push_str("&#64;&#8203;"),
             '\\' | '`' | '*' | '[' | ']' | '|' | '#' | '!' | '~' | '$' => {
                 safe.push('\\');

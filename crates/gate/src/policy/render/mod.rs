@@ -1,5 +1,5 @@
-//! Shows a verdict: plain text for terminals, Markdown for forges, a picture, and `JUnit` XML for CI. JSON is the verdict's own
-//! form. What a change could have chosen is escaped everywhere: it must not become markup.
+//! Renders a verdict: plain text for terminals, Markdown for forges, an image, and `JUnit` XML for CI. The JSON form is the
+//! verdict itself. Texts that the author of a pull request controls are escaped everywhere, so that they cannot become markup.
 
 mod junit;
 mod markdown;
@@ -16,7 +16,7 @@ pub use svg::svg;
 pub use text::{text, text_with};
 pub use xml::escaped as xml;
 
-/// A bound of an interval, or the sign for its being open.
+/// A bound of an interval, or `…` for an open bound.
 fn bound(value: Option<f64>) -> String {
     value.map_or_else(|| "…".to_owned(), |value| format!("{value:.4}"))
 }

@@ -1,4 +1,4 @@
-//! A verdict as a picture: every interval on its own scale, with the threshold it is held against.
+//! Renders a verdict as an SVG image: every interval on its own scale, with its threshold.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use slipway_domain::{CheckOutcome, CheckResult, Interval, Requirement, Verdict};
 use super::bound;
 use super::xml::escaped;
 
-/// Rows of the picture: more are nobody's to read.
+/// The most rows of the image.
 const MAX_ROWS: usize = 200;
 
 /// Sizes in pixels.
@@ -19,7 +19,7 @@ const PLOT: f64 = 360.0;
 const WIDTH: f64 = 880.0;
 const HEAD: usize = 48;
 
-/// Characters of a label.
+/// The most characters of a label.
 const MAX_LABEL_LENGTH: usize = 44;
 
 /// One interval with its label.
@@ -30,7 +30,7 @@ struct Row<'verdict> {
     thresholds: Vec<f64>,
 }
 
-/// The verdict as SVG 1.1; ends with a line break.
+/// The verdict as SVG 1.1. Ends with a line break.
 pub fn svg(verdict: &Verdict) -> String {
     let rows: Vec<Row<'_>> = verdict.checks.iter().flat_map(rows_of).collect();
     let shown = rows.len().min(MAX_ROWS);
@@ -45,7 +45,7 @@ pub fn svg(verdict: &Verdict) -> String {
     }
     if rows.len() > shown {
         let y = HEAD + ROW * shown + 18;
-        // Writing to a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = writeln!(page, "<text x=\"12\" y=\"{y}\">and {} more</text>", rows.len() - shown);
     }
     page.push_str("</svg>\n");
@@ -66,7 +66,7 @@ fn rows_of(check: &CheckResult) -> Vec<Row<'_>> {
     rows
 }
 
-/// The thresholds in the unit of the interval: a margin lies below zero where more is better.
+/// The thresholds in the unit of the interval. A margin lies below zero if higher values are better.
 fn thresholds(check: &CheckResult) -> Vec<f64> {
     let better = check.metric.parse::<Metric>().is_ok_and(|metric| metric.higher_is_better());
     let sign = if better { 1.0 } else { -1.0 };

@@ -1,21 +1,21 @@
-//! A verdict as plain text, one check a paragraph.
+//! Renders a verdict as plain text, one paragraph for each check.
 
 use slipway_domain::{CheckOutcome, CheckResult, Verdict};
 
-/// Slices shown under a check.
+/// The most slices that are shown for a check.
 const MAX_SLICES: usize = 20;
-/// Characters of the column of outcomes.
+/// The width of the column of outcomes, in characters.
 const WIDTH: usize = 14;
 
-/// How the word of an outcome is written, such as in its colour.
+/// Formats the name of an outcome, for example with a colour.
 type Mark<'mark> = &'mark dyn Fn(&str) -> String;
 
-/// The verdict for people; ends with a line break.
+/// The verdict for people. Ends with a line break.
 pub fn text(verdict: &Verdict) -> String {
     text_with(verdict, &str::to_owned)
 }
 
-/// The verdict for people, with the word of every outcome as `mark` writes it; ends with a line break.
+/// The verdict for people. `mark` formats the name of every outcome. Ends with a line break.
 pub fn text_with(verdict: &Verdict, mark: Mark<'_>) -> String {
     let summary = plain(&verdict.summary());
     let summary = match summary.split_once(": ") {
@@ -64,7 +64,7 @@ fn add_check(lines: &mut Vec<String>, check: &CheckResult, mark: Mark<'_>) {
     }
 }
 
-/// Without what would move the cursor or start a line of its own.
+/// Replaces control characters, which could move the cursor or begin a new line.
 fn plain(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }

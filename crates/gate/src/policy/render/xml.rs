@@ -1,6 +1,6 @@
-//! Text within XML and HTML.
+//! Escapes text for XML and HTML.
 
-/// Text that stays text in an element or an attribute. Characters that XML 1.0 cannot hold become spaces.
+/// Escapes a text for an element or an attribute. Characters that XML 1.0 cannot represent become spaces.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {

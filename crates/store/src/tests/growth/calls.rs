@@ -1,4 +1,4 @@
-//! Everything that is asked of the store while it serves.
+//! All calls of the store that a running server makes.
 
 use std::pin::Pin;
 
@@ -9,7 +9,7 @@ use crate::tests::{CLAIM_LEASE, delivery_with_id, head, name, run, transition};
 use crate::{Claim, DeliveryFilter, DeliveryOutcome, ModelCursor, RunCursor, RunFilter, Store};
 use slipway_domain::{Actor, CommitSha, DeliveryState, Run, RunEvent, RunId, RunState};
 
-/// A call, by the names of the functions that it makes.
+/// A call, named after the functions that it calls.
 pub(super) type Call<'s> = (&'static str, Pin<Box<dyn Future<Output = ()> + 's>>);
 
 fn finished(number: usize) -> RunId {
@@ -24,7 +24,7 @@ fn a_head(number: usize) -> CommitSha {
     format!("{number:040}").parse().expect("a commit")
 }
 
-/// Opens a run, claims it, and answers both; another run of the same model is in the same place when it is released.
+/// Opens a run whose priority is above that of other runs, and returns it.
 async fn opened(store: &Store, digit: char) -> Run {
     let new = Run { priority: 1, ..run(FILE, digit, 3600) };
     store.open_run(&new, &Actor::controller(), None).await.expect("opened");
@@ -37,7 +37,7 @@ macro_rules! calls {
     };
 }
 
-/// All calls, not begun yet. Each stands alone.
+/// All calls, not started yet. Each is independent of the others.
 pub(super) fn all(store: &Store) -> Vec<Call<'_>> {
     let mut all = lists(store);
     all.extend(lookups(store));
@@ -71,7 +71,7 @@ fn lists(store: &Store) -> Vec<Call<'_>> {
     }
 }
 
-/// What single things are looked up by, and what is counted.
+/// Queries of single items and counts.
 fn lookups(store: &Store) -> Vec<Call<'_>> {
     let (now, claim) = (Timestamp::now(), claim());
     calls! {
@@ -133,7 +133,7 @@ fn lookups(store: &Store) -> Vec<Call<'_>> {
     }
 }
 
-/// What is written.
+/// Calls that write.
 fn changes(store: &Store) -> Vec<Call<'_>> {
     let (now, claim) = (Timestamp::now(), claim());
     calls! {

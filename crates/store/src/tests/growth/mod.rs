@@ -1,10 +1,10 @@
-//! What is asked of the store does not become slower as rows gather. Each call is made beside many rows of one model of one
-//! source, which is the worst case for an index: on SQLite the plan of every statement is looked at, on PostgreSQL the rows
-//! that it read are counted.
+//! Tests that calls of the store do not become slower as the number of rows grows. Each call runs beside many rows of one model
+//! of one source, which is the worst case for an index. On SQLite the tests check the plan of every statement; on PostgreSQL they
+//! count the rows that it read.
 
 mod calls;
 mod plans;
 mod rows;
 
-/// Runs in the store, and about as many rows of everything else that gathers.
+/// Number of runs in the store; other growing tables have about as many rows.
 const ROWS: usize = 20_000;

@@ -1,4 +1,4 @@
-//! Plans of SQLite, and rows read by PostgreSQL.
+//! Checks of query plans on SQLite, and of the number of read rows on PostgreSQL.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -19,17 +19,17 @@ use crate::{Claim, PostgresUrl, Settings};
 use jiff::Timestamp;
 use slipway_domain::RunState;
 
-/// The span in which statements are noted.
+/// The span in which statements are recorded.
 const NOTED: &str = "statements of this test";
-/// Rows that a call may read on PostgreSQL, entries of indexes included. Pages have 50 rows.
+/// Maximum number of rows that a call may read on PostgreSQL, including index entries. Pages have 50 rows.
 const MAX_READ: i64 = 1_000;
 
-/// Claims made one after the other.
+/// Number of claims in sequence.
 const CLAIMS: i64 = 20;
-/// Rows that a claim may read on PostgreSQL. Some are versions of rows that were replaced.
+/// Maximum number of rows that a claim may read on PostgreSQL. Some of them are dead row versions.
 const MAX_READ_BY_A_CLAIM: i64 = 200;
 
-/// Indexes that hold only what waits or is under way: going through one of them is no scan of what gathers.
+/// Indexes that contain only waiting or active rows: a scan of one of them does not grow with the table.
 const OF_WHAT_WAITS: [&str; 14] = [
     "reports_behind",
     "reports_of_a_target",
@@ -46,9 +46,9 @@ const OF_WHAT_WAITS: [&str; 14] = [
     "runs_waiting",
     "sqlite_autoindex_queues_1",
 ];
-/// Indexes in the order of a list, which is left at the end of a page.
+/// Indexes in the order of a list; the scan stops at the end of a page.
 const ORDERS: [&str; 4] = ["deliveries_by_time", "deliveries_in_a_state", "runs_by_time", "runs_of_a_branch"];
-/// Names in plans that stand for no table that gathers: those of queries within, and of tables with a row a source.
+/// Names in plans that stand for no growing table: subqueries, and tables with one row per source.
 const SMALL: [&str; 15] = [
     "(subquery-",
     "waiting",
@@ -67,13 +67,13 @@ const SMALL: [&str; 15] = [
     "environments",
 ];
 
-/// What statements begin with that have a plan.
+/// First words of statements that have a plan.
 const VERBS: [&str; 5] = ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH"];
 
-/// Columns of runs of whose values each has few rows, the narrowest first.
+/// Columns of runs with few rows per value, the most selective first.
 const NARROW: [&str; 4] = ["lane", "head", "change_id", "model"];
 
-/// The statements that were made within the span.
+/// The statements that were executed within the span.
 static STATEMENTS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 struct Notes;
@@ -94,7 +94,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Notes {
     }
 }
 
-/// What an event says of its statement.
+/// The fields of an event about a statement.
 #[derive(Default)]
 struct Statement {
     summary: String,
@@ -113,13 +113,13 @@ impl Visit for Statement {
     fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
-/// What a line of a plan goes through from end to end, if that gathers.
+/// The table or index that a line of a plan scans completely, if it grows.
 fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
-    // An index without a condition on it is gone through until something fits.
+    // An index without a condition is scanned until a row matches.
     let scan =
         line.strip_prefix("SCAN ").or_else(|| line.strip_prefix("SEARCH ").filter(|line| !line.ends_with(')')))?;
     let index = scan.rsplit_once("INDEX ").map(|(_, index)| index);
-    // A list in the order of an index ends with its page, if there is nothing that its rows have to be.
+    // A list in the order of an index stops at the end of its page, if no condition filters its rows.
     let is_page = !plan.iter().any(|line| line == "USE TEMP B-TREE FOR ORDER BY")
         && !statement.contains(" = $")
         && statement.contains(" LIMIT ");
@@ -132,8 +132,7 @@ fn scanned(line: &str, plan: &[String], statement: &str) -> Option<String> {
     (!fine).then(|| scan.to_owned())
 }
 
-/// A column of runs that a statement asks for and whose index it does not use: it goes through the rows of something less
-/// narrow.
+/// A selective column of runs in a statement whose index the plan does not use, so that it reads rows of a less selective index.
 fn unused(plan: &[String], statement: &str) -> Option<String> {
     let asked = NARROW.into_iter().find(|column| statement.contains(&format!("{column} = $")))?;
     let uses =
@@ -170,8 +169,8 @@ async fn no_statement_on_sqlite_goes_through_a_table_that_gathers_rows() {
     assert!(faults.is_empty(), "these statements go through a whole table or index:\n{}", faults.join("\n"));
 }
 
-/// Rows of tables and entries of indexes that were read in a database so far. What a connection read is counted when it
-/// has ended.
+/// Number of table rows and index entries that were read in a database so far. The reads of a connection are counted once it has
+/// ended.
 fn read_so_far(database: &str) -> i64 {
     let server = postgres().expect("a server");
     let number =
@@ -192,7 +191,7 @@ fn read_so_far(database: &str) -> i64 {
 async fn no_call_on_postgres_reads_more_rows_because_there_are_more() {
     let Some(world) = World::on_postgres().await else { return };
     fill(&world).await;
-    // As after a while: counters are summed up, and versions of rows that were replaced are gone.
+    // Simulates a store after some time: counters are summed up and dead row versions are removed.
     world.store.runs_by_state().await.expect("counted");
     world.tamper("VACUUM ANALYZE").await;
     let count = calls::all(&world.store).len();
@@ -230,7 +229,7 @@ async fn claims_on_postgres_read_few_rows_when_statistics_are_older_than_the_run
         postgres().expect("a server").sql(database, waiting).expect("done");
         let before = read_so_far(database);
         let store = world.another().await;
-        // A statement that was prepared is planned without its values from the sixth time on.
+        // From the sixth execution on, a prepared statement is planned without its values.
         for _ in 0..CLAIMS {
             let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
             let (_, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");

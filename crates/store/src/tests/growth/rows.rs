@@ -1,4 +1,4 @@
-//! Many rows, written behind the store's back: finished runs of one model, with all that they leave.
+//! Many rows, written directly into the database: ended runs of one model, with all related rows.
 
 use sqlx::AssertSqlSafe;
 
@@ -7,12 +7,11 @@ use crate::database::Dialect;
 use crate::tests::{World, name, run, sha};
 use slipway_domain::{DeployedArtifact, DeployedBy, DeploymentRecord, RunState};
 
-/// The model that has all the runs.
+/// The model of all runs.
 pub(super) const FILE: &str = "a/slipway.yaml";
-/// The identifier in the document that each row replaces by its own.
+/// The identifier in the document that each row replaces by its own identifier.
 const ITS_ID: &str = "ITS-ID";
 
-/// Fills the tables.
 pub(super) async fn fill(world: &World) {
     let mut example = run(FILE, '1', 0);
     example.state = RunState::Done;
@@ -29,7 +28,7 @@ pub(super) async fn fill(world: &World) {
     let deployment_record = document(&deployment_record);
     let body = if world.store.database.dialect == Dialect::Sqlite { "x'7b7d'" } else { "'{}'" };
     let id = "'00000000-0000-7000-8000-' || digits";
-    // Every second run is one of a change.
+    // Every second run belongs to a pull request.
     for statement in [
         format!(
             "INSERT INTO runs (id, source, lane, model, branch, head, change_id, state, active, run_key, artifact,

@@ -1,4 +1,4 @@
-//! An App: it is asked as itself for what it may do and where it tells it, and as its installation for the limits.
+//! Preflight checks of a GitHub App: as itself for its permissions and its webhook, and as its installation for the limits.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::api::github::needs::{self, NeededPermission};
 use crate::api::preflight::hooks::strings;
 use crate::api::preflight::{PreflightReport, PreflightSubject, ProbeAnswer, WebhookAddress};
 
-/// Attempts to deliver that are looked at.
+/// The newest delivery attempts that are read.
 const ATTEMPTS: usize = 30;
 
 pub(super) async fn preflight_checks(
@@ -39,19 +39,19 @@ pub(super) async fn preflight_checks(
     limits(client.probe_as_installation("/rate_limit").await, found);
 }
 
-/// The App's settings, for people.
+/// The App's settings pages for people.
 struct Settings {
     page: String,
 }
 
 impl Settings {
-    /// One of its pages: `permissions`, `advanced`, or the first one.
+    /// One of its pages: `permissions`, `advanced`, or the first page for an empty name.
     fn page(&self, name: &str, title: &str) -> String {
         format!("{title} at {}", [&*self.page, name].join("/").trim_end_matches('/'))
     }
 }
 
-/// Where an App's settings are: `https://github.com/apps/NAME` leads there, by way of whom it belongs to.
+/// The address of an App's settings, derived from its public page `https://github.com/apps/NAME` and its owner.
 fn page_of(app: &Value) -> String {
     let (public, owner) = (text(app, "/html_url"), text(app, "/owner/login"));
     let Some((base, name)) = public.split_once("/apps/") else { return "the App's settings".to_owned() };
@@ -137,14 +137,14 @@ async fn webhook(client: &Client, place: &WebhookAddress, settings: &Settings, f
         let help = format!("{page}: set the secret that the source's `secret` reads");
         found.missing(PreflightSubject::Webhook, "no secret is set: deliveries are not signed, and refused here", help);
     }
-    // GitHub writes it as a text or as a number.
+    // GitHub writes the value as a text or as a number.
     if matches!(config["insecure_ssl"].to_string().trim_matches('"'), "1") {
         let help = format!("{page}: enable SSL verification");
         found.warn(PreflightSubject::Webhook, "GitHub does not look at the server's certificate", help);
     }
 }
 
-/// What became of the newest attempts.
+/// Checks the results of the newest delivery attempts.
 async fn deliveries(client: &Client, settings: &Settings, found: &mut PreflightReport) {
     let probe = client.probe(&format!("/app/hook/deliveries?per_page={ATTEMPTS}")).await;
     let attempts = match probe.and_then(|probe| probe.document) {

@@ -1,5 +1,5 @@
-//! What GitHub says of the connection (docs.github.com, "REST API endpoints for GitHub Apps", "for GitHub App webhooks", "for
-//! rate limits").
+//! Preflight checks of the connection to GitHub (docs.github.com, "REST API endpoints for GitHub Apps", "for GitHub App
+//! webhooks", "for rate limits").
 
 mod app;
 mod token;
@@ -20,11 +20,11 @@ pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddre
     found.into_list()
 }
 
-/// What is left of the hour, by the answer of `GET /rate_limit`, which costs nothing.
+/// Checks the remaining calls of the hour by the response of `GET /rate_limit`, which does not count against the limit.
 fn limits(answer: Result<ProbeAnswer, ApiError>, found: &mut PreflightReport) {
     let core = match answer.and_then(|probe| probe.document) {
         Ok(document) => document["resources"]["core"].clone(),
-        // A server of one's own has no limits unless somebody sets them.
+        // GitHub Enterprise Server has no limits unless an administrator sets them.
         Err(ApiError::Missing { .. }) => return found.ok(PreflightSubject::Limits, "this server has no limits"),
         Err(error) => return found.withheld(PreflightSubject::Limits, &error, "the limits are not told"),
     };
@@ -37,7 +37,7 @@ fn limits(answer: Result<ProbeAnswer, ApiError>, found: &mut PreflightReport) {
     }
 }
 
-/// A text of a document that may be shown.
+/// A text of a document, shortened to one line.
 fn text(document: &Value, pointer: &str) -> String {
     shown(document.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
 }

@@ -1,4 +1,5 @@
-//! A token of a person or a robot: of classic ones the scopes are told, of fine-grained ones nothing but their end.
+//! Preflight checks of a personal access token. GitHub reports the scopes of classic tokens. Of fine-grained tokens it reports
+//! only the expiry.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -9,15 +10,15 @@ use crate::api::github::needs;
 use crate::api::preflight::hooks::{Hook, NeededEvent};
 use crate::api::preflight::{PreflightReport, PreflightSubject, ProbeAnswer, WebhookAddress};
 
-/// Webhooks on a page: the most that GitHub gives.
+/// Webhooks per page: GitHub's maximum.
 const PAGE: usize = 100;
 /// The scope that a classic token needs.
 const SCOPE: &str = "repo";
 /// The header that names the scopes of a classic token.
 const SCOPES: &str = "x-oauth-scopes";
-/// The header that says until when a token holds.
+/// The header with the expiry of a token.
 const UNTIL: &str = "github-authentication-token-expiration";
-/// Where webhooks are set.
+/// The page for people with the settings of webhooks.
 const HOOKS: &str = "repository → Settings → Webhooks";
 
 pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddress>, found: &mut PreflightReport) {
@@ -86,7 +87,7 @@ async fn repository(client: &Client, found: &mut PreflightReport) {
 }
 
 async fn hooks(client: &Client, place: &WebhookAddress, found: &mut PreflightReport) {
-    // Checks are an App's: nobody else is asked to run one again.
+    // Only Apps have check runs: only an App can receive requests to run one again.
     let needed: Vec<NeededEvent> =
         needs::EVENTS.iter().copied().filter(|event| !event.name.starts_with("check_")).collect();
     let path = format!("/repos/{}/hooks?per_page={PAGE}", client.repository());
