@@ -1,10 +1,12 @@
 //! People's decisions about promotions: approve, hold, release, reject, roll back, promote downstream. Each is checked against
 //! the current state and recorded, and waiting runs are checked again.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
+use slipway_contract::table::did_you_mean;
 
 use super::Promotions;
 use crate::context::{Environment, StepError, messages};
@@ -141,6 +143,9 @@ impl Promotions {
         actor: &Actor,
     ) -> Result<Hold, ActionError> {
         let hold = self.hold_of(environment, model, reason, until, actor)?;
+        if let Some(model) = model {
+            self.check_known_model(environment, model).await?;
+        }
         self.context.store.hold(&hold).await?;
         self.wake_waiting(Some(environment), model).await?;
         Ok(hold)
@@ -231,6 +236,7 @@ impl Promotions {
         actor: &Actor,
     ) -> Result<(Run, Hold), ActionError> {
         let known = self.known(environment)?;
+        self.check_known_model(environment, model).await?;
         let now = self.context.marked_now(known, model).await?.deployed;
         let mut promoted = match self.owner_of(environment, model).await? {
             Some(owner) => self.context.store.promoted_runs(environment, model, &owner).await?,
@@ -304,6 +310,7 @@ impl Promotions {
     ) -> Result<Run, ActionError> {
         let covers = |source: &SourceName| scope.is_none_or(|scope| scope.contains(source));
         let known = self.known(environment)?;
+        self.check_known_model(environment, model).await?;
         let deployed = self.context.marked_now(known, model).await?.deployed;
         let run = match of {
             // A run outside the scope is reported as if it did not exist.
@@ -394,6 +401,23 @@ impl Promotions {
             Some(reason) => Err(ActionError::Conflict(reason)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses a model that no source, run or manifest names: an action on a misspelt name would have no effect.
+    async fn check_known_model(&self, environment: &SourceName, model: &str) -> Result<(), ActionError> {
+        let store = &self.context.store;
+        if self.owner_of(environment, model).await?.is_some()
+            || store.is_on_a_branch(model).await?
+            || !store.sources_of_model(None, model).await?.is_empty()
+            || !store.deployment_records_of(environment, model, 1).await?.is_empty()
+        {
+            return Ok(());
+        }
+        let mut names: BTreeSet<String> = self.owners_in(environment).await?.into_keys().collect();
+        names.extend(store.deployment_records(environment).await?.into_iter().map(|record| record.model));
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let help = did_you_mean(model, &names).map(|help| format!("; {help}")).unwrap_or_default();
+        Err(ActionError::Missing(format!("`{environment}` knows no model `{model}`{help}")))
     }
 
     fn known(&self, environment: &SourceName) -> Result<&Environment, ActionError> {

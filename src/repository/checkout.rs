@@ -181,9 +181,14 @@ impl Files for Checkout {
         let mut bytes = Vec::new();
         file.take(most + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > most {
-            return Err(Error::other(format!("`{}` has more than {most} bytes", self.shown(path))));
+            let reason = format!("`{}` has more than {most} bytes", self.shown(path));
+            return Err(Error::new(ErrorKind::FileTooLarge, reason));
         }
         Ok(Some(bytes))
+    }
+
+    fn is_too_large(error: &Error) -> bool {
+        error.kind() == ErrorKind::FileTooLarge
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {

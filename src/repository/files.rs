@@ -32,6 +32,8 @@ pub(crate) trait Files {
     fn entry(&self, path: &str) -> Result<Option<Entry>, Self::Error>;
     /// The bytes of a regular file; `None` if there is none. More than `most` bytes are an error.
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Self::Error>;
+    /// Whether an error of `read` means that the file has more than the permitted bytes.
+    fn is_too_large(error: &Self::Error) -> bool;
     /// The paths of the wanted regular files, sorted.
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Self::Error>;
 }
@@ -56,6 +58,10 @@ impl Files for Revision<'_> {
 
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, GitError> {
         self.mirror.read_file(self.commit, path, most)
+    }
+
+    fn is_too_large(error: &GitError) -> bool {
+        matches!(error, GitError::LimitExceeded { .. })
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, GitError> {

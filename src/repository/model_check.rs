@@ -220,6 +220,7 @@ impl<'a> Repository<'a> {
         }
         let Some(policy) = self.policy(&path, &mut diagnostics.mistakes) else { return };
         diagnostics.mistakes.extend(policy.unfit_for(model));
+        diagnostics.warnings.extend(policy.date_warnings(Timestamp::now()));
         let (name, now) = (model.metadata.name.as_str(), Timestamp::now());
         readable.expected = policy.expects(name, now);
         let rows = test_rows(self.checkout, file, model);
@@ -268,7 +269,9 @@ impl<'a> Repository<'a> {
     /// All findings about the policy at a path, and about the policies that it extends.
     pub fn check_policy(&self, file: &str) -> ModelDiagnostics {
         let mut diagnostics = ModelDiagnostics::default();
-        self.policy(file, &mut diagnostics.mistakes);
+        if let Some(policy) = self.policy(file, &mut diagnostics.mistakes) {
+            diagnostics.warnings.extend(policy.date_warnings(Timestamp::now()));
+        }
         diagnostics
     }
 

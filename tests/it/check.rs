@@ -258,3 +258,30 @@ fn a_folder_without_anything_of_ours_is_said_to_hold_none() {
         assert!(code == Some(2) && said.contains("no model, policy or mark was found in `.`"), "{said}");
     }
 }
+
+#[test]
+fn a_policy_with_a_mistake_and_an_unknown_kind_are_found_in_a_folder() {
+    let broken = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec: {checks: [{metric: accuracy, at_least: 0.5, slice:}\n";
+    let (code, said) = checked(&[("policies/broken.yaml", broken)]);
+    assert!(code == Some(2) && said.contains("policies/broken.yaml:"), "{said}");
+    let misspelt = "apiVersion: slipway.dev/v1alpha1\nkind: Polcy\nmetadata: {name: a}\n";
+    let (code, said) = checked(&[("policies/kind.yaml", misspelt)]);
+    assert!(code == Some(2) && said.contains("`Polcy` is not a kind of Slipway"), "{said}");
+    assert!(said.contains("did you mean `Policy`?"), "{said}");
+}
+
+#[test]
+fn dates_that_have_passed_are_warned_of() {
+    let policy = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec:\n  checks:\n  \
+                  - {name: base, metric: accuracy, at_least: 0.5, expires: 2020-12-01}\n";
+    let (code, said) = checked(&[("policies/old.yaml", policy)]);
+    assert!(code == Some(0) && said.contains("the check ended on 2020-12-01"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_a_mistake_and_the_others_are_checked() {
+    let large = format!("# {}\n", "x".repeat(2 << 20));
+    let (code, said) = checked(&[("other/slipway.yaml", &large), ("b.yaml", "uri: none # {'SLIPWAY': 'churn:uri'}\n")]);
+    assert!(code == Some(2) && said.contains("other/slipway.yaml: the file has more than 1024 KiB"), "{said}");
+    assert!(said.contains("b.yaml:1:11: "), "{said}");
+}

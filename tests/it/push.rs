@@ -38,6 +38,26 @@ async fn whoever_pushes_reads_in_the_terminal_what_follows() {
 }
 
 #[tokio::test]
+async fn a_model_file_that_is_too_large_is_refused_and_the_others_are_trained() {
+    let bench = Bench::start().await;
+    let large = format!("# {}\n", "x".repeat(2 << 20));
+    bench.world.work.write("other/slipway.yaml", large).expect("written");
+    let head = bench.push("a first model and a large file").await;
+    let ended = |answer: &Answer| {
+        let runs = answer.json["runs"].as_array().cloned().unwrap_or_default();
+        runs.len() == 2 && runs.iter().all(|run| ["done", "refused"].contains(&text(run, "state")))
+    };
+    let answer = bench.api().wait_for("both runs", &format!("/api/v1/runs?head={head}"), DEADLINE, ended).await;
+    let runs = answer.expect("both runs").json["runs"].as_array().cloned().unwrap_or_default();
+    for run in runs {
+        let is_large = text(&run, "file") == "other/slipway.yaml";
+        assert_eq!(text(&run, "state"), if is_large { "refused" } else { "done" }, "{run:#}");
+        assert!(!is_large || text(&run, "reason").contains("more than 1024 KiB"), "{run:#}");
+    }
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn more_models_than_are_read_are_said_instead_of_some_being_left_out() {
     let bench = Bench::start().await;
     for number in 0..500 {

@@ -52,13 +52,30 @@ pub enum NotAMark {
     UnknownField(String),
 }
 
-/// The comment's JSON. Keys of other tools are ignored.
+/// The comment's JSON. Keys of other tools are ignored, unless they are misspelt keys of ours.
 #[derive(Deserialize)]
 struct Payload {
     slipway: Option<serde_json::Value>,
     prefix: Option<serde_json::Value>,
     suffix: Option<serde_json::Value>,
+    #[serde(flatten)]
+    others: serde_json::Map<String, serde_json::Value>,
 }
+
+impl Payload {
+    /// A key that is a misspelt `prefix` or `suffix`, and the right one.
+    fn misspelt(&self) -> Option<(&str, &'static str)> {
+        self.others.keys().find_map(|key| {
+            let right = ["prefix", "suffix"]
+                .into_iter()
+                .find(|right| strsim::osa_distance(&key.to_lowercase(), right) <= MAX_SLIPS)?;
+            Some((key.as_str(), right))
+        })
+    }
+}
+
+/// The most letters in which a misspelt key differs from the right one.
+const MAX_SLIPS: usize = 2;
 
 /// The content of a marker: the mark, and the prefix and suffix of the value in its scalar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,8 +126,12 @@ pub(super) fn mark_of(comment: &Comment) -> Option<Result<MarkRequest, NotAMark>
             return Some(Err(NotAMark::Malformed(format!("it is not JSON: {problem}"))));
         }
     };
-    let Payload { slipway, prefix, suffix } = payload;
+    let misspelt = payload.misspelt().map(|(key, right)| format!("unknown key `{key}`, did you mean `{right}`?"));
+    let Payload { slipway, prefix, suffix, others: _ } = payload;
     let slipway = slipway?;
+    if let Some(misspelt) = misspelt {
+        return Some(Err(NotAMark::Malformed(misspelt)));
+    }
     Some(text_of("value", slipway).and_then(|text| {
         let part = |what, part: Option<serde_json::Value>| part.map_or(Ok(String::new()), |part| text_of(what, part));
         let around = Around { prefix: part("`prefix`", prefix)?, suffix: part("`suffix`", suffix)? };

@@ -32,6 +32,8 @@ pub(super) enum Subject {
     MisnamedModel,
     Policy,
     Server,
+    /// A file of a kind that Slipway does not know, and that kind.
+    UnknownKind(String),
     /// A file with marks, or with text that resembles marks.
     Manifest(Box<Manifest>),
     /// A manifest of which only a pointer of Git LFS is present.
@@ -89,7 +91,8 @@ impl Collected {
             // Settings name files with secrets, so a file with the name of a model file is never read as settings.
             Head { ours: _, kind: Kind::Server } if !is_model => Subject::Server,
             Head { ours: false, .. } if is_pointer(&content) && is_called_manifest(&path) => Subject::Pointer,
-            Head { ours: false, kind: Kind::Other } if !is_model && may_be_marked(&content) => {
+            Head { ours: true, kind: Kind::Unknown(kind) } if !is_model => Subject::UnknownKind(kind),
+            Head { ours: false, .. } if !is_model && may_be_marked(&content) => {
                 Manifest::of(&path, content).map_or(Subject::Model, Subject::Manifest)
             }
             _ => Subject::Model,
@@ -117,6 +120,7 @@ impl Collected {
                 let content = content.filter(|content| may_be_marked(content));
                 content.and_then(|content| match Head::of(&content) {
                     Head { ours: true, kind: Kind::Policy } => Some(Subject::Policy),
+                    Head { ours: true, kind: Kind::Unknown(kind) } => Some(Subject::UnknownKind(kind)),
                     Head { ours: true, .. } => None,
                     _ if is_pointer(&content) => is_called_manifest(&path).then_some(Subject::Pointer),
                     _ => Manifest::of(&path, content).map(Subject::Manifest),
@@ -186,9 +190,13 @@ struct Head {
 }
 
 enum Kind {
+    Model,
     Policy,
     Server,
-    Other,
+    /// A kind that Slipway does not know.
+    Unknown(String),
+    /// The file names no kind.
+    Absent,
 }
 
 impl Head {
@@ -199,13 +207,27 @@ impl Head {
             api_version: Option<String>,
             kind: Option<String>,
         }
-        let written = serde_yaml::from_slice::<Written>(content).ok();
-        let (version, kind) = written.map_or((None, None), |written| (written.api_version, written.kind));
+        let (version, kind) = if let Ok(written) = serde_yaml::from_slice::<Written>(content) {
+            (written.api_version, written.kind)
+        } else {
+            // A file with a mistake has a type as well: otherwise the mistake would not be reported.
+            let text = String::from_utf8_lossy(content);
+            (written_line(&text, "apiVersion"), written_line(&text, "kind"))
+        };
         let kind = match kind.as_deref() {
+            Some("Model") => Kind::Model,
             Some("Policy") => Kind::Policy,
             Some("Server") => Kind::Server,
-            _ => Kind::Other,
+            Some(other) => Kind::Unknown(other.to_owned()),
+            None => Kind::Absent,
         };
         Self { ours: version.is_some_and(|version| version.starts_with("slipway.dev/")), kind }
     }
+}
+
+/// The value of a key that begins a line, without quotes.
+fn written_line(text: &str, key: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix(':'))?;
+    let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    (!value.is_empty()).then(|| value.to_owned())
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use slipway_contract::table::did_you_mean;
 use slipway_contract::{Digest, Expectation, Fault, FaultKind};
 
 use super::exit::{self, Exit, Failure};
@@ -107,7 +108,7 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usiz
         let paths = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("`, `");
         return Err(exit::invalid(format!(
             "no model, policy or mark was found in `{paths}`\n  help: name a `slipway.yaml`, a policy or a manifest with marks, \
-             or a folder that holds one"
+             or a folder that holds one; settings of a server are checked where their file is named"
         )));
     }
     let mut located = Vec::new();
@@ -204,6 +205,15 @@ fn check_file(
         Subject::Model => repository.check_model(path).0,
         Subject::MisnamedModel => only(misnamed_model(path).into_iter().collect()),
         Subject::Policy => repository.check_policy(path),
+        Subject::UnknownKind(kind) => {
+            const KINDS: [&str; 3] = ["Model", "Policy", "Server"];
+            let message = format!("`{kind}` is not a kind of Slipway: expected `Model`, `Policy` or `Server`");
+            let diagnostic = Diagnostic::new(path, message);
+            only(vec![match did_you_mean(kind, &KINDS) {
+                Some(help) => diagnostic.help(help),
+                None => diagnostic,
+            }])
+        }
         Subject::Manifest(manifest) => only(marks::check_manifest(path, manifest, known)),
         Subject::Pointer => only(vec![
             Diagnostic::new(path, "there is only a pointer of Git LFS of this file, so that marks in it are not found")

@@ -56,6 +56,11 @@ async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood
     assert!(warning.contains("taken as `digits staging`"), "{warning}");
     let (_, warning) = said(&bench, &["release", "digits", "staging"]).await;
     assert_eq!(warning, "");
+    // A hold on a misspelt name would hold nothing.
+    for command in [&["hold", "digitz", "staging", "--reason", "look"][..], &["promote", "digitz", "staging"]] {
+        let unknown = refused(&bench, command).await;
+        assert!(unknown.contains("`staging` knows no model `digitz`; did you mean `digits`?"), "{unknown}");
+    }
     said(&bench, &["hold", "staging", "--reason", "all of it"]).await;
     said(&bench, &["release", "staging"]).await;
     let artifact = text(&first, "artifact");

@@ -42,14 +42,8 @@ impl Exception {
             return None;
         }
         let Self { reason, approver, expires, place, .. } = self;
-        if *expires < today {
-            return Some(Covers::No(format!("the exception at {place} ended on {expires}")));
-        }
-        let latest = today.saturating_add(MAX_DAYS.days());
-        if *expires > latest {
-            return Some(Covers::No(format!(
-                "the exception at {place} would hold until {expires}, expected at most {MAX_DAYS} days ahead ({latest})"
-            )));
+        if let Some(why) = self.not_valid_on(today) {
+            return Some(Covers::No(why));
         }
         Some(Covers::Yes(ExceptionNote {
             reason: reason.clone(),
@@ -57,6 +51,22 @@ impl Exception {
             expires: expires.to_string(),
             place: place.clone(),
         }))
+    }
+}
+
+impl Exception {
+    /// Why it does not apply on a day; `None` if it applies.
+    pub(super) fn not_valid_on(&self, today: Date) -> Option<String> {
+        let Self { expires, place, .. } = self;
+        if *expires < today {
+            return Some(format!("the exception at {place} ended on {expires}"));
+        }
+        let latest = today.saturating_add(MAX_DAYS.days());
+        (*expires > latest).then(|| {
+            format!(
+                "the exception at {place} would hold until {expires}, expected at most {MAX_DAYS} days ahead ({latest})"
+            )
+        })
     }
 }
 

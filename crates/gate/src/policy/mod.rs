@@ -5,6 +5,7 @@
 
 mod checks;
 mod classes;
+mod dates;
 mod decide;
 mod drift;
 mod entry;

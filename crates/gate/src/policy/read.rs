@@ -57,7 +57,7 @@ impl Policy {
             ..MAX_FOUND => find(from, path),
             _ => Err(format!("more than {MAX_FOUND} files would be read; extend fewer")),
         };
-        read_one(file, text, &bounded, MAX_STEPS)
+        read_one(file, text, &bounded, &[])
     }
 }
 
@@ -77,7 +77,8 @@ fn is_a_name(key: &EmptyKey) -> bool {
     is_name && !key.is_left_out()
 }
 
-fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Policy, Vec<Diagnostic>> {
+/// Reads a policy. `above` are the files that extend it, the outermost first.
+fn read_one(file: &str, text: &str, find: Find<'_>, above: &[String]) -> Result<Policy, Vec<Diagnostic>> {
     let slipway_yaml::Recovered { value, mut mistakes, guesses } =
         slipway_yaml::read_all::<PolicyFile>(file, text, SAMPLE, &is_a_name);
     for mistake in &mut mistakes {
@@ -98,7 +99,7 @@ fn read_one(file: &str, text: &str, find: Find<'_>, steps: usize) -> Result<Poli
     if let Some(rule) = test_set {
         reader.test_set(rule);
     }
-    let extended = reader.extended(&extends, find, steps);
+    let extended = reader.extended(&extends, find, above);
     let inherited: Vec<Check> = extended.iter().flat_map(|policy| policy.checks.clone()).collect();
     let count = inherited.len() + entries.len();
     // A policy that could not be extended is reported already.
@@ -244,11 +245,17 @@ impl Reader<'_> {
         }
     }
 
-    fn extended(&mut self, extends: &[String], find: Find<'_>, steps: usize) -> Vec<Policy> {
+    fn extended(&mut self, extends: &[String], find: Find<'_>, above: &[String]) -> Vec<Policy> {
         let mut policies = Vec::new();
-        if extends.len() > MAX_EXTENDED || (steps == 0 && !extends.is_empty()) {
-            let message = format!("more than {MAX_EXTENDED} policies, or a chain of more than {MAX_STEPS}");
-            self.refuse("spec.extends", message, "a policy must not extend itself, however many steps away");
+        if extends.len() > MAX_EXTENDED {
+            let message = format!("{} policies, expected at most {MAX_EXTENDED}", extends.len());
+            self.refuse("spec.extends", message, "");
+            return policies;
+        }
+        let chain: Vec<String> = above.iter().cloned().chain([self.file.to_owned()]).collect();
+        if chain.len() > MAX_STEPS && !extends.is_empty() {
+            let message = format!("a chain of more than {MAX_STEPS} steps: {}", chain.join(" extends "));
+            self.refuse("spec.extends", message, "extend the policies at its end directly");
             return policies;
         }
         for (index, name) in extends.iter().enumerate() {
@@ -258,7 +265,11 @@ impl Reader<'_> {
                 None => find(self.file, name),
             };
             let read = found.map_err(|why| (why, None)).and_then(|(file, text)| {
-                read_one(&file, &text, find, steps - 1)
+                if let Some(begin) = chain.iter().position(|above| *above == file) {
+                    let circle = chain[begin..].iter().cloned().chain([file]).collect::<Vec<_>>();
+                    return Err((format!("it extends itself: {}", circle.join(" extends ")), None));
+                }
+                read_one(&file, &text, find, &chain)
                     .map_err(|mistakes| ("it has mistakes".to_owned(), mistakes.into_iter().next()))
             });
             match read {

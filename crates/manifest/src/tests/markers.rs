@@ -34,6 +34,18 @@ fn a_file_without_markers_lists_none() {
 }
 
 #[test]
+fn a_misspelt_key_of_a_marker_is_an_error_and_keys_of_other_tools_are_not() {
+    let with = |key: &str| markers("a.yaml", format!("a: x # {{\"slipway\": \"f:run\", \"{key}\": \"y\"}}").as_bytes());
+    for key in ["x", "$imagepolicy", "description", "prefix", "suffix"] {
+        assert!(!format!("{:?}", with(key)).contains("did you mean"), "{key}");
+    }
+    for (key, right) in [("prefx", "prefix"), ("Prefix", "prefix"), ("sufix", "suffix")] {
+        let said = format!("{:?}", with(key));
+        assert!(said.contains(&format!("unknown key `{key}`, did you mean `{right}`?")), "{said}");
+    }
+}
+
+#[test]
 fn a_model_name_is_a_label_of_at_most_63_characters() {
     let named = |name: &str| markers("a.yaml", format!("a: x # {{\"slipway\": \"{name}:run\"}}").as_bytes());
     for name in ["a", "7", "a-b", "a--b", &"a".repeat(63)] {

@@ -72,7 +72,7 @@ fn what_cannot_be_extended_is_named() {
 policies/digits.yaml:5:13: `gone.yaml` cannot be extended: policies/digits.yaml names a file that is not there
 policies/digits.yaml:5:13: `slipway:gone` cannot be extended: no such policy ships, expected one of `slipway:image-classification`, `slipway:credit-risk`, `slipway:forecasting`, `slipway:medical-screening`, `slipway:quality-inspection`, `slipway:serving-budget`
 policies/digits.yaml:5:13: `loop.yaml` cannot be extended: it has mistakes
-policies/loop.yaml:5:13: `loop.yaml` cannot be extended: it has mistakes
+policies/loop.yaml:5:13: `loop.yaml` cannot be extended: it extends itself: policies/loop.yaml extends policies/loop.yaml
 ");
     assert!(
         read(&extending(&["metric: macro_f1, at_least: 0.5"]).replace("base.yaml", "slipway:image-classification"))
