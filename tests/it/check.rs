@@ -271,6 +271,13 @@ fn a_policy_with_a_mistake_and_an_unknown_kind_are_found_in_a_folder() {
 }
 
 #[test]
+fn a_policy_of_another_tool_is_no_policy_of_ours() {
+    let kyverno = "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: a}\nuri: none # {\"slipway\": \"churn:uri\"}\n";
+    let (_, said) = checked(&[("policies/kyverno.yaml", kyverno), ("a.yaml", DIGEST)]);
+    assert!(!said.contains("spec") && !said.contains("unknown key"), "{said}");
+}
+
+#[test]
 fn dates_that_have_passed_are_warned_of() {
     let policy = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec:\n  checks:\n  \
                   - {name: base, metric: accuracy, at_least: 0.5, expires: 2020-12-01}\n";

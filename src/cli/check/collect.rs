@@ -87,11 +87,11 @@ impl Collected {
         let content = read_up_to(&self.checkout.root().join(&path), MAX_MANIFEST_BYTES).unwrap_or_default();
         let is_model = path == "slipway.yaml" || path.ends_with("/slipway.yaml");
         let subject = match Head::of(&content) {
-            Head { ours: _, kind: Kind::Policy } => Subject::Policy,
+            Head { foreign: false, kind: Kind::Policy, .. } => Subject::Policy,
             // Settings name files with secrets, so a file with the name of a model file is never read as settings.
-            Head { ours: _, kind: Kind::Server } if !is_model => Subject::Server,
+            Head { foreign: false, kind: Kind::Server, .. } if !is_model => Subject::Server,
             Head { ours: false, .. } if is_pointer(&content) && is_called_manifest(&path) => Subject::Pointer,
-            Head { ours: true, kind: Kind::Unknown(kind) } if !is_model => Subject::UnknownKind(kind),
+            Head { ours: true, kind: Kind::Unknown(kind), .. } if !is_model => Subject::UnknownKind(kind),
             Head { ours: false, .. } if !is_model && may_be_marked(&content) => {
                 Manifest::of(&path, content).map_or(Subject::Model, Subject::Manifest)
             }
@@ -119,8 +119,8 @@ impl Collected {
                 let content = read_up_to(&self.checkout.root().join(&path), largest_manifest(&path));
                 let content = content.filter(|content| may_be_marked(content));
                 content.and_then(|content| match Head::of(&content) {
-                    Head { ours: true, kind: Kind::Policy } => Some(Subject::Policy),
-                    Head { ours: true, kind: Kind::Unknown(kind) } => Some(Subject::UnknownKind(kind)),
+                    Head { ours: true, kind: Kind::Policy, .. } => Some(Subject::Policy),
+                    Head { ours: true, kind: Kind::Unknown(kind), .. } => Some(Subject::UnknownKind(kind)),
                     Head { ours: true, .. } => None,
                     _ if is_pointer(&content) => is_called_manifest(&path).then_some(Subject::Pointer),
                     _ => Manifest::of(&path, content).map(Subject::Manifest),
@@ -182,10 +182,15 @@ fn read_up_to(path: &Path, most: u64) -> Option<Vec<u8>> {
     is_small.then(|| std::fs::read(path).ok()).flatten()
 }
 
+/// The most opening brackets of a file that is parsed for its type alone: the parser takes quadratic time for nested ones.
+const MAX_BRACKETS: usize = 2_000;
+
 /// The type of a file according to its content.
 struct Head {
     /// Whether its `apiVersion` belongs to Slipway.
     ours: bool,
+    /// Whether its `apiVersion` belongs to another tool.
+    foreign: bool,
     kind: Kind,
 }
 
@@ -207,13 +212,13 @@ impl Head {
             api_version: Option<String>,
             kind: Option<String>,
         }
-        let (version, kind) = if let Ok(written) = serde_yaml::from_slice::<Written>(content) {
-            (written.api_version, written.kind)
-        } else {
-            // A file with a mistake has a type as well: otherwise the mistake would not be reported.
-            let text = String::from_utf8_lossy(content);
-            (written_line(&text, "apiVersion"), written_line(&text, "kind"))
-        };
+        // Lines first: a file with a mistake has a type as well, otherwise the mistake would not be reported.
+        let text = String::from_utf8_lossy(content);
+        let (mut version, mut kind) = (written_line(&text, "apiVersion"), written_line(&text, "kind"));
+        if kind.is_none() && content.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() <= MAX_BRACKETS {
+            let written = serde_yaml::from_slice::<Written>(content).ok();
+            (version, kind) = written.map_or((version, None), |written| (written.api_version, written.kind));
+        }
         let kind = match kind.as_deref() {
             Some("Model") => Kind::Model,
             Some("Policy") => Kind::Policy,
@@ -221,7 +226,9 @@ impl Head {
             Some(other) => Kind::Unknown(other.to_owned()),
             None => Kind::Absent,
         };
-        Self { ours: version.is_some_and(|version| version.starts_with("slipway.dev/")), kind }
+        let ours = version.as_deref().is_some_and(|version| version.starts_with("slipway.dev/"));
+        let foreign = !ours && version.is_some_and(|version| version.contains('/') && !version.contains("slipway"));
+        Self { ours, foreign, kind }
     }
 }
 
