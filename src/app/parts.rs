@@ -94,6 +94,10 @@ impl Made {
         let written: Vec<SourceName> = parts.activities.context.environments().map(|(name, _)| name.clone()).collect();
         process.store.serve_only(&served, &written);
         parts.activities.intake.warn_of_unserved_sources().await;
+        // New settings may have other rules and people: runs that wait are checked against them.
+        if let Err(error) = parts.activities.promotions.wake_waiting(None, None).await {
+            tracing::warn!(%error, "waiting runs are checked against the settings later: {error}");
+        }
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
