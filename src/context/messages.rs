@@ -266,8 +266,8 @@ pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &Promot
         source: run.source.as_str(),
         revision: head.as_str(),
     };
-    let subject = |template: &Option<Template>, usual: String| {
-        template.as_ref().map_or(usual, |template| template.fill(&of_team))
+    let subject = |template: &Option<Template>, default: String| {
+        template.as_ref().map_or(default, |template| template.fill(&of_team))
     };
     let opening = match &run.origin {
         Some(Origin::Rollback { to, reason }) => {

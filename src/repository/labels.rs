@@ -115,7 +115,7 @@ mod tests {
         policy: policy.yaml\n";
 
     /// The messages about names of classes in a policy of these checks and in the model's file.
-    fn told(checks: &[&str]) -> Vec<String> {
+    fn diagnosed(checks: &[&str]) -> Vec<String> {
         let folder = tempfile::tempdir().expect("a folder");
         let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
         std::fs::create_dir_all(folder.path().join("data")).expect("a folder");
@@ -133,22 +133,22 @@ mod tests {
         let (faults, warnings) = repository.examine_labels(&file, &readable);
         let shown =
             |fault: &Fault| readable.should_report(fault).then(|| readable.locate(&file, MODEL, fault).to_string());
-        let told = faults.iter().chain(&warnings).filter_map(shown);
-        told.map(|told| told.rsplit_once("/slipway.yaml").map_or(told.clone(), |(_, told)| told.to_owned())).collect()
+        let diagnosed = faults.iter().chain(&warnings).filter_map(shown);
+        diagnosed.map(|diagnosed| diagnosed.rsplit_once("/slipway.yaml").map_or(diagnosed.clone(), |(_, diagnosed)| diagnosed.to_owned())).collect()
     }
 
     #[test]
     fn classes_that_no_training_row_has_are_reported_at_their_places_without_a_trainer() {
-        let told = told(&[
+        let diagnosed = diagnosed(&[
             "metric: accuracy, at_least: 0.5, slice: {where: {label: [cat, dgo]}}",
             "metric: accuracy, at_least: 0.5, slice: {where: {label: dog}}",
         ]);
-        assert_eq!(told.len(), 2, "{told:?}");
+        assert_eq!(diagnosed.len(), 2, "{diagnosed:?}");
         assert!(
-            told[0].contains("policy.yaml:6:") && told[0].contains("no training row has the label `dgo`"),
-            "{told:?}"
+            diagnosed[0].contains("policy.yaml:6:") && diagnosed[0].contains("no training row has the label `dgo`"),
+            "{diagnosed:?}"
         );
-        assert!(told[0].contains("did you mean `dog`?"), "{told:?}");
-        assert!(told[1].starts_with(":12:") && told[1].contains("no training row has the label `Cat`"), "{told:?}");
+        assert!(diagnosed[0].contains("did you mean `dog`?"), "{diagnosed:?}");
+        assert!(diagnosed[1].starts_with(":12:") && diagnosed[1].contains("no training row has the label `Cat`"), "{diagnosed:?}");
     }
 }

@@ -124,14 +124,14 @@ impl MarkFault {
     }
 
     fn diagnose(&self, line: &Line, model: Option<&str>) -> Diagnostic {
-        let mended = mended(model, line.field(), &line.around);
+        let corrected = corrected(model, line.field(), &line.around);
         let help = match (line.fault, line.mention.manner) {
-            (Fault::Within, _) => format!("write {mended} and nothing after it"),
-            (Fault::InText, _) => format!("give the value a line of its own in YAML, with {mended} behind it"),
+            (Fault::Within, _) => format!("write {corrected} and nothing after it"),
+            (Fault::InText, _) => format!("give the value a line of its own in YAML, with {corrected} behind it"),
             (Fault::Form, Manner::Prose) => {
-                format!("write {mended} behind the value, on its line, or leave out `slipway` if no mark is meant")
+                format!("write {corrected} behind the value, on its line, or leave out `slipway` if no mark is meant")
             }
-            (Fault::Form, _) => format!("write {mended} behind the value, on its line"),
+            (Fault::Form, _) => format!("write {corrected} behind the value, on its line"),
         };
         self.diagnostic.clone().help(help)
     }
@@ -165,7 +165,7 @@ impl Line {
 }
 
 /// The corrected mark for a message, with an explanation of its placeholders.
-pub(super) fn mended(model: Option<&str>, field: Option<Field>, around: &Around) -> String {
+pub(super) fn corrected(model: Option<&str>, field: Option<Field>, around: &Around) -> String {
     let mark = written(model, field, around);
     let fields = Field::ALL.map(Field::as_str);
     let [others @ .., last] = &fields;

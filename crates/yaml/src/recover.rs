@@ -82,7 +82,7 @@ pub fn read_all<T: DeserializeOwned>(
     let duplicates = duplicates.into_iter().map(|(earlier, again)| duplicate(file, &tree, earlier, again));
     let mistakes = duplicates.chain(merges).collect();
     let sample = Tree::parse("sample", sample).map_or_else(|_| Draft::Mapping(Vec::new()), |tree| Draft::of(&tree));
-    let mut mending = Mending { draft, sample, mistakes, guesses: Guesses::default(), mended: HashSet::new() };
+    let mut mending = Mending { draft, sample, mistakes, guesses: Guesses::default(), repaired: HashSet::new() };
     for key in empty {
         mending.fill(key.diagnostic(file, &tree), key.path);
     }
@@ -96,7 +96,7 @@ struct Mending {
     mistakes: Vec<Diagnostic>,
     guesses: Guesses,
     /// Values that were replaced, so that the same replacement is not tried twice.
-    mended: HashSet<Path>,
+    repaired: HashSet<Path>,
 }
 
 impl Mending {
@@ -112,8 +112,8 @@ impl Mending {
                     // If a key occurs twice, it is unknown which one is meant.
                     let is_known = !has_duplicates || tree.leads_to(0, &path);
                     let (mistake, slip) = explain(file, tree, &path, &error);
-                    let mended = if is_known { self.mend(mistake, slip) } else { self.replace(path) };
-                    if !mended {
+                    let repaired = if is_known { self.mend(mistake, slip) } else { self.replace(path) };
+                    if !repaired {
                         break;
                     }
                 }
@@ -185,7 +185,7 @@ impl Mending {
         let mut path = path;
         loop {
             self.guesses.0.push(path.clone());
-            if self.mended.insert(path.clone()) {
+            if self.repaired.insert(path.clone()) {
                 let guess = self.sample.at(&path).cloned();
                 if guess.is_some_and(|guess| self.draft.put(&path, guess)) || self.draft.remove(&path) {
                     return true;

@@ -31,10 +31,10 @@ impl Policy {
         let today = TimeZone::UTC.to_datetime(now).date();
         let covers =
             |exception: &Exception, check| matches!(exception.covers(check, Some(model), today), Some(Covers::Yes(_)));
-        let asked =
+        let checks =
             self.checks.iter().filter(|check| !self.exceptions.iter().any(|exception| covers(exception, check)));
         let confidence = self.confidence_spent(self.symbols());
-        asked.filter_map(|check| check.short_of_rows(rows, confidence)).collect()
+        checks.filter_map(|check| check.short_of_rows(rows, confidence)).collect()
     }
 }
 

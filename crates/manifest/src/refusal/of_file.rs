@@ -1,6 +1,6 @@
 //! The messages of refusals that apply to every edit: about the file, a mark, the old value or the new value.
 
-use crate::fault::mended;
+use crate::fault::corrected;
 use crate::marker::{Mark, NotAMark, around_of, written};
 use crate::near::mention_of;
 use crate::target::Sharing;
@@ -67,9 +67,9 @@ impl Refusal {
 
     pub(crate) fn bad_marker(file: &str, at: Position, comment: &Comment, bad: &NotAMark) -> Self {
         let mention = mention_of(comment);
-        let mended = mended(mention.model.as_deref(), mention.field, &around_of(&comment.text));
+        let corrected = corrected(mention.model.as_deref(), mention.field, &around_of(&comment.text));
         let diagnose = |message: String| {
-            Diagnostic::new(file, message).at(at).help(format!("write {mended} and nothing after it"))
+            Diagnostic::new(file, message).at(at).help(format!("write {corrected} and nothing after it"))
         };
         match bad {
             NotAMark::Malformed(reason) => {
@@ -122,13 +122,13 @@ impl Refusal {
     /// The scalar contains more than a value of the field. The rest would be lost.
     pub(crate) fn part_of_value(file: &str, at: Position, mark: &Mark, around: &Around, value: &str) -> Self {
         let Mark { model, field } = mark;
-        let mended = written(Some(model), Some(*field), around);
+        let corrected = written(Some(model), Some(*field), around);
         let message =
             format!("`{value}` holds more than the {field} that this marker is for, and the rest would be lost");
         Self::PartOfValue(
             Diagnostic::new(file, message)
                 .at(at)
-                .help(format!("say what stays: `{mended}`, or write `none` for the value if nothing does")),
+                .help(format!("say what stays: `{corrected}`, or write `none` for the value if nothing does")),
         )
     }
 

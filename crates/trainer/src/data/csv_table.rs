@@ -176,10 +176,10 @@ pub(super) fn read_texts(
     file: &str,
     key: &str,
     columns: &[String],
-    asked: &str,
+    required_by: &str,
 ) -> Result<Vec<Vec<String>>, Fault> {
     let opened = csv_file::open(source, key, file)?;
-    let place = |column: &String| position(&opened.header, column, asked, &opened.name);
+    let place = |column: &String| position(&opened.header, column, required_by, &opened.name);
     let places: Vec<usize> = columns.iter().map(place).collect::<Result<_, _>>()?;
     let mut texts: Vec<Vec<String>> = vec![Vec::new(); columns.len()];
     opened.each(|_, row| {

@@ -202,8 +202,8 @@ pub(crate) fn read_columns(
     let file = file.ok_or_else(|| {
         Fault::new(FaultKind::Specification, "no recent data are named, expected `recent: {file: …}`").key("spec.data")
     })?;
-    let asked = if table == Table::Test { "spec.evaluation.slices" } else { key };
-    let texts = csv_table::read_texts(&Source::open(source)?, &file.file, key, columns, asked)?;
+    let required_by = if table == Table::Test { "spec.evaluation.slices" } else { key };
+    let texts = csv_table::read_texts(&Source::open(source)?, &file.file, key, columns, required_by)?;
     Ok(columns.iter().cloned().zip(texts).collect())
 }
 
