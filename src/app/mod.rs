@@ -225,7 +225,10 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
         std::fs::create_dir_all(state)?;
         File::create(state.join("lock"))
     };
-    let file = made().with_context(|| format!("the state folder `{}` cannot be made", state.display()))?;
+    let file = made().map_err(|error| {
+        let state = state.display();
+        Unstartable(format!("the state folder `{state}` cannot be made: {error}\n  help: set a `state` that the server may write"))
+    })?;
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if begun.elapsed() > LET_GO {

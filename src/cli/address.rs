@@ -30,6 +30,10 @@ impl Address {
             return Ok(found);
         }
         let url = match (&self.server, &self.config) {
+            (Some(server), _) if !server.contains("://") => {
+                let message = format!("`{server}` is not the address of a server: expected `http://` or `https://` before it");
+                return Err(exit::invalid(message));
+            }
             (Some(server), _) => server.trim_end_matches('/').to_owned(),
             (None, Some(config)) => http(config::address_on_this_machine(config).map_err(exit::invalid)?),
             // The user did not name this file, and it may come from a foreign repository. It must not send a token to another

@@ -293,7 +293,8 @@ impl Promotions {
             }
         }
         Err(ActionError::Missing(format!(
-            "there is no earlier promotion of `{model}` to `{environment}` to go back to"
+            "there is no earlier promotion of `{model}` to `{environment}` to go back to; name the run of any promotion that the \
+             history lists"
         )))
     }
 
