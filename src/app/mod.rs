@@ -227,7 +227,9 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
     };
     let file = made().map_err(|error| {
         let state = state.display();
-        Unstartable(format!("the state folder `{state}` cannot be made: {error}\n  help: set a `state` that the server may write"))
+        Unstartable(format!(
+            "the state folder `{state}` cannot be made: {error}\n  help: set a `state` that the server may write"
+        ))
     })?;
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {

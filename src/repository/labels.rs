@@ -134,7 +134,11 @@ mod tests {
         let shown =
             |fault: &Fault| readable.should_report(fault).then(|| readable.locate(&file, MODEL, fault).to_string());
         let diagnosed = faults.iter().chain(&warnings).filter_map(shown);
-        diagnosed.map(|diagnosed| diagnosed.rsplit_once("/slipway.yaml").map_or(diagnosed.clone(), |(_, diagnosed)| diagnosed.to_owned())).collect()
+        diagnosed
+            .map(|diagnosed| {
+                diagnosed.rsplit_once("/slipway.yaml").map_or(diagnosed.clone(), |(_, diagnosed)| diagnosed.to_owned())
+            })
+            .collect()
     }
 
     #[test]
@@ -149,6 +153,9 @@ mod tests {
             "{diagnosed:?}"
         );
         assert!(diagnosed[0].contains("did you mean `dog`?"), "{diagnosed:?}");
-        assert!(diagnosed[1].starts_with(":12:") && diagnosed[1].contains("no training row has the label `Cat`"), "{diagnosed:?}");
+        assert!(
+            diagnosed[1].starts_with(":12:") && diagnosed[1].contains("no training row has the label `Cat`"),
+            "{diagnosed:?}"
+        );
     }
 }

@@ -185,7 +185,9 @@ fn training_by_hand_names_files_as_they_are_called_there() {
 fn checked(files: &[(&str, &str)]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().expect("a folder");
     for (file, content) in files {
-        std::fs::write(folder.path().join(file), content).expect("written");
+        let path = folder.path().join(file);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
+        std::fs::write(path, content).expect("written");
     }
     let output = check(folder.path(), &["."]);
     (output.status.code(), said(&output))
@@ -272,7 +274,8 @@ fn a_policy_with_a_mistake_and_an_unknown_kind_are_found_in_a_folder() {
 
 #[test]
 fn a_policy_of_another_tool_is_no_policy_of_ours() {
-    let kyverno = "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: a}\nuri: none # {\"slipway\": \"churn:uri\"}\n";
+    let kyverno =
+        "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: a}\nuri: none # {\"slipway\": \"churn:uri\"}\n";
     let (_, said) = checked(&[("policies/kyverno.yaml", kyverno), ("a.yaml", DIGEST)]);
     assert!(!said.contains("spec") && !said.contains("unknown key"), "{said}");
 }
