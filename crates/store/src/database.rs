@@ -280,20 +280,14 @@ pub(super) fn stored(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Numbers of rows, or of identifiers, in one statement. Each number requires its own prepared statement, so larger statements
-/// have only these sizes.
-const STEPS: [usize; 2] = [256, 64];
-/// Up to this number of rows, one statement has any number of rows.
-pub(super) const ONE_STATEMENT: usize = 16;
+/// Numbers of rows, or of identifiers, in one statement. Each number is a prepared statement of each connection, which takes memory,
+/// so there are only these.
+const STEPS: [usize; 4] = [64, 16, 4, 1];
 
 /// Splits a slice into pieces of these sizes.
 pub(super) fn in_steps<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let step = STEPS.into_iter().find(|step| *step <= rest.len());
-        let step = step.unwrap_or_else(|| rest.len().min(ONE_STATEMENT));
+        let step = STEPS.into_iter().find(|step| *step <= rest.len())?;
         let (now, later) = rest.split_at(step);
         rest = later;
         Some(now)

@@ -5,7 +5,7 @@ use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, AnyConnection, Row as _};
 
-use super::database::{Database, ONE_STATEMENT, in_steps, millis, places, stored};
+use super::database::{Database, in_steps, millis, places, stored};
 use super::group_commit::Write;
 use super::written::text;
 use super::{Store, StoreError};
@@ -13,6 +13,8 @@ use slipway_domain::{Delivery, Receipt};
 
 /// Bodies shorter than this number of bytes are not compressed.
 const WORTH_PACKING: usize = 256;
+/// The most deliveries that are one statement, whatever their number: most batches are no larger.
+const ONE_STATEMENT: usize = 16;
 /// Number of columns of an inserted delivery.
 const COLUMNS: usize = 8;
 /// The largest accepted size of a decompressed body; no larger body was ever stored.
