@@ -10,6 +10,7 @@ use super::output::{self, text};
 use super::run_name::RunName;
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use super::watch;
+use slipway_domain::RunState;
 
 /// Promote a model's artifact to an environment. The policy and the rules of the environment apply as to any other promotion.
 #[derive(Debug, Args)]
@@ -106,7 +107,7 @@ impl Promote {
         let Self { target, run, watch, server } = self;
         let target = target.meant(&server)?;
         let begun = server.send(&target.path("promote"), &json!({"run": run_of(run.as_ref(), &server)?}))?;
-        watch::after(&server, &begun, watch, under_way)
+        watch::after(&server, &begun, watch, RunState::Done, under_way)
     }
 }
 
@@ -116,7 +117,7 @@ impl Rollback {
         let target = target.meant(&server)?;
         let wish = json!({"reason": reason, "to": run_of(to.as_ref(), &server)?});
         let begun = server.send(&target.path("rollback"), &wish)?;
-        watch::after(&server, &begun, watch, |run| {
+        watch::after(&server, &begun, watch, RunState::Done, |run| {
             format!("{}\n  held until `slipway release {} {}`", under_way(run), target.model, target.environment)
         })
     }
@@ -134,7 +135,9 @@ impl Approve {
         if let Some(objection) = approved["objection"].as_str() {
             output::complain(&format!("the approval is noted, but it does not count alone: {objection}"));
         }
-        watch::after(&server, &approved, watch, |run| format!("approved {artifact}\n{}", under_way(run)))
+        watch::after(&server, &approved, watch, RunState::Done, |run| {
+            format!("approved {artifact}\n{}", under_way(run))
+        })
     }
 }
 

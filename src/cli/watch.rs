@@ -10,11 +10,11 @@ use super::output::text;
 use super::runs::{log_line, show_run, transition};
 use slipway_domain::{RunId, RunState};
 
-/// Returns the exit code of a final state; `None` for other texts.
-fn end(state: &str) -> Option<Exit> {
+/// Returns the exit code of a final state, of which one is the expected one; `None` for other texts.
+fn end(state: &str, expected: RunState) -> Option<Exit> {
     let state = RunState::ALL.into_iter().find(|known| known.as_str() == state)?;
     match state {
-        RunState::Done => Some(Exit::Done),
+        state if state == expected => Some(Exit::Done),
         state if state.is_active() => None,
         _ => Some(Exit::Refused),
     }
@@ -42,28 +42,35 @@ pub(super) fn moves(
     })
 }
 
-/// Shows a run, then its transitions until it ends.
-pub(super) fn run(server: &Server, run: RunId, as_text: impl Fn(&Value) -> String) -> Result<Exit, Failure> {
+/// Shows a run, then its transitions until it ends, as `expected` or otherwise.
+pub(super) fn run(
+    server: &Server,
+    run: RunId,
+    expected: RunState,
+    as_text: impl Fn(&Value) -> String,
+) -> Result<Exit, Failure> {
     let id = run.to_string();
     server.follow("events", |received| match &*received.event {
         "begin" => {
             let answer = server.call("GET", &format!("runs/{id}"))?;
             server.show_next(&answer, &as_text)?;
-            Ok(end(text(&answer, "state")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
+            Ok(end(text(&answer, "state"), expected).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
         "run" if received.data["run"] == *id => {
             server.show_next(&received.data, transition)?;
-            Ok(end(text(&received.data, "to")).map_or(ControlFlow::Continue(()), ControlFlow::Break))
+            Ok(end(text(&received.data, "to"), expected).map_or(ControlFlow::Continue(()), ControlFlow::Break))
         }
         _ => Ok(ControlFlow::Continue(())),
     })
 }
 
-/// Shows the response to an action on a run. If it is followed, also shows its transitions until it ends.
+/// Shows the response to an action on a run. If it is followed, also shows its transitions until it ends, as `expected` or
+/// otherwise.
 pub(super) fn after(
     server: &Server,
     run: &Value,
     follow: bool,
+    expected: RunState,
     as_text: impl FnOnce(&Value) -> String,
 ) -> Result<Exit, Failure> {
     if !follow {
@@ -71,27 +78,13 @@ pub(super) fn after(
         return Ok(Exit::Done);
     }
     let id = text(run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))?;
-    self::run(server, id, show_run)
-}
-
-/// Shows the response to the cancellation of a run. If it is followed, also shows its transitions until it ends. The expected
-/// final state is `cancelled`.
-pub(super) fn after_cancel(
-    server: &Server,
-    run: &Value,
-    follow: bool,
-    as_text: impl FnOnce(&Value) -> String,
-) -> Result<Exit, Failure> {
-    after(server, run, follow, as_text)?;
-    let answer = server.call("GET", &format!("runs/{}", text(run, "id")))?;
-    let is_cancelled = text(&answer, "state") == RunState::Cancelled.as_str();
-    Ok(if is_cancelled || !follow { Exit::Done } else { Exit::Refused })
+    self::run(server, id, expected, show_run)
 }
 
 /// Shows a run's log while it is written, until the run ends.
 pub(super) fn log(server: &Server, run: RunId) -> Result<Exit, Failure> {
     server.follow(&format!("runs/{run}/log"), |received| match &*received.event {
-        "end" => Ok(ControlFlow::Break(end(text(&received.data, "state")).unwrap_or(Exit::Done))),
+        "end" => Ok(ControlFlow::Break(end(text(&received.data, "state"), RunState::Done).unwrap_or(Exit::Done))),
         "line" => {
             server.show_next(&received.data, log_line)?;
             Ok(ControlFlow::Continue(()))

@@ -385,8 +385,7 @@ impl Promotions {
             None => None,
         };
         newest.ok_or_else(|| {
-            let comes_after = self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
-            if comes_after {
+            if self.comes_after_others(environment) {
                 return ActionError::Conflict(format!(
                     "the environments before `{environment}` do not name one artifact of `{model}`: promote it there first, or name \
                      the run"
@@ -407,9 +406,7 @@ impl Promotions {
     /// Refuses a model that no source, run or manifest names: an action on a misspelt name would have no effect.
     async fn check_known_model(&self, environment: &SourceName, model: &str) -> Result<(), ActionError> {
         let store = &self.context.store;
-        if self.owner_of(environment, model).await?.is_some()
-            || store.is_on_a_branch(model).await?
-            || !store.sources_of_model(None, model).await?.is_empty()
+        if self.is_known_model(environment, model).await?
             || !store.deployment_records_of(environment, model, 1).await?.is_empty()
         {
             return Ok(());

@@ -35,14 +35,21 @@ impl Promotions {
     ) -> Result<Result<Option<Run>, DeploymentRecord>, StoreError> {
         let Some(before) = self.deployed_upstream(environment, model).await? else {
             // Only an artifact that the upstream environments name can be promoted next.
-            let comes_after =
-                self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some());
-            return Ok(Ok(if comes_after { None } else { self.passed_with(model, source, None).await? }));
+            return Ok(Ok(if self.comes_after_others(environment) {
+                None
+            } else {
+                self.passed_with(model, source, None).await?
+            }));
         };
         Ok(match self.passed_with(model, source, before.deployed.artifact()).await? {
             Some(run) => Ok(Some(run)),
             None => Err(before),
         })
+    }
+
+    /// Whether promotions reach an environment only after others.
+    pub(super) fn comes_after_others(&self, environment: &SourceName) -> bool {
+        self.context.environment_by_name(environment).is_some_and(|known| known.rules().after.is_some())
     }
 
     async fn passed_with(

@@ -17,6 +17,13 @@ impl Promotions {
         }
     }
 
+    /// Whether a source has a model of this name: it owns it in the environment, had a run of it, or has it on its branch.
+    pub(crate) async fn is_known_model(&self, environment: &SourceName, model: &str) -> Result<bool, StoreError> {
+        Ok(self.owner_of(environment, model).await?.is_some()
+            || !self.context.store.sources_of_model(None, model).await?.is_empty()
+            || self.context.store.is_on_a_branch(model).await?)
+    }
+
     /// The owners of an environment's models, by the names of the models.
     pub async fn owners_in(&self, environment: &SourceName) -> Result<BTreeMap<String, SourceName>, StoreError> {
         let mut owners = self.context.store.owners(environment).await?;

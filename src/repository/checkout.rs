@@ -6,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use slipway_contract::table::LFS_POINTER;
 
-use super::files::{Entry, Files};
+use super::files::{Entry, Files, too_large};
+use slipway_domain::Diagnostic;
 use slipway_git::{Committed, WorkTree};
 
 /// Maximum number of entries in one search, and its maximum depth. They stop a search of a whole machine.
@@ -187,8 +188,8 @@ impl Files for Checkout {
         Ok(Some(bytes))
     }
 
-    fn is_too_large(error: &Error) -> bool {
-        error.kind() == ErrorKind::FileTooLarge
+    fn mistake(path: &str, most: u64, error: &Error) -> Option<Diagnostic> {
+        (error.kind() == ErrorKind::FileTooLarge).then(|| too_large(path, most))
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use slipway_domain::CommitSha;
+use slipway_domain::{CommitSha, Diagnostic};
 use slipway_git::{GitError, Mirror};
 
 /// The entry at a path.
@@ -32,8 +32,8 @@ pub(crate) trait Files {
     fn entry(&self, path: &str) -> Result<Option<Entry>, Self::Error>;
     /// The bytes of a regular file; `None` if there is none. More than `most` bytes are an error.
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Self::Error>;
-    /// Whether an error of `read` means that the file has more than the permitted bytes.
-    fn is_too_large(error: &Self::Error) -> bool;
+    /// The mistake in the file itself that an error of `read` with the same arguments means; `None` if the files cannot be read.
+    fn mistake(path: &str, most: u64, error: &Self::Error) -> Option<Diagnostic>;
     /// The paths of the wanted regular files, sorted.
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Self::Error>;
 }
@@ -60,11 +60,23 @@ impl Files for Revision<'_> {
         self.mirror.read_file(self.commit, path, most)
     }
 
-    fn is_too_large(error: &GitError) -> bool {
-        matches!(error, GitError::LimitExceeded { .. })
+    fn mistake(path: &str, most: u64, error: &GitError) -> Option<Diagnostic> {
+        match error {
+            GitError::LimitExceeded { .. } => Some(too_large(path, most)),
+            GitError::UnusablePath { problem, .. } => {
+                Some(Diagnostic::new(path, format!("this {problem}")).help("commit the file itself"))
+            }
+            _ => None,
+        }
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
         Ok(self.mirror.find_files(self.commit, is_wanted)?.into_iter().map(|file| file.path).collect())
     }
+}
+
+/// The mistake of a file with more than `most` bytes.
+pub(super) fn too_large(path: &str, most: u64) -> Diagnostic {
+    let message = format!("the file has more than {} KiB, which is the most that is read", most >> 10);
+    Diagnostic::new(path, message).help("keep data in files of its own")
 }

@@ -3,7 +3,7 @@
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
 use slipway_contract::{Fault, Model};
 
-use super::files::{Entry, Files, Revision};
+use super::files::{Files, Revision};
 use slipway_domain::{CommitSha, Diagnostic, Position};
 use slipway_gate::policy::Expected;
 use slipway_git::{GitError, Mirror};
@@ -178,17 +178,11 @@ pub(crate) struct ModelFile {
 /// A text file; `None` if it does not exist. A file that is too large, a link or a binary file is a mistake of that file: it does not
 /// keep the others from being read.
 pub(crate) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result<String, Diagnostic>>, F::Error> {
-    if let Some(Entry::Other(kind)) = files.entry(path)? {
-        let message = format!("this is {kind}, expected a regular file");
-        return Ok(Some(Err(Diagnostic::new(path, message).help("commit the file itself"))));
-    }
     let bytes = match files.read(path, MAX_FILE_BYTES) {
-        Err(error) if F::is_too_large(&error) => {
-            let message =
-                format!("the file has more than {} KiB, which is the most that is read", MAX_FILE_BYTES >> 10);
-            return Ok(Some(Err(Diagnostic::new(path, message).help("keep data in files of its own"))));
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return F::mistake(path, MAX_FILE_BYTES, &error).map_or(Err(error), |mistake| Ok(Some(Err(mistake))));
         }
-        read => read?,
     };
     Ok(bytes.map(|bytes| {
         String::from_utf8(bytes).map_err(|error| {

@@ -131,10 +131,7 @@ impl Runs {
         let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
         let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
         for (name, diagnostic) in close {
-            let is_known = self.promotions.owner_of(&run.environment, &name).await?.is_some()
-                || !self.context.store.sources_of_model(None, &name).await?.is_empty()
-                || self.context.store.is_on_a_branch(&name).await?;
-            if !is_known {
+            if !self.promotions.is_known_model(&run.environment, &name).await? {
                 return Err(held_up(refusal_of(&diagnostic)));
             }
         }

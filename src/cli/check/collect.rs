@@ -195,13 +195,12 @@ struct Head {
 }
 
 enum Kind {
-    Model,
     Policy,
     Server,
     /// A kind that Slipway does not know.
     Unknown(String),
-    /// The file names no kind.
-    Absent,
+    /// The kind of models, or none.
+    Other,
 }
 
 impl Head {
@@ -220,11 +219,10 @@ impl Head {
             (version, kind) = written.map_or((version, None), |written| (written.api_version, written.kind));
         }
         let kind = match kind.as_deref() {
-            Some("Model") => Kind::Model,
             Some("Policy") => Kind::Policy,
             Some("Server") => Kind::Server,
+            Some("Model") | None => Kind::Other,
             Some(other) => Kind::Unknown(other.to_owned()),
-            None => Kind::Absent,
         };
         let ours = version.as_deref().is_some_and(|version| version.starts_with("slipway.dev/"));
         let foreign = !ours && version.is_some_and(|version| version.contains('/') && !version.contains("slipway"));

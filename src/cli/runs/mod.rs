@@ -133,7 +133,9 @@ impl Runs {
                 return watch::moves(&server, source, model, || list.begin(&server));
             }
             Action::List(list) => list.show(&server),
-            Action::Show(Watched { run, watch: true }) => return watch::run(&server, run.whole(&server)?, show),
+            Action::Show(Watched { run, watch: true }) => {
+                return watch::run(&server, run.whole(&server)?, RunState::Done, show);
+            }
             Action::Log(Watched { run, watch: true }) => return watch::log(&server, run.whole(&server)?),
             Action::Show(Watched { run, .. }) => server.show(&server.call("GET", &format!("runs/{run}"))?, show),
             Action::Log(Watched { run, .. }) => server.show(&whole_log(&server, run.whole(&server)?)?, log),
@@ -143,15 +145,15 @@ impl Runs {
             }
             Action::Start(Start { source, model, revision, watch }) => {
                 let wish = serde_json::json!({"source": source, "model": model, "revision": revision});
-                return watch::after(&server, &server.send("runs", &wish)?, watch, show);
+                return watch::after(&server, &server.send("runs", &wish)?, watch, RunState::Done, show);
             }
             Action::Cancel(Watched { run, watch }) => {
                 let run = server.call("POST", &format!("runs/{run}/cancel"))?;
-                return watch::after_cancel(&server, &run, watch, show);
+                return watch::after(&server, &run, watch, RunState::Cancelled, show);
             }
             Action::Retry(Retry { run: Some(run), watch, .. }) => {
                 let run = server.call("POST", &format!("runs/{run}/retry"))?;
-                return watch::after(&server, &run, watch, show);
+                return watch::after(&server, &run, watch, RunState::Done, show);
             }
             Action::Retry(retry) => return retry.all(&server),
         }?;

@@ -169,7 +169,7 @@ on_both_databases! {
         assert_eq!(rows_stored(&world, forms).await, 4 + 2);
     }
 
-    async fn other_digests_that_another_server_stores_after_the_look_are_seen_before_any_rows_are_added(world: World) {
+    async fn other_digests_that_another_server_stores_after_the_lookup_are_seen_before_any_rows_are_added(world: World) {
         let alike = |named: u64, placed: u64| Alike { kept: vec![vec![named], vec![placed]], sought: vec![] };
         SampleUse { alike: alike(10, 20), ..SampleUse::new("a", &[1]) }.noted(&world.store).await;
         // It shares nothing with the first table, and the digest by name with the second.
