@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
-    DataSpec, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress,
+    DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress,
     SampleRequest, TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
@@ -179,7 +179,7 @@ impl Train {
 fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let RequiredEvidence { leakage, drift, .. } =
         read_policy(policy).map(|policy| Policy::required_evidence(&policy)).unwrap_or_default();
-    let has_recent = matches!(&model.spec.data, DataSpec::Csv { recent: Some(_), .. });
+    let has_recent = model.spec.data.table().is_some_and(|table| table.recent.is_some());
     let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
     SampleRequest { leakage, drift, ..SampleRequest::default() }
 }
@@ -219,10 +219,9 @@ impl Bar {
                 bar.set_position(u64::from(*epoch - 1) * steps + step);
                 bar.set_message(format!("epoch {epoch} of {epochs}"));
             }
-            (Progress::Epoch { epoch, epochs, training_loss, validation_accuracy, seconds }, bar) => {
-                let accuracy =
-                    validation_accuracy.map_or_else(String::new, |value| format!(", validation accuracy {value:.4}"));
-                let line = format!("epoch {epoch} of {epochs}: loss {training_loss:.4}{accuracy} ({seconds:.1} s)");
+            (Progress::Epoch { epoch, epochs, seconds, .. }, bar) => {
+                let results = progress.epoch_results().unwrap_or_default();
+                let line = format!("epoch {epoch} of {epochs}: {results} ({seconds:.1} s)");
                 match bar {
                     Some(bar) => bar.println(line),
                     None => output::note(&line),

@@ -7,7 +7,7 @@ use std::io::{BufReader, Read, Seek as _};
 
 use flate2::read::MultiGzDecoder;
 use slipway_contract::table::{GZIP, LFS_POINTER, MAX_CLASSES, Records, Row, is_missing, sort_classes};
-use slipway_contract::{DataSpec, Fault, Model, unknown_class, unknown_classes};
+use slipway_contract::{Fault, Model, TableSpec, Task, unknown_class, unknown_classes};
 
 use super::checkout::Checkout;
 use super::model_check::Readable;
@@ -17,7 +17,10 @@ use crate::repository::folder_path;
 /// trainer reports. Classes of pictures are in the model's file, and are checked with it.
 pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
     let model = &readable.model;
-    let DataSpec::Csv { train, label, .. } = &model.spec.data else { return (Vec::new(), Vec::new()) };
+    let Some(TableSpec { train, label, .. }) = model.spec.data.table().filter(|_| model.spec.task == Task::Classification)
+    else {
+        return (Vec::new(), Vec::new());
+    };
     let opened = checkout.open(&folder_path(file, &train.file)).ok().flatten();
     let Some(classes) = opened.and_then(|table| labels_of(table, &train.file, label)) else {
         return (Vec::new(), Vec::new());

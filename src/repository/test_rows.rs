@@ -17,7 +17,7 @@ const LFS: &[u8] = b"version https://git-lfs";
 pub(super) fn counted_file(model: &Model) -> &str {
     match &model.spec.data {
         DataSpec::Idx { test, .. } => &test.labels,
-        DataSpec::Csv { test, .. } => &test.file,
+        DataSpec::Csv(table) => &table.test.file,
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
     };
     match &model.spec.data {
         DataSpec::Idx { .. } => rows_of_idx(bytes),
-        DataSpec::Csv { .. } => rows_of_csv(bytes),
+        DataSpec::Csv(_) => rows_of_csv(bytes),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{Digest, LayerStack, Preprocess, Shape, Task};
 /// The key in a safetensors file's `__metadata__` that contains the [`Architecture`] as JSON.
 pub const METADATA_KEY: &str = "slipway.architecture";
 
-/// All data that are needed, besides the weights, to compute a prediction. Fitted preprocessing (means and deviations) is stored
-/// in the same file as tensors named `preprocess.<index>.mean` and `preprocess.<index>.deviation`.
+/// All data that are needed, besides the weights, to compute a prediction. Fitted statistics are stored in the same file as
+/// tensors: those of preprocessing as `preprocess.<index>.<name>`, the value that replaces missing numbers of the typed columns as
+/// `columns.fill`, and mean and deviation of the label of a regression model as `label.mean` and `label.deviation`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -22,12 +23,78 @@ pub struct Architecture {
     /// The names of the columns, for tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub columns: Option<Vec<String>>,
-    /// The classes in the order of the outputs.
+    /// The encodings of the columns, in the order of `columns`, for tables with typed columns. In other tables all columns are
+    /// numbers without missing values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encodings: Option<Vec<ColumnEncoding>>,
+    /// The classes in the order of the outputs. Empty for a regression model.
     pub classes: Vec<String>,
     /// The steps that are applied to a row before the first layer.
     pub preprocess: Vec<Preprocess>,
     /// The network.
     pub model: LayerStack,
+}
+
+/// How the values of one typed column become inputs of the network. The inputs are ordered: first the numbers, then the
+/// indicators, then the binary columns, then the categories, each in the order of the columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ColumnEncoding {
+    /// A number. A missing one is replaced.
+    Number {
+        /// The texts that stand for a missing value, besides the empty one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+        /// Whether a second input is 1 where the value is missing and 0 elsewhere.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indicator: bool,
+    },
+    /// One of two texts: -1 and 1. A missing and an unseen value are 0.
+    Binary {
+        /// The texts that stand for a missing value, besides the empty one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+        /// The text for -1 and the text for 1.
+        values: [String; 2],
+    },
+    /// A text: an input for each category. An unseen value is 0 in all of them.
+    Category {
+        /// The texts that stand for a missing value, besides the empty one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+        /// The categories of the training rows, by falling number of rows, then by their bytes.
+        values: Vec<String>,
+        /// Whether one more input is 1 where the value is missing. Otherwise a missing value is encoded like an unseen one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indicator: bool,
+    },
+}
+
+impl ColumnEncoding {
+    /// The number of inputs that the column becomes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Number { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Binary { .. } => 1,
+            Self::Category { values, indicator, .. } => values.len() + usize::from(*indicator),
+        }
+    }
+
+    /// The texts that stand for a missing value, besides the empty one.
+    pub fn missing(&self) -> &[String] {
+        match self {
+            Self::Number { missing, .. } | Self::Binary { missing, .. } | Self::Category { missing, .. } => missing,
+        }
+    }
+
+    /// The texts of the column in the order of their codes, which count from zero; `None` if it has numbers.
+    pub fn values(&self) -> Option<&[String]> {
+        match self {
+            Self::Number { .. } => None,
+            Self::Binary { values, .. } => Some(values),
+            Self::Category { values, .. } => Some(values),
+        }
+    }
 }
 
 /// `card.json`: the facts about an artifact for its users.
@@ -46,7 +113,7 @@ pub struct ModelCard {
     pub architecture: Architecture,
     /// The training settings, as in its `slipway.yaml`.
     pub training: crate::TrainingSpec,
-    /// The number of training rows of each class.
+    /// The number of training rows of each class. Empty for a regression model.
     pub rows_by_class: Vec<(String, u64)>,
     /// The number of trained parameters.
     pub parameters: u64,

@@ -12,7 +12,8 @@ use crate::metrics::Metric;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluationSpec {
-    /// Metrics that the report states. By default only `accuracy`.
+    /// Metrics that the report states besides `accuracy` (classification) or `root_mean_squared_error` (regression), which it always
+    /// states.
     #[serde(default)]
     pub metrics: Vec<Metric>,
     /// Columns of the test table that a policy may use for slices and groups. `label` is always available. Their values are

@@ -1,4 +1,4 @@
-//! Layers, preprocessing and the arithmetic of shapes. A network with mismatched shapes is rejected before libtorch loads it.
+//! Layers and the arithmetic of shapes. A network with mismatched shapes is rejected before libtorch loads it.
 
 use std::fmt;
 
@@ -79,26 +79,6 @@ impl Pooling {
     }
 }
 
-/// The steps that are applied to every row before the first layer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Preprocess {
-    /// Divides every value.
-    Scale(ScaleOptions),
-    /// Subtracts the mean of each value and divides by its standard deviation. Both are computed over the training rows.
-    Standardize,
-    /// Gives a row another shape with the same number of values, such as `[1, 28, 28]`.
-    Reshape(Vec<u32>),
-}
-
-/// Options of scaling.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ScaleOptions {
-    /// The divisor, not zero.
-    pub divide_by: f64,
-}
-
 /// The shape of one row, without the batch dimension.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Shape(pub Vec<u32>);
@@ -154,33 +134,6 @@ impl LayerStack {
             shapes.push(current.clone());
         }
         Ok(shapes)
-    }
-}
-
-impl Preprocess {
-    /// The shape of a row after this step.
-    pub fn shape_after(&self, input: &Shape) -> Result<Shape, (String, String)> {
-        match self {
-            Self::Scale(ScaleOptions { divide_by }) if *divide_by == 0.0 || !divide_by.is_finite() => Err((
-                format!("`divide_by` is {divide_by}, expected a number other than zero"),
-                "use 255 for bytes".to_owned(),
-            )),
-            Self::Scale(_) | Self::Standardize => Ok(input.clone()),
-            Self::Reshape(sizes) => {
-                let shape = Shape(sizes.clone());
-                if shape.values() == input.values() && !sizes.is_empty() {
-                    return Ok(shape);
-                }
-                Err((
-                    format!(
-                        "rows of shape {input} hold {} values, `reshape` to {shape} needs {}",
-                        input.values(),
-                        shape.values()
-                    ),
-                    "the product of the sizes has to stay the same".to_owned(),
-                ))
-            }
-        }
     }
 }
 
@@ -365,8 +318,6 @@ mod tests {
 
     #[test]
     fn sizes_beyond_counting_are_refused_and_never_wrap() {
-        let huge = Preprocess::Reshape(vec![u32::MAX; 3]);
-        assert!(huge.shape_after(&Shape(vec![4])).is_err());
         let window = r#"[{"conv2d": {"filters": 1, "kernel_size": 4000000000, "padding": 2000000000}}]"#;
         let error = stack(window).shapes(&Shape(vec![1, 4, 4])).expect_err("too large");
         assert!(error.message.contains("parameters, expected at most"), "{}", error.message);

@@ -2,6 +2,7 @@
 //! reader of tables. This package does not access files or the network.
 
 mod artifact;
+mod column;
 mod dataset;
 mod digest;
 mod evaluation;
@@ -11,21 +12,26 @@ mod job;
 mod layer;
 pub mod metrics;
 mod model;
+mod objective;
 mod path;
+mod preprocess;
 mod progress;
 pub mod table;
 mod training;
 mod validate;
 
-pub use artifact::{Architecture, METADATA_KEY, ModelCard};
-pub use dataset::{CsvFile, DataSpec, IdxFiles};
+pub use artifact::{Architecture, ColumnEncoding, METADATA_KEY, ModelCard};
+pub use column::{Column, ColumnType};
+pub use dataset::{CsvFile, DataSpec, IdxFiles, TableSpec};
 pub use digest::{Digest, NotADigest};
 pub use evaluation::{EvaluationReport, EvaluationSpec};
 pub use expectation::{Expectation, ExpectedCheck, unknown_class, unknown_classes};
 pub use fault::{Fault, FaultKind};
 pub use job::{DevicePreference, EvaluationJob, Job, JobWork, SampleRequest, TrainingJob};
-pub use layer::{ConvolutionOptions, Layer, LayerStack, Pooling, Preprocess, ScaleOptions, Shape, ShapeError};
+pub use layer::{ConvolutionOptions, Layer, LayerStack, Pooling, Shape, ShapeError};
 pub use metrics::Metric;
 pub use model::{API_VERSION, Metadata, Model, ModelKind, ModelName, ModelSpec, NotAModelName, Task};
-pub use progress::Progress;
+pub use objective::{ClassWeights, EarlyStopping, Keep, Loss};
+pub use preprocess::{ImputeOptions, ImputeStrategy, LogOptions, OneHotOptions, Preprocess, ScaleOptions};
+pub use progress::{Progress, ValidationResult};
 pub use training::{Optimizer, TrainingReport, TrainingSpec};

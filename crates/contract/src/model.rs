@@ -6,6 +6,8 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Metric;
+use crate::preprocess::{deserialize_steps, schema_of_steps};
 use crate::{DataSpec, EvaluationSpec, LayerStack, Preprocess, TrainingSpec};
 
 /// The value of `apiVersion` in every file of Slipway.
@@ -53,8 +55,9 @@ pub struct ModelSpec {
     pub task: Task,
     /// The files of the rows.
     pub data: DataSpec,
-    /// The steps that are applied to every row before the first layer, in order.
-    #[serde(default)]
+    /// The steps that are applied to every row before the first layer, in order; or `auto`.
+    #[serde(default, deserialize_with = "deserialize_steps")]
+    #[schemars(schema_with = "schema_of_steps")]
     pub preprocess: Vec<Preprocess>,
     /// The network.
     pub model: LayerStack,
@@ -73,6 +76,26 @@ pub struct ModelSpec {
 pub enum Task {
     /// Predicts one of several classes for each row.
     Classification,
+    /// Predicts a number for each row.
+    Regression,
+}
+
+impl Task {
+    /// Its name in `slipway.yaml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Classification => "classification",
+            Self::Regression => "regression",
+        }
+    }
+
+    /// The metric that every evaluation states.
+    pub fn stated_metric(self) -> Metric {
+        match self {
+            Self::Classification => Metric::Accuracy,
+            Self::Regression => Metric::RootMeanSquaredError,
+        }
+    }
 }
 
 /// A model's name: an RFC 1123 label, so that it is valid in names of Kubernetes objects, branches and addresses.

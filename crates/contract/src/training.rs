@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
+use crate::metrics::Metric;
+use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Task};
 
 /// The `training` part of `slipway.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,6 +22,57 @@ pub struct TrainingSpec {
     /// weights, bit for bit.
     #[serde(default)]
     pub seed: u32,
+    /// What is minimised. By default `cross_entropy` for classification and `squared_error` for regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
+    /// The weights of the classes in the loss. By default all are equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
+    /// The share of each label that is spread evenly over all classes, from 0 up to (not including) 1 (Szegedy et al., 2016).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
+    /// The epoch whose weights are kept. By default the best if there are validation rows, otherwise the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<Keep>,
+    /// The metric on the validation rows by which epochs are compared. By default `log_loss` for classification and
+    /// `root_mean_squared_error` for regression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<Metric>,
+    /// When the training ends before its last epoch. By default it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+impl TrainingSpec {
+    /// The loss, or the default of the task.
+    pub fn loss_for(&self, task: Task) -> Loss {
+        self.loss.unwrap_or(match task {
+            Task::Classification => Loss::CrossEntropy,
+            Task::Regression => Loss::SquaredError,
+        })
+    }
+
+    /// The metric by which epochs are compared, or the default of the task.
+    pub fn metric_for(&self, task: Task) -> Metric {
+        self.metric.clone().unwrap_or(match task {
+            Task::Classification => Metric::LogLoss,
+            Task::Regression => Metric::RootMeanSquaredError,
+        })
+    }
+
+    /// The step size of the optimizer.
+    pub fn learning_rate(&self) -> f64 {
+        match self.optimizer {
+            Optimizer::Sgd { learning_rate, .. }
+            | Optimizer::Adam { learning_rate, .. }
+            | Optimizer::AdamW { learning_rate, .. } => learning_rate,
+        }
+    }
 }
 
 /// The optimizer. Its defaults are those of PyTorch.
@@ -46,6 +98,19 @@ pub enum Optimizer {
         #[serde(default)]
         weight_decay: f64,
     },
+    /// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), with betas 0.9 and 0.999 and epsilon 1e-8.
+    #[serde(rename = "adamw")]
+    AdamW {
+        /// The step size, above zero.
+        learning_rate: f64,
+        /// The share of each parameter that is subtracted in a step, times the step size, at least zero.
+        #[serde(default = "usual_decay")]
+        weight_decay: f64,
+    },
+}
+
+fn usual_decay() -> f64 {
+    0.01
 }
 
 /// The report that the trainer writes beside the weights.
@@ -68,11 +133,11 @@ pub struct TrainingReport {
     pub training_rows: u64,
     /// Number of validation rows.
     pub validation_rows: u64,
-    /// Number of epochs.
+    /// Number of epochs that were trained.
     pub epochs: u32,
-    /// Mean training loss of the last epoch.
+    /// Mean training loss of the kept epoch.
     pub training_loss: f64,
-    /// Accuracy on the validation rows after the last epoch, if there were any.
+    /// Accuracy on the validation rows after the kept epoch, if there were any and the task is classification.
     pub validation_accuracy: Option<f64>,
     /// `cpu` or `cuda`.
     pub device: String,

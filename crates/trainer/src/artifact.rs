@@ -7,12 +7,16 @@ use std::path::Path;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
-use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape};
+use slipway_contract::{
+    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Shape, Task,
+};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::failure::of_file;
-use crate::network::{self, Network, Preprocessing};
+use crate::head::Head;
+use crate::network::Network;
 use crate::output;
+use crate::pipeline::Pipeline;
 
 /// The largest weights file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 30;
@@ -25,21 +29,23 @@ pub(crate) struct Loaded {
     pub(crate) architecture: Architecture,
     /// The network.
     pub(crate) network: Network,
-    /// The preprocessing before it.
-    pub(crate) preprocessing: Preprocessing,
+    /// The way from a row to its inputs.
+    pub(crate) pipeline: Pipeline,
+    /// The meaning of its outputs.
+    pub(crate) head: Head,
     // Owns the variables that the network's layers refer to.
     _store: nn::VarStore,
 }
 
-/// Writes weights and architecture. Returns the file's digest and size.
+/// Writes weights, fitted statistics and architecture. Returns the file's digest and size.
 pub(crate) fn write(
     path: &Path,
     architecture: &Architecture,
     store: &nn::VarStore,
-    preprocessing: &Preprocessing,
+    statistics: Vec<(String, Tensor)>,
 ) -> Result<(Digest, u64), Fault> {
     let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
-    for (name, tensor) in store.variables().into_iter().chain(preprocessing.tensors()) {
+    for (name, tensor) in store.variables().into_iter().chain(statistics) {
         let shape = tensor.size().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
         let (kind, bytes) = bytes_of(&tensor)?;
         tensors.insert(name, (kind, shape, bytes));
@@ -90,40 +96,55 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
     check(&architecture, size)?;
     let mut store = nn::VarStore::new(device);
-    let input =
-        network::shape_after(&architecture.preprocess, &architecture.input).map_err(|fault| unusable(fault.message))?;
+    let input = Pipeline::shape_of(&architecture).map_err(|fault| unusable(fault.message))?;
     let network =
         Network::build(&store.root(), &architecture.model, &input).map_err(|fault| unusable(fault.message))?;
-    fill(&store, &tensors, &Preprocessing::names(&architecture.preprocess))?;
+    let mut statistics = Pipeline::names(&architecture);
+    statistics.extend(Head::names(architecture.task).iter().map(|name| (*name).to_owned()));
+    fill(&store, &tensors, &statistics)?;
     store.freeze();
     let fitted = |name: &str, shape: &Shape| {
         let sizes: Vec<i64> = shape.0.iter().map(|size| i64::from(*size)).collect();
         // Artifacts of earlier trainers store them as 32-bit floats, and those trainers computed with them as such.
         Ok(tensor_of(&tensors, name, &sizes, &[Dtype::F64, Dtype::F32])?.to_device(device))
     };
-    let preprocessing = Preprocessing::from_tensors(&architecture.preprocess, &architecture.input, fitted)?;
-    Ok(Loaded { digest, architecture, network, preprocessing, _store: store })
+    let pipeline = Pipeline::from_tensors(&architecture, fitted)?;
+    let head = Head::of(&architecture, |name| {
+        let value = tensor_of(&tensors, name, &[1], &[Dtype::F64])?.double_value(&[0]);
+        if value.is_finite() { Ok(value) } else { Err(unusable(format!("holds {value} as `{name}`"))) }
+    })?;
+    Ok(Loaded { digest, architecture, network, pipeline, head, _store: store })
 }
 
 /// Validates an architecture before a network is constructed from it. The file's header is untrusted.
 fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
-    let Architecture { api_version, input, classes, preprocess, model, .. } = architecture;
+    let Architecture { api_version, task, classes, model, .. } = architecture;
     if api_version != API_VERSION {
         return Err(unusable(format!("is of version `{api_version}`, expected `{API_VERSION}`")));
     }
-    let names: BTreeSet<&String> = classes.iter().collect();
-    if !(2..=MAX_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
-        let count = classes.len();
-        return Err(unusable(format!("names {count} classes, expected 2 to {MAX_CLASSES}, each once")));
-    }
-    let first = network::shape_after(preprocess, input).map_err(|fault| unusable(fault.message))?;
+    let needed = match task {
+        Task::Classification => {
+            let names: BTreeSet<&String> = classes.iter().collect();
+            if !(2..=MAX_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
+                let count = classes.len();
+                return Err(unusable(format!("names {count} classes, expected 2 to {MAX_CLASSES}, each once")));
+            }
+            classes.len()
+        }
+        Task::Regression if !classes.is_empty() => {
+            return Err(unusable(format!("predicts a number and names {} classes, expected none", classes.len())));
+        }
+        Task::Regression => 1,
+    };
+    check_columns(architecture)?;
+    let first = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
     let shapes = model.shapes(&first).map_err(|error| unusable(error.message))?;
     let outputs = match shapes.last().map(|shape| shape.0.as_slice()) {
         Some([outputs]) => *outputs as usize,
         _ => 0,
     };
-    if outputs < classes.len() {
-        return Err(unusable(format!("does not end with an output for each of its {} classes", classes.len())));
+    if outputs < needed {
+        return Err(unusable(format!("ends with {outputs} outputs, expected {needed}")));
     }
     let inputs = std::iter::once(&first).chain(&shapes);
     let parameters = model.sequential.iter().zip(inputs).map(|(layer, input)| layer.parameters(input));
@@ -134,14 +155,34 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Validates the columns of an architecture, and their encodings.
+fn check_columns(architecture: &Architecture) -> Result<(), Fault> {
+    let Some(encodings) = &architecture.encodings else { return Ok(()) };
+    let columns = architecture.columns.as_deref().unwrap_or_default();
+    let names: BTreeSet<&String> = columns.iter().collect();
+    if columns.len() != encodings.len() || names.len() != columns.len() || columns.is_empty() {
+        let (columns, encodings) = (columns.len(), encodings.len());
+        return Err(unusable(format!(
+            "has {encodings} encodings for {columns} columns, expected one for each, each once"
+        )));
+    }
+    let twice = |encoding: &&ColumnEncoding| {
+        encoding.values().is_some_and(|values| values.iter().collect::<BTreeSet<_>>().len() < values.len())
+    };
+    if encodings.iter().any(|encoding| twice(&encoding)) {
+        return Err(unusable("names a value of a column twice"));
+    }
+    Ok(())
+}
+
 fn unusable(what: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
 }
 
 /// Copies every weight into its variable. Names, shapes and types must be exactly those of the architecture.
-fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, preprocessing: &[String]) -> Result<(), Fault> {
+fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, statistics: &[String]) -> Result<(), Fault> {
     let variables = store.variables();
-    let known = |name: &str| variables.contains_key(name) || preprocessing.iter().any(|known| known == name);
+    let known = |name: &str| variables.contains_key(name) || statistics.iter().any(|known| known == name);
     let extra = tensors.names().into_iter().find(|name| !known(name));
     if let Some(extra) = extra {
         return Err(unusable(format!("holds the tensor `{extra}`, which its architecture does not have")));

@@ -5,8 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
-use slipway_contract::metrics::Predictions;
-use slipway_contract::{API_VERSION, Architecture, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model};
+use slipway_contract::metrics::{Attributes, RowScores, Rows as Judged, Table, all};
+use slipway_contract::{
+    API_VERSION, Architecture, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model, Task,
+};
 use tch::{Kind, Tensor};
 
 use crate::artifact::{self, Loaded};
@@ -18,7 +20,12 @@ use crate::{device, latency, output, predictions, samples};
 /// Rows per batch of predictions.
 const BATCH: i64 = 256;
 /// Version of the evaluator. Reports are comparable only if their versions are equal.
-const EVALUATOR: &str = "classification/1";
+fn evaluator(task: Task) -> &'static str {
+    match task {
+        Task::Classification => "classification/1",
+        Task::Regression => "regression/1",
+    }
+}
 
 /// Evaluates the candidate, the artifacts of other seeds, and the champion if there is one.
 pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<(), Fault> {
@@ -65,10 +72,10 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
         kind: "EvaluationReport".to_owned(),
         artifact: loaded.digest,
         data,
-        evaluator: EVALUATOR.to_owned(),
+        evaluator: evaluator(job.model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
-        classes: table.classes,
+        classes: loaded.architecture.classes.clone(),
         device: device::name(context.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
@@ -76,11 +83,14 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     Ok(loaded.architecture)
 }
 
-/// The metrics of the model's specification, and always accuracy.
-fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, Fault> {
+/// The metrics of the model's specification, and always the one that every evaluation of its task states.
+fn measure(model: &Model, table: &Table) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
-    for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([Metric::Accuracy]).enumerate() {
-        let value = metric.of(table).filter(|value| value.is_finite());
+    let (attributes, row_scores) = (Attributes::new(), RowScores::new());
+    let rows = Judged { table: table.view(), attributes: &attributes, row_scores: &row_scores };
+    let always = model.spec.task.stated_metric();
+    for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([always]).enumerate() {
+        let value = metric.over(rows, &all(table.len())).ok().flatten().filter(|value| value.is_finite());
         let value = value.ok_or_else(|| {
             let message = format!("{metric} is undefined for these predictions");
             Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"))
@@ -93,13 +103,24 @@ fn measure(model: &Model, table: &Predictions) -> Result<BTreeMap<Metric, f64>, 
 /// The test rows in terms of an artifact, which must fit them.
 fn rows_for(model: &Model, source: &Path, loaded: &Loaded) -> Result<Rows, Fault> {
     let architecture = &loaded.architecture;
+    if architecture.task != model.spec.task {
+        let message = format!(
+            "the artifact was trained for {}, and the task is {}",
+            architecture.task.name(),
+            model.spec.task.name()
+        );
+        return Err(Fault::new(FaultKind::Artifact, message));
+    }
     if let Some(columns) = &architecture.columns
         && let Some((missing, present)) = data::missing_columns(model, source, columns)?
     {
         let message = format!("the artifact learnt from the column `{}`, and {present}", missing.join("`, `"));
         return Err(Fault::new(FaultKind::Artifact, message));
     }
-    let rows = data::read_known(model, source, Half::Test, &architecture.classes, architecture.columns.as_deref())?;
+    let mut rows = data::read_known(model, source, Half::Test, architecture)?;
+    if let Some(encoder) = loaded.pipeline.encoder() {
+        encoder.recode(&mut rows);
+    }
     if rows.shape == architecture.input {
         return Ok(rows);
     }
@@ -108,45 +129,26 @@ fn rows_for(model: &Model, source: &Path, loaded: &Loaded) -> Result<Rows, Fault
     Err(Fault::new(FaultKind::Artifact, message))
 }
 
-fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Predictions, Fault> {
-    let architecture = &loaded.architecture;
+fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Table, Fault> {
     let _guard = tch::no_grad_guard();
-    let classes = i64::try_from(architecture.classes.len()).unwrap_or(i64::MAX);
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let mut scores: Vec<f32> = Vec::new();
-    let mut predicted: Vec<i64> = Vec::new();
+    let mut answers = Vec::new();
     let mut start = 0;
     while start < count {
         let indices = Tensor::arange_start(start, (start + BATCH).min(count), (Kind::Int64, tch::Device::Cpu));
-        let softmax = scores_of(loaded, &rows.batch(&indices), classes, device);
-        predicted.extend(values::<i64>(&softmax.argmax(1, false))?);
-        scores.extend(values::<f32>(&softmax.view([-1]))?);
+        let answer = answers_of(loaded, &rows.batch(&indices), device);
+        if answer.isfinite().all().int64_value(&[]) != 1 {
+            return Err(Fault::new(FaultKind::Artifact, "the artifact predicts values that are not finite numbers"));
+        }
+        answers.push(answer);
         start += BATCH;
     }
-    if scores.iter().any(|score| !score.is_finite()) {
-        return Err(Fault::new(FaultKind::Artifact, "the artifact predicts scores that are not finite numbers"));
-    }
-    let index = |class: &i64| u32::try_from(*class).unwrap_or(u32::MAX);
-    Ok(Predictions {
-        rows: (0..rows.len()).map(|row| format!("test-{row:06}")).collect(),
-        classes: rows.classes.clone(),
-        labels: rows.labels.iter().map(index).collect(),
-        predictions: predicted.iter().map(index).collect(),
-        scores: Some(scores),
-    })
+    let names = (0..rows.len()).map(|row| format!("test-{row:06}")).collect();
+    loaded.head.table(&answers, rows, &(0..count).collect::<Vec<i64>>(), names)
 }
 
-/// Computes the scores of the known classes from rows, as a server of the artifact does.
-pub(crate) fn scores_of(loaded: &Loaded, batch: &Tensor, classes: i64, device: tch::Device) -> Tensor {
-    let batch = loaded.preprocessing.apply(&batch.to_device(device));
-    // Outputs beyond the known classes (a last layer that is too wide) cannot be the label.
-    let outputs = loaded.network.forward(&batch, false).narrow(1, 0, classes);
-    outputs.softmax(1, Kind::Float).to_device(tch::Device::Cpu).contiguous()
-}
-
-fn values<T: tch::kind::Element>(tensor: &Tensor) -> Result<Vec<T>, Fault>
-where
-    Vec<T>: for<'a> TryFrom<&'a Tensor, Error = tch::TchError>,
-{
-    Vec::<T>::try_from(tensor).map_err(|error| crate::failure::of_torch(&error))
+/// Computes the answers for rows, as a server of the artifact does.
+pub(crate) fn answers_of(loaded: &Loaded, batch: &Tensor, device: tch::Device) -> Tensor {
+    let inputs = loaded.pipeline.apply(&batch.to_device(device));
+    loaded.head.answers(&loaded.network.forward(&inputs, false))
 }

@@ -1,4 +1,4 @@
-//! Measures the time of the prediction of a single row, from the row to its scores.
+//! Measures the time of the prediction of a single row, from the row to its answer.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use tch::{Kind, Tensor};
 
 use crate::artifact::Loaded;
 use crate::data::Rows;
-use crate::evaluation::scores_of;
+use crate::evaluation::answers_of;
 
 /// Predictions that are not counted. In them libtorch selects its kernels and fills its caches.
 const WARM_UP: usize = 50;
@@ -21,14 +21,13 @@ const LONG_ENOUGH: Duration = Duration::from_secs(10);
 pub(crate) fn measure(loaded: &Loaded, rows: &Rows, device: tch::Device) -> Vec<f64> {
     let _guard = tch::no_grad_guard();
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    let classes = i64::try_from(loaded.architecture.classes.len()).unwrap_or(i64::MAX);
     let mut next = 0;
     let mut once = || {
         let index = Tensor::arange_start(next, next + 1, (Kind::Int64, tch::Device::Cpu));
         next = (next + 1) % count.max(1);
         let row = rows.batch(&index);
         let begun = Instant::now();
-        let _scores = scores_of(loaded, &row, classes, device);
+        let _answers = answers_of(loaded, &row, device);
         begun.elapsed().as_secs_f64() * 1_000.0
     };
     for _ in 0..WARM_UP {

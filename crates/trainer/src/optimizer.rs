@@ -12,6 +12,9 @@ pub(crate) fn build(optimizer: Optimizer, store: &nn::VarStore) -> Result<nn::Op
         Optimizer::Adam { learning_rate, weight_decay } => {
             nn::Adam { wd: weight_decay, ..nn::Adam::default() }.build(store, learning_rate)
         }
+        Optimizer::AdamW { learning_rate, weight_decay } => {
+            nn::AdamW { wd: weight_decay, ..nn::AdamW::default() }.build(store, learning_rate)
+        }
     };
     built.map_err(|error| crate::failure::of_torch(&error))
 }
@@ -38,7 +41,8 @@ mod tests {
 
     #[test]
     fn the_steps_are_those_of_pytorch() {
-        // torch.optim.SGD(lr=0.05, momentum=0.9, weight_decay=0.1) and Adam(lr=0.05, weight_decay=0.1) of PyTorch 2.11.0.
+        // torch.optim.SGD(lr=0.05, momentum=0.9, weight_decay=0.1), Adam(lr=0.05, weight_decay=0.1) and
+        // AdamW(lr=0.05, weight_decay=0.1) of PyTorch 2.11.0.
         let descent = Optimizer::Sgd { learning_rate: 0.05, momentum: 0.9, weight_decay: 0.1 };
         let adam = Optimizer::Adam { learning_rate: 0.05, weight_decay: 0.1 };
         for (optimizer, first, last) in [

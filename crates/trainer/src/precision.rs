@@ -8,7 +8,7 @@ use slipway_contract::{Fault, FaultKind, Preprocess};
 use tch::{Kind, Tensor};
 
 use crate::data::{Faults, Rows};
-use crate::network::Preprocessing;
+use crate::pipeline::Pipeline;
 
 /// Rows that are processed together.
 const CHUNK: i64 = 65_536;
@@ -18,12 +18,12 @@ const MAX_COMPARED: i64 = 131_072;
 const LARGE: f64 = 1e18;
 
 /// A fault for every value that is not a finite 32-bit float after preprocessing, with its position.
-pub(crate) fn every_value_fits(rows: &Rows, preprocessing: &Preprocessing) -> Vec<Fault> {
-    let Some(columns) = columns_of(rows) else { return Vec::new() };
+pub(crate) fn every_value_fits(rows: &Rows, pipeline: &Pipeline) -> Vec<Fault> {
+    let Some(columns) = columns_of(rows, pipeline) else { return Vec::new() };
     let (file, key) = rows.origin.as_ref().map_or(("", ""), |origin| (origin.file.as_str(), origin.key.as_str()));
     let mut faults = Faults::of(file, key);
     let _guard = tch::no_grad_guard();
-    for (start, before, after) in chunks(rows, preprocessing) {
+    for (start, before, after) in chunks(rows, pipeline) {
         let beyond = after.isfinite().logical_not();
         if beyond.any().int64_value(&[]) == 0 {
             continue;
@@ -34,7 +34,7 @@ pub(crate) fn every_value_fits(rows: &Rows, preprocessing: &Preprocessing) -> Ve
         for place in places {
             let place = place.min(values.size()[0] - 1);
             faults.add(|| {
-                beyond_floats(rows, columns, start + place / width, place % width, values.double_value(&[place]))
+                beyond_floats(rows, &columns, start + place / width, place % width, values.double_value(&[place]))
             });
         }
     }
@@ -56,11 +56,11 @@ fn beyond_floats(rows: &Rows, columns: &[String], row: i64, column: i64, value: 
 }
 
 /// The warnings about columns whose distinct numbers become equal as floats, or whose numbers are too large for the computation.
-pub(crate) fn warnings(rows: &Rows, steps: &[Preprocess], preprocessing: &Preprocessing) -> Result<Vec<Fault>, Fault> {
-    let Some(columns) = columns_of(rows) else { return Ok(Vec::new()) };
-    let mut warnings = lost_digits(rows, columns)?;
-    warnings.extend(lost_differences(rows, columns, steps, preprocessing)?);
-    if let Some((column, value)) = too_large(rows, preprocessing) {
+pub(crate) fn warnings(rows: &Rows, steps: &[Preprocess], pipeline: &Pipeline) -> Result<Vec<Fault>, Fault> {
+    let Some(columns) = columns_of(rows, pipeline) else { return Ok(Vec::new()) };
+    let mut warnings = lost_digits(rows)?;
+    warnings.extend(lost_differences(rows, &columns, steps, pipeline)?);
+    if let Some((column, value)) = too_large(rows, pipeline) {
         let message = format!(
             "column `{}` holds values up to {value:.1e}, which overflow 32-bit floats when they are computed with",
             shown(&column)
@@ -79,7 +79,7 @@ fn at_key(rows: &Rows, message: String) -> Fault {
 }
 
 fn standardizes(steps: &[Preprocess]) -> bool {
-    steps.iter().any(|step| matches!(step, Preprocess::Standardize))
+    steps.iter().any(Preprocess::is_fitted)
 }
 
 /// The help text for values that are too large for the computation.
@@ -92,8 +92,8 @@ pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
 }
 
 /// The warnings about whole numbers with more digits than 64-bit floats keep. Most are identifiers.
-fn lost_digits(rows: &Rows, columns: &[String]) -> Result<Vec<Fault>, Fault> {
-    let Some(origin) = &rows.origin else { return Ok(Vec::new()) };
+fn lost_digits(rows: &Rows) -> Result<Vec<Fault>, Fault> {
+    let (Some(origin), Some(columns)) = (&rows.origin, &rows.columns) else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for (column, lost) in &origin.lost {
         let values = rows.features.select(1, i64::from(*column));
@@ -129,11 +129,11 @@ fn lost_differences(
     rows: &Rows,
     columns: &[String],
     steps: &[Preprocess],
-    preprocessing: &Preprocessing,
+    pipeline: &Pipeline,
 ) -> Result<Vec<Fault>, Fault> {
     let _guard = tch::no_grad_guard();
     let mut different: Vec<[HashSet<u64>; 2]> = columns.iter().map(|_| Default::default()).collect();
-    for (start, before, after) in chunks(rows, preprocessing) {
+    for (start, before, after) in chunks(rows, pipeline) {
         // After steps that change the number of values there are no columns to compare.
         if start >= MAX_COMPARED || after.size() != before.size() {
             break;
@@ -162,35 +162,32 @@ fn lost_differences(
 }
 
 /// The column with the largest value after preprocessing, and that value, if it is too large for the computation.
-pub(crate) fn too_large(rows: &Rows, preprocessing: &Preprocessing) -> Option<(String, f64)> {
-    let columns = rows.columns.as_ref()?;
+pub(crate) fn too_large(rows: &Rows, pipeline: &Pipeline) -> Option<(String, f64)> {
+    let columns = columns_of(rows, pipeline)?;
     let _guard = tch::no_grad_guard();
     let mut largest: Vec<f64> = vec![0.0; columns.len()];
-    for (_, before, after) in chunks(rows, preprocessing) {
+    for (_, before, after) in chunks(rows, pipeline) {
         if after.size() != before.size() {
             return None;
         }
         let of_chunk = Vec::<f64>::try_from(&after.to_kind(Kind::Double).abs().amax([0_i64], false)).ok()?;
         largest.iter_mut().zip(of_chunk).for_each(|(largest, value)| *largest = largest.max(value));
     }
-    let (value, column) = largest.into_iter().zip(columns).max_by(|one, other| one.0.total_cmp(&other.0))?;
+    let (value, column) = largest.into_iter().zip(&columns).max_by(|one, other| one.0.total_cmp(&other.0))?;
     (value > LARGE).then(|| (column.clone(), value))
 }
 
-/// The columns of a table of numbers.
-fn columns_of(rows: &Rows) -> Option<&Vec<String>> {
-    rows.columns.as_ref().filter(|_| rows.features.kind() == Kind::Double)
+/// The columns of numbers of a table.
+fn columns_of(rows: &Rows, pipeline: &Pipeline) -> Option<Vec<String>> {
+    pipeline.number_names(rows).filter(|_| rows.features.kind() == Kind::Double)
 }
 
-/// The rows in chunks: the first row of each, and its values before and after preprocessing.
-fn chunks<'rows>(
-    rows: &'rows Rows,
-    preprocessing: &'rows Preprocessing,
-) -> impl Iterator<Item = (i64, Tensor, Tensor)> + 'rows {
+/// The rows in chunks: the first row of each, and its numbers before and after the steps of preprocessing.
+fn chunks<'rows>(rows: &'rows Rows, pipeline: &'rows Pipeline) -> impl Iterator<Item = (i64, Tensor, Tensor)> + 'rows {
     let count = rows.features.size()[0];
     (0..count).step_by(usize::try_from(CHUNK).unwrap_or(1)).map(move |start| {
-        let before = rows.features.narrow(0, start, CHUNK.min(count - start));
-        let after = preprocessing.apply(&before).reshape([before.size()[0], -1]);
+        let before = pipeline.numbers(&rows.features.narrow(0, start, CHUNK.min(count - start)));
+        let after = pipeline.after_steps(&before).reshape([before.size()[0], -1]);
         (start, before, after)
     })
 }

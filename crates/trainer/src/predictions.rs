@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::basic::{LogicalType, Repetition, Type as Physical};
-use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::Table;
 use slipway_contract::{Fault, FaultKind};
 
 use crate::output;
@@ -18,7 +18,7 @@ use crate::output;
 pub(crate) type Attributes = [(String, Vec<String>)];
 
 /// Writes the predictions, and the columns that rows may be grouped by.
-pub(crate) fn write(path: &Path, table: &Predictions, attributes: &Attributes) -> Result<(), Fault> {
+pub(crate) fn write(path: &Path, table: &Table, attributes: &Attributes) -> Result<(), Fault> {
     let content = encode(table, attributes)
         .map_err(|error| Fault::new(FaultKind::Internal, format!("predictions cannot be written: {error}")))?;
     output::write(path, &content)
@@ -37,19 +37,34 @@ pub(crate) fn text_column(name: &str) -> Result<Type, ParquetError> {
     column.with_repetition(Repetition::REQUIRED).with_logical_type(Some(LogicalType::String)).build()
 }
 
-fn encode(table: &Predictions, attributes: &Attributes) -> Result<Vec<u8>, ParquetError> {
+/// A column of numbers without missing values.
+pub(crate) fn number_column(name: &str, kind: Physical) -> Result<Type, ParquetError> {
+    Type::primitive_type_builder(name, kind).with_repetition(Repetition::REQUIRED).build()
+}
+
+fn encode(table: &Table, attributes: &Attributes) -> Result<Vec<u8>, ParquetError> {
     let mut writer = writer(schema(table, attributes)?)?;
     let mut group = writer.next_row_group()?;
-    let class = |index: &u32| table.classes[*index as usize].as_str();
-    write_texts(&mut group, table.rows.iter().map(String::as_str))?;
-    write_texts(&mut group, table.labels.iter().map(class))?;
-    write_texts(&mut group, table.predictions.iter().map(class))?;
-    if let Some(scores) = &table.scores {
-        let width = table.classes.len();
-        for class in 0..width {
-            let column: Vec<f32> = scores.iter().skip(class).step_by(width).copied().collect();
-            write_floats(&mut group, &column)?;
+    match table {
+        Table::Classes(table) => {
+            let class = |index: &u32| table.classes[*index as usize].as_str();
+            write_texts(&mut group, table.rows.iter().map(String::as_str))?;
+            write_texts(&mut group, table.labels.iter().map(class))?;
+            write_texts(&mut group, table.predictions.iter().map(class))?;
+            if let Some(scores) = &table.scores {
+                let width = table.classes.len();
+                for class in 0..width {
+                    let column: Vec<f32> = scores.iter().skip(class).step_by(width).copied().collect();
+                    write_floats(&mut group, &column)?;
+                }
+            }
         }
+        Table::Numbers(table) => {
+            write_texts(&mut group, table.rows.iter().map(String::as_str))?;
+            write_numbers(&mut group, &table.labels)?;
+            write_numbers(&mut group, &table.predictions)?;
+        }
+        Table::Unlabelled(rows) => write_texts(&mut group, rows.iter().map(String::as_str))?,
     }
     for (_, texts) in attributes {
         write_texts(&mut group, texts.iter().map(String::as_str))?;
@@ -58,15 +73,22 @@ fn encode(table: &Predictions, attributes: &Attributes) -> Result<Vec<u8>, Parqu
     writer.into_inner()
 }
 
-fn schema(table: &Predictions, attributes: &Attributes) -> Result<Type, ParquetError> {
+fn schema(table: &Table, attributes: &Attributes) -> Result<Type, ParquetError> {
     let text = |name: &str| text_column(name).map(Arc::new);
-    let mut fields = vec![text("row")?, text("label")?, text("prediction")?];
-    if table.scores.is_some() {
-        for class in &table.classes {
-            let name = format!("score_{class}");
-            let column = Type::primitive_type_builder(&name, Physical::FLOAT);
-            fields.push(Arc::new(column.with_repetition(Repetition::REQUIRED).build()?));
+    let mut fields = vec![text("row")?];
+    match table {
+        Table::Classes(table) => {
+            fields.extend([text("label")?, text("prediction")?]);
+            for class in table.classes.iter().filter(|_| table.scores.is_some()) {
+                fields.push(Arc::new(number_column(&format!("score_{class}"), Physical::FLOAT)?));
+            }
         }
+        Table::Numbers(_) => {
+            for name in ["label", "prediction"] {
+                fields.push(Arc::new(number_column(name, Physical::DOUBLE)?));
+            }
+        }
+        Table::Unlabelled(_) => {}
     }
     for (name, _) in attributes {
         fields.push(text(name)?);
@@ -95,8 +117,22 @@ fn write_floats(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, values: &[f32
     Ok(())
 }
 
+/// Writes the next column, which contains numbers.
+pub(crate) fn write_numbers(
+    group: &mut SerializedRowGroupWriter<'_, Vec<u8>>,
+    numbers: &[f64],
+) -> Result<(), ParquetError> {
+    if let Some(mut column) = group.next_column()? {
+        column.typed::<DoubleType>().write_batch(numbers, None, None)?;
+        column.close()?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use slipway_contract::metrics::Predictions;
+
     use parquet::file::reader::{FileReader as _, SerializedFileReader};
     use parquet::record::Field;
 
@@ -104,13 +140,13 @@ mod tests {
 
     #[test]
     fn every_column_is_read_back_as_it_was_written() {
-        let table = Predictions {
+        let table = Table::Classes(Predictions {
             rows: vec!["test-000000".to_owned(), "test-000001".to_owned()],
             classes: vec!["cat".to_owned(), "large dog".to_owned()],
             labels: vec![1, 0],
             predictions: vec![0, 0],
             scores: Some(vec![0.75, 0.25, 1.0, 0.0]),
-        };
+        });
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("predictions.parquet");
         let regions = ["north", ""].map(str::to_owned).to_vec();

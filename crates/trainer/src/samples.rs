@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 
-use parquet::basic::{Repetition, Type as Physical};
-use parquet::data_type::DoubleType;
+use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
-use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
 use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
 use tch::Kind;
 
-use crate::data::{self, Half, Rows, Table};
+use crate::data::{self, Half, Rows, Table, Target};
 use crate::job::JobContext;
-use crate::predictions::{text_column, write_texts, writer};
+use crate::predictions::{number_column, text_column, write_numbers, write_texts, writer};
 use crate::progress::Reporter;
 use crate::{failure, output};
 
@@ -42,7 +40,7 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
     let (mut training, mut test, mut recent) = (Sample::new(), Sample::new(), Sample::new());
     if *leakage {
         for (half, sample) in [(Half::Train, &mut training), (Half::Test, &mut test)] {
-            let rows = data::read_known(&job.model, &source, half, &candidate.classes, candidate.columns.as_deref())?;
+            let rows = data::read_known(&job.model, &source, half, candidate)?;
             sample.push((DIGEST.to_owned(), Values::Texts(digests(&rows)?)));
         }
     }
@@ -90,7 +88,8 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
     }
 }
 
-/// A digest of the values and the label of every row. Equal rows have equal digests.
+/// A digest of the values and the label of every row. Equal rows have equal digests, also rows of two tables, in which a text has
+/// different codes.
 fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
     let flat = rows.features.view([-1]);
     // Bytes are hashed as bytes. As floats they would take eight times as much memory.
@@ -98,22 +97,48 @@ fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
         Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
     } else {
         let values = Vec::<f64>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
-        // Adding zero turns -0.0 into 0.0. Both compare as equal.
-        values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
+        let of_texts: Vec<Option<Vec<u64>>> =
+            rows.texts.iter().map(|texts| texts.as_ref().map(|texts| texts.iter().map(digest_of).collect())).collect();
+        let columns = rows.columns.as_ref().map_or(1, Vec::len).max(1);
+        let bits = |(place, value): (usize, &f64)| match of_texts.get(place % columns) {
+            // All missing values are equal, whatever their bits.
+            _ if value.is_nan() => f64::NAN.to_bits(),
+            Some(Some(texts)) => text_at(texts, *value),
+            // Adding zero turns -0.0 into 0.0. Both compare as equal.
+            _ => (value + 0.0).to_bits(),
+        };
+        values.iter().enumerate().flat_map(|value| bits(value).to_le_bytes()).collect()
     };
     let width = bytes.len() / rows.len().max(1);
     // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
     let mut inexact = rows.origin.iter().flat_map(|origin| &origin.inexact).peekable();
-    let digest = |(number, (row, label)): (u32, (&[u8], &i64))| {
+    let labels: Vec<[u8; 8]> = match &rows.target {
+        Target::Classes { labels, .. } => labels.iter().map(|label| label.to_le_bytes()).collect(),
+        Target::Numbers(labels) => labels.iter().map(|label| (label + 0.0).to_le_bytes()).collect(),
+    };
+    let digest = |(number, (row, label)): (u32, (&[u8], &[u8; 8]))| {
         let mut hasher = Sha256::new();
-        hasher.update(label.to_le_bytes());
+        hasher.update(label);
         hasher.update(row);
         if let Some(inexact) = inexact.next_if(|inexact| inexact.row == number) {
             hasher.update(inexact.digest.to_le_bytes());
         }
         hex::encode(&hasher.finalize()[..DIGEST_BYTES])
     };
-    Ok((0..).zip(bytes.chunks(width.max(1)).zip(&rows.labels)).map(digest).collect())
+    Ok((0..).zip(bytes.chunks(width.max(1)).zip(&labels)).map(digest).collect())
+}
+
+/// The beginning of a text's digest, as a number.
+fn digest_of(text: &String) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
+    digest[..8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
+/// The digest of the text with a code, which is a whole number from zero on.
+fn text_at(texts: &[u64], code: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
+    let place = code as usize;
+    texts.get(place).copied().unwrap_or(0)
 }
 
 fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {
@@ -121,10 +146,7 @@ fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {
     for (name, values) in sample {
         fields.push(Arc::new(match values {
             Values::Texts(_) => text_column(name)?,
-            Values::Numbers(_) => {
-                let column = Type::primitive_type_builder(name, Physical::DOUBLE);
-                column.with_repetition(Repetition::REQUIRED).build()?
-            }
+            Values::Numbers(_) => number_column(name, Physical::DOUBLE)?,
         }));
     }
     let mut writer = writer(Type::group_type_builder("sample").with_fields(fields).build()?)?;
@@ -137,12 +159,4 @@ fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {
     }
     group.close()?;
     writer.into_inner()
-}
-
-fn write_numbers(group: &mut SerializedRowGroupWriter<'_, Vec<u8>>, numbers: &[f64]) -> Result<(), ParquetError> {
-    if let Some(mut column) = group.next_column()? {
-        column.typed::<DoubleType>().write_batch(numbers, None, None)?;
-        column.close()?;
-    }
-    Ok(())
 }

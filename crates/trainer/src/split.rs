@@ -1,11 +1,37 @@
-//! Selects the validation rows: the same share of every class (stratified), drawn from the seeded generator.
+//! Selects the validation rows, drawn from the seeded generator: the same share of every class (stratified), or of all rows if
+//! numbers are predicted.
 
 use slipway_contract::{Fault, FaultKind};
 use tch::{Kind, Tensor};
 
+use crate::data::Target;
+
+/// The indexes of the training rows and of the validation rows, each in random order.
+pub(crate) fn split(target: &Target, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+    match target {
+        Target::Classes { labels, classes } => stratified(labels, classes, validation_split),
+        Target::Numbers(labels) => random(labels.len() as u64, validation_split),
+    }
+}
+
+/// Splits rows at random. If `validation_split` is above zero, there is at least one validation row and one training row.
+fn random(rows: u64, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+    let count = i64::try_from(rows).unwrap_or(i64::MAX);
+    let order = Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu));
+    if validation_split <= 0.0 {
+        return Ok((order, Tensor::empty([0], (Kind::Int64, tch::Device::Cpu))));
+    }
+    if rows < 2 {
+        let message = format!("{rows} row with a validation split of {validation_split} leaves none to learn from");
+        return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
+    }
+    let aside = i64::try_from(share_of(rows, validation_split)).unwrap_or(i64::MAX);
+    Ok((order.narrow(0, aside, count - aside), order.narrow(0, 0, aside)))
+}
+
 /// The indexes of the training rows and of the validation rows, each in random order. If `validation_split` is above zero, every
 /// class with rows has at least one validation row and at least one training row. `labels` are indexes into `classes`.
-pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+fn stratified(labels: &[i64], classes: &[String], validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
     let rows = i64::try_from(labels.len()).unwrap_or(i64::MAX);
     let order = Tensor::randperm(rows, (Kind::Int64, tch::Device::Cpu));
     if validation_split <= 0.0 {
@@ -45,7 +71,7 @@ pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f
     Ok((Tensor::from_slice(&training), Tensor::from_slice(&validation)))
 }
 
-/// The number of validation rows of a class.
+/// The number of validation rows of a class, or of all rows.
 fn share_of(count: u64, validation_split: f64) -> u64 {
     if count == 0 { 0 } else { rounded(count, validation_split).clamp(1, count - 1) }
 }
@@ -90,6 +116,19 @@ mod tests {
             all.sort_unstable();
             assert_eq!(all, (0..100).collect::<Vec<i64>>());
         }
+    }
+
+    #[test]
+    fn rows_with_numbers_are_split_at_random_and_each_is_on_one_side() {
+        tch::manual_seed(3);
+        let (training, validation) = random(10, 0.25).expect("split");
+        let (training, validation) = (rows(&training), rows(&validation));
+        assert_eq!((training.len(), validation.len()), (7, 3));
+        let mut all = [training, validation].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..10).collect::<Vec<i64>>());
+        assert_eq!(random(2, 0.01).expect("split").1.size(), [1]);
+        assert!(random(1, 0.5).is_err());
     }
 
     #[test]

@@ -34,8 +34,11 @@ impl Init {
                 made.iter().map(|(path, became)| json!({"file": path, "became": became.as_str()})).collect();
             let left_out: Vec<_> =
                 chosen.left_out.iter().map(|left| json!({"column": left.name, "reason": left.reason})).collect();
+            let names: Vec<&str> = chosen.features.iter().map(|feature| feature.name.as_str()).collect();
+            let columns: serde_json::Map<_, _> =
+                chosen.features.iter().map(|feature| (feature.name.clone(), json!(feature.column))).collect();
             let document = json!({
-                "model": chosen.model, "label": chosen.label, "features": chosen.features, "left_out": left_out,
+                "model": chosen.model, "label": chosen.label, "features": names, "columns": columns, "left_out": left_out,
                 "classes": chosen.classes.iter().map(|(class, rows)| json!({"class": class, "rows": rows})).collect::<Vec<_>>(),
                 "train": {"file": chosen.train.file, "rows": chosen.train.rows},
                 "test": {"file": chosen.test.file, "rows": chosen.test.rows},

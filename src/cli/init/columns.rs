@@ -1,7 +1,8 @@
 //! Chooses the column to predict and the columns to learn from, once and in front of the author, with a reason for each column
-//! that is left out. The rules follow from what the trainer can read: finite numbers in every row.
+//! that is left out. The rules follow from what the trainer can read: numbers and categories, of which some may be missing.
 
 use slipway_contract::table::is_unnamed;
+use slipway_contract::{Column as ColumnSpec, ColumnType};
 
 use super::table::{Column, Profile};
 
@@ -37,22 +38,39 @@ pub(super) fn likely_label(profile: &Profile) -> Option<&str> {
     Some(&found.name)
 }
 
+/// A column that the model learns from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Feature {
+    pub(super) name: String,
+    /// How its values are read.
+    pub(super) column: ColumnSpec,
+}
+
+impl Feature {
+    /// Whether every value is a number, so that the column needs no type.
+    pub(super) fn is_plain(&self) -> bool {
+        self.column == ColumnSpec::from(ColumnType::Number)
+    }
+}
+
 /// Returns the columns to learn from, and the other columns except the label.
-pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<String>, Vec<LeftOut>) {
+pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<Feature>, Vec<LeftOut>) {
     let names = profile.names();
     let (mut features, mut left_out) = (Vec::new(), Vec::new());
     for column in profile.columns.iter().filter(|column| column.name != label) {
         let is_twice = names.get(column.name.as_str()).is_some_and(|times| *times > 1);
-        match why_not(column, is_twice, profile.rows) {
-            None => features.push(column.name.clone()),
-            Some(reason) => left_out.push(LeftOut { name: column.name.clone(), reason }),
+        let name = column.name.clone();
+        match why_not(column, is_twice, profile.rows).map_or_else(|| type_of(column, profile.rows), Err) {
+            Ok(column) => features.push(Feature { name, column }),
+            Err(reason) => left_out.push(LeftOut { name, reason }),
         }
     }
     (features, left_out)
 }
 
+/// Returns the reason to leave a column out whatever its type.
 fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
-    let Column { name, text, missing, code, counts_rows, values, .. } = column;
+    let Column { name, counts_rows, values, .. } = column;
     if is_unnamed(name) {
         Some("it has no name: row numbers of a data frame, most likely".to_owned())
     } else if is_twice {
@@ -61,19 +79,41 @@ fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
         Some("its name holds a control character".to_owned())
     } else if is_identifier(name) {
         Some("its name is that of an identifier, which says nothing of new rows".to_owned())
-    } else if let Some((line, value)) = text {
-        Some(format!("`{value}` on line {line} is not a finite number, and the trainer learns from numbers"))
-    } else if *missing > 0 {
-        Some(format!("{missing} of {rows} rows have no value, and the trainer needs one in every row"))
-    } else if let Some(code) = code {
-        Some(format!("`{code}` is a code rather than a number"))
     } else if *counts_rows && rows >= MIN_COUNTED {
         Some("it counts the rows".to_owned())
-    } else if values.as_ref().is_some_and(|values| values.len() < 2) {
+    } else if values.as_ref().is_some_and(|values| values.is_empty()) {
+        Some("it has no value in any row".to_owned())
+    } else if values.as_ref().is_some_and(|values| values.len() == 1) && column.missing == 0 {
         Some("it has the same value in every row".to_owned())
     } else {
         None
     }
+}
+
+/// Returns the type of a column, or the reason to leave it out. Numbers with leading zeros are codes, which are categories.
+fn type_of(column: &Column, rows: usize) -> Result<ColumnSpec, String> {
+    let Column { text, code, values, spellings, numbers, .. } = column;
+    if text.is_none() && code.is_none() && *numbers > 0 {
+        let missing = spellings.iter().cloned().collect();
+        return Ok(ColumnSpec { missing, ..ColumnSpec::from(ColumnType::Number) });
+    }
+    let first = text.as_ref().map(|(line, value)| format!("`{value}` on line {line}"));
+    let first = first.or_else(|| code.as_ref().map(|code| format!("`{code}`"))).unwrap_or_default();
+    if text.as_ref().is_some_and(|(_, value)| looks_like_date(value)) {
+        return Err(format!("{first} looks like a date: make numbers of it, such as days since a fixed day"));
+    }
+    let Some(values) = values.as_ref().filter(|values| values.len() * 2 <= rows) else {
+        return Err(format!("its values differ in most rows ({first}): an identifier or a text, most likely"));
+    };
+    let kind = if values.len() == 2 { ColumnType::Binary } else { ColumnType::Category };
+    Ok(ColumnSpec::from(kind))
+}
+
+/// Whether a text begins with a year, a month and a day (ISO 8601).
+fn looks_like_date(text: &str) -> bool {
+    let is_digit = |place: usize| text.as_bytes().get(place).is_some_and(u8::is_ascii_digit);
+    let is_dash = |place: usize| matches!(text.as_bytes().get(place), Some(b'-' | b'/' | b'.'));
+    (0..4).chain(5..7).chain(8..10).all(is_digit) && is_dash(4) && is_dash(7)
 }
 
 fn is_identifier(name: &str) -> bool {
@@ -99,12 +139,21 @@ mod tests {
         profile(&format!("{header}\n{}\n", rows.join("\n")))
     }
 
+    fn typed(features: &[Feature]) -> Vec<String> {
+        let text = |feature: &Feature| serde_json::to_string(&feature.column).expect("a column");
+        features.iter().map(|feature| format!("{}: {}", feature.name, text(feature))).collect()
+    }
+
     #[test]
     fn types_are_inferred_and_what_is_left_out_has_its_reason() {
-        let seen = table("customer_id,orderId,zip,colour,joined,age,bonus,n,flat,x,x,,y", |row| {
+        let header = "customer_id,orderId,zip,colour,size,joined,age,bonus,income,n,flat,void,note,x,x,,y";
+        let seen = table(header, |row| {
             let (gap, colour) = (if row == 3 { "" } else { "1.5" }, ["red", "blue"][row % 2]);
+            let income = if row == 5 { "NA".to_owned() } else { format!("{}", row * 100) };
             format!(
-                "{row},7,0{row}123,{colour},2026-01-{:02},{},{gap},{},5,1,2,{row},{}",
+                "{row},7,0{}123,{colour},{},2026-01-{:02},{},{gap},{income},{},5,,words {row},1,2,{row},{}",
+                row % 3,
+                ["S", "M", "L"][row % 3],
                 row + 1,
                 row * row,
                 row + 9,
@@ -112,17 +161,26 @@ mod tests {
             )
         });
         let (features, left_out) = choose(&seen, "y");
-        assert_eq!(features, ["age"]);
+        assert_eq!(
+            typed(&features),
+            [
+                "zip: \"category\"",
+                "colour: \"binary\"",
+                "size: \"category\"",
+                "age: \"number\"",
+                "bonus: \"number\"",
+                "income: {\"type\":\"number\",\"missing\":[\"NA\"]}",
+            ]
+        );
         let said: Vec<String> = left_out.iter().map(|left| format!("{}: {}", left.name, left.reason)).collect();
         for (index, expected) in [
             "customer_id: its name is that of an identifier",
             "orderId: its name is that of an identifier",
-            "zip: `00123` is a code",
-            "colour: `red` on line 2 is not a finite number",
-            "joined: `2026-01-01` on line 2",
-            "bonus: 1 of 24 rows have no value",
+            "joined: `2026-01-01` on line 2 looks like a date",
             "n: it counts the rows",
             "flat: it has the same value",
+            "void: it has no value",
+            "note: its values differ in most rows",
             "x: its name stands twice",
             "x: its name stands twice",
             ": it has no name",
@@ -135,12 +193,16 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_missing_values_are_no_numbers() {
-        for missing in ["NA", "NaN", "nan", "?", "null", "inf", "-inf", "1,5", "1_000", "0x1F", "1e999"] {
-            let seen =
-                table("a,b,y", |row| format!("{row}.5,\"{}\",{}", if row == 2 { missing } else { "7" }, row % 2));
-            let (features, left_out) = choose(&seen, "y");
-            assert_eq!((features.len(), left_out.len()), (1, 1), "{missing}: {left_out:?}");
+    fn only_usual_spellings_of_missing_values_leave_a_column_a_number() {
+        let of = |value: &str| {
+            let seen = table("a,b,y", |row| format!("{row}.5,\"{}\",{}", if row == 2 { value } else { "7.5" }, row % 2));
+            typed(&choose(&seen, "y").0).remove(1)
+        };
+        for missing in ["NA", "NaN", "nan", "?", "null"] {
+            assert_eq!(of(missing), format!("b: {{\"type\":\"number\",\"missing\":[\"{missing}\"]}}"));
+        }
+        for text in ["inf", "1,5", "1_000", "0x1F", "1e999"] {
+            assert_eq!(of(text), "b: \"binary\"", "{text}: two texts are two values, which the author sees");
         }
     }
 

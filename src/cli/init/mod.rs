@@ -17,11 +17,11 @@ mod table;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use slipway_contract::{Fault, ModelName};
+use slipway_contract::{ColumnType, Fault, ModelName};
 
 use super::exit::{self, Exit, Failure};
 use super::{check, output};
-use columns::LeftOut;
+use columns::{Feature, LeftOut};
 use files::{Became, Ready};
 use local::{DEFAULT_PORT, Local};
 use slipway_domain::Diagnostic;
@@ -85,10 +85,11 @@ impl Init {
         let label = self.label(&profile, &name)?;
         let model = self.model_name()?;
         let (features, left_out) = self.features(&profile, &label, &name)?;
-        let labels = Labels::of(&self.data, &name, &label, &features).map_err(refused)?;
+        let names: Vec<String> = features.iter().map(|feature| feature.name.clone()).collect();
+        let labels = Labels::of(&self.data, &name, &label, &names).map_err(refused)?;
         let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
         let mut ready = Ready::new(staging.path(), &self.folder);
-        let sides = self.rows(&labels, (&label, &features), &name, profile.rows, &mut ready)?;
+        let sides = self.rows(&labels, (&label, &names), &name, profile.rows, &mut ready)?;
         let chosen = Chosen {
             model: model.as_str(),
             label: &label,
@@ -188,11 +189,15 @@ impl Init {
         })
     }
 
-    fn features(&self, profile: &Profile, label: &str, name: &str) -> Result<(Vec<String>, Vec<LeftOut>), Failure> {
-        if !self.features.is_empty() {
-            return Ok((self.features.iter().map(|feature| feature.trim().to_owned()).collect(), Vec::new()));
-        }
+    fn features(&self, profile: &Profile, label: &str, name: &str) -> Result<(Vec<Feature>, Vec<LeftOut>), Failure> {
         let (features, left_out) = columns::choose(profile, label);
+        if !self.features.is_empty() {
+            let wanted = self.features.iter().map(|feature| feature.trim());
+            let known = |name: &str| features.iter().find(|feature| feature.name == name).cloned();
+            // A column that would be left out is read as numbers, and the check of the data reports what it holds.
+            let plain = |name: &str| Feature { name: name.to_owned(), column: ColumnType::Number.into() };
+            return Ok((wanted.map(|name| known(name).unwrap_or_else(|| plain(name))).collect(), Vec::new()));
+        }
         if !features.is_empty() {
             return Ok((features, left_out));
         }
@@ -201,7 +206,7 @@ impl Init {
             .take(12)
             .map(|left| format!("\n  `{}`: {}", table::shown(&left.name), left.reason))
             .collect();
-        let help = "write words as numbers, fill what is missing, or name columns with `--feature`";
+        let help = "name columns with `--feature`";
         Err(exit::invalid(format!("{name}: no column can be learnt from:{}\n  help: {help}", reasons.concat())))
     }
 

@@ -124,6 +124,9 @@ fn share(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use slipway_contract::ColumnType;
+
+    use super::super::columns::Feature;
     use super::super::specification::Part;
     use super::*;
 
@@ -134,7 +137,7 @@ mod tests {
         policy(&Chosen {
             model: "churn",
             label: "y",
-            features: &["x".to_owned()],
+            features: &[Feature { name: "x".to_owned(), column: ColumnType::Number.into() }],
             left_out: &[],
             classes: &classes,
             train: part(rows.iter().sum()),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use slipway_yaml::scalar_of;
 
-use super::columns::LeftOut;
+use super::columns::{Feature, LeftOut};
 use super::table::shown;
 
 /// The line by which editors find the schema of a file.
@@ -14,7 +14,7 @@ pub(super) use crate::cli::generate::schema_line;
 pub(super) struct Chosen<'a> {
     pub(super) model: &'a str,
     pub(super) label: &'a str,
-    pub(super) features: &'a [String],
+    pub(super) features: &'a [Feature],
     pub(super) left_out: &'a [LeftOut],
     /// The classes in order, each with its number of rows.
     pub(super) classes: &'a [(String, usize)],
@@ -61,12 +61,11 @@ spec:
   data:
     format: csv
     label: {label}   # {classes}
-    features: [{features}]
-",
+{columns}",
         name = scalar_of(model),
         label = scalar_of(label),
         classes = listed(classes),
-        features = list(features),
+        columns = columns(features),
     );
     if !left_out.is_empty() {
         text.push_str("    # not learnt from:\n");
@@ -87,7 +86,7 @@ spec:
         "    train: {{file: {train}}}   # {train_rows} rows
     test: {{file: {test}}}   # {test_rows} rows, to be judged on; never learnt from
     validation_split: {split}
-  preprocess: [standardize]
+  preprocess: {preprocess}
   model:
     sequential: [{{linear: 32}}, relu, {{dropout: 0.1}}, {{linear: {outputs}}}]   # an output for each class
   training: {{optimizer: {{adam: {{learning_rate: 3e-3}}}}, epochs: {epochs}, batch_size: {batch}, seed: 1}}
@@ -99,8 +98,28 @@ spec:
         test = scalar_of(test.file),
         test_rows = test.rows,
         outputs = classes.len(),
+        preprocess = if features.iter().all(Feature::is_plain) { "[standardize]" } else { "auto" },
     );
     text
+}
+
+/// The columns to learn from: their names if all are numbers, otherwise each with its type.
+fn columns(features: &[Feature]) -> String {
+    if features.iter().all(Feature::is_plain) {
+        let names = features.iter().map(|feature| scalar_of(&feature.name)).collect::<Vec<_>>().join(", ");
+        return format!("    features: [{names}]\n");
+    }
+    let line = |Feature { name, column }: &Feature| {
+        let kind = column.kind.name();
+        let written = if column.missing.is_empty() {
+            kind.to_owned()
+        } else {
+            let missing = column.missing.iter().map(|text| scalar_of(text)).collect::<Vec<_>>().join(", ");
+            format!("{{type: {kind}, missing: [{missing}]}}")
+        };
+        format!("      {}: {written}\n", scalar_of(name))
+    };
+    format!("    columns:   # the types were inferred from the table\n{}", features.iter().map(line).collect::<String>())
 }
 
 fn shown_reason(reason: &str) -> String {

@@ -11,10 +11,12 @@ use slipway_contract::table::{self, Records};
 
 /// Maximum number of rows of a table that is split here. A larger table is too large for a git repository.
 pub(super) const MAX_ROWS: usize = 10_000_000;
-/// Maximum number and maximum length of the different values of a column that are remembered. They suffice to distinguish classes
-/// from numbers.
-const MAX_REMEMBERED: usize = 20;
+/// Maximum number and maximum length of the different values of a column that are remembered. They suffice to distinguish
+/// categories from other texts.
+const MAX_REMEMBERED: usize = 1_000;
 const MAX_REMEMBERED_LENGTH: usize = 200;
+/// Maximum number of spellings of a missing value that are remembered for a column.
+const MAX_SPELLINGS: usize = 10;
 
 /// A table on this machine.
 pub(super) type Table = Records<Box<dyn Read>>;
@@ -58,10 +60,14 @@ pub(super) struct Profile {
 pub(super) struct Column {
     /// Its name, without surrounding white space.
     pub(super) name: String,
-    /// The first value that is not a finite number, with its line.
+    /// The first value that is neither a finite number nor a usual spelling of a missing value, with its line.
     pub(super) text: Option<(u64, String)>,
     /// Number of rows without a value.
     pub(super) missing: u64,
+    /// Usual spellings of a missing value that occur, such as `NA`.
+    pub(super) spellings: BTreeSet<String>,
+    /// Number of rows with a finite number.
+    pub(super) numbers: u64,
     /// A value in the form of a code, such as `01234`.
     pub(super) code: Option<String>,
     /// Whether each value is the previous value plus one.
@@ -117,6 +123,7 @@ impl Column {
             return;
         }
         if let Some(number) = value.parse::<f64>().ok().filter(|number| number.is_finite()) {
+            self.numbers += 1;
             if self.code.is_none() && is_code(value) {
                 self.code = Some(shown(value));
             }
@@ -126,7 +133,9 @@ impl Column {
             self.last = Some(number);
         } else {
             self.counts_rows = false;
-            if self.text.is_none() {
+            if table::number::is_missing_spelling(value) && self.spellings.len() < MAX_SPELLINGS {
+                self.spellings.insert(value.to_owned());
+            } else if self.text.is_none() && !self.spellings.contains(value) {
                 self.text = Some((line, shown(value)));
             }
         }

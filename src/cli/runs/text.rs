@@ -146,10 +146,9 @@ fn describe(progress: &Progress) -> String {
     match progress {
         Progress::Stage { text } => text.clone(),
         Progress::Step { epoch, epochs, step, steps } => format!("epoch {epoch} of {epochs}: step {step} of {steps}"),
-        Progress::Epoch { epoch, epochs, training_loss, validation_accuracy, seconds } => {
-            let accuracy =
-                validation_accuracy.map_or_else(String::new, |value| format!(", validation accuracy {value:.4}"));
-            format!("epoch {epoch} of {epochs}: loss {training_loss:.4}{accuracy} ({seconds:.1} s)")
+        Progress::Epoch { epoch, epochs, seconds, .. } => {
+            let results = progress.epoch_results().unwrap_or_default();
+            format!("epoch {epoch} of {epochs}: {results} ({seconds:.1} s)")
         }
         Progress::Done => "done".to_owned(),
         Progress::Failed { fault } => format!("failed: {fault}"),

@@ -67,6 +67,12 @@ pub fn lost_digits(text: &str, value: f64) -> Option<String> {
     (canonical(&format!("{value:.0}")).as_ref() != Some(&written)).then_some(written)
 }
 
+/// Whether a text is a usual spelling of a missing value.
+pub fn is_missing_spelling(text: &str) -> bool {
+    let lower = text.trim().to_lowercase();
+    [&MISSING[..], &SPREADSHEET_ERRORS].iter().any(|spellings| spellings.contains(&lower.as_str()))
+}
+
 /// The message and the help text for a text that is not a finite number.
 pub fn not_a_number(text: &str) -> (String, String) {
     let (trimmed, shown) = (text.trim(), shown(text));
@@ -116,7 +122,7 @@ fn help_for(text: &str, lower: &str) -> String {
     if let Some((number, unit)) = with_unit(text) {
         return format!("leave the unit `{}` out in every row: `{number}`", shown(unit));
     }
-    "models learn from numbers: make a column of 0 and 1 for each value, or leave the column out of `spec.data.features`".to_owned()
+    "give the columns their types in `spec.data.columns`: `{type: category}` learns from texts".to_owned()
 }
 
 fn is_hexadecimal(lower: &str) -> bool {
@@ -341,9 +347,9 @@ mod tests {
             ("5kg", "unit `kg` out in every row: `5`"),
             ("21.5 °C", "unit `°C` out"),
             ("1e999", "1.8e308"),
-            ("tall", "a column of 0 and 1"),
+            ("tall", "{type: category}"),
             ("1.2.3", "dates"),
-            ("a,b", "a column of 0 and 1"),
+            ("a,b", "{type: category}"),
         ] {
             let (message, help) = not_a_number(text);
             assert!(message.contains("is not a finite number"), "{message}");

@@ -34,10 +34,19 @@ impl Check {
 
     fn metric_unfit_for(&self, subject: &MetricSubject, model: &Model) -> Vec<Diagnostic> {
         let MetricSubject { metric, slicing, group_by, seeds: _ } = subject;
-        let Task::Classification = model.spec.task;
-        if metric.subject() == Subject::Numbers {
-            let message = format!("{metric} is for regression, and the model's task is classification");
-            return vec![self.unfit("metric", message, "name a metric of classes or scores")];
+        let task = model.spec.task;
+        let other = match metric.subject() {
+            Subject::Numbers => Some(Task::Regression),
+            Subject::Classes => Some(Task::Classification),
+            Subject::Rows | Subject::Artifact => None,
+        };
+        if let Some(other) = other.filter(|other| *other != task) {
+            let message = format!("{metric} is for {}, and the model's task is {}", other.name(), task.name());
+            let help = match task {
+                Task::Classification => "name a metric of classes or scores",
+                Task::Regression => "name a metric of numbers, such as `mean_absolute_error`",
+            };
+            return vec![self.unfit("metric", message, help)];
         }
         if metric.subject() == Subject::Rows {
             let message =
@@ -73,8 +82,8 @@ impl Check {
     fn drift_unfit_for(&self, model: &Model) -> Option<Diagnostic> {
         let help = "drift is measured between the columns of two tables: `recent: {file: data/recent.csv}`";
         let message = match &model.spec.data {
-            DataSpec::Csv { recent: Some(_), .. } => return None,
-            DataSpec::Csv { .. } => "the model names no recent data to compare with (`spec.data.recent`)",
+            DataSpec::Csv(table) if table.recent.is_some() => return None,
+            DataSpec::Csv(_) => "the model names no recent data to compare with (`spec.data.recent`)",
             DataSpec::Idx { .. } => "the model's rows are pictures, which have no columns to compare",
         };
         Some(self.unfit("drift", message.to_owned(), help))
@@ -88,7 +97,7 @@ impl Check {
     fn without_column(&self, key: &str, column: &str, model: &Model) -> Diagnostic {
         let message = format!("the model's predictions have no column `{column}`");
         let help = match model.spec.data {
-            DataSpec::Csv { .. } => format!("add `{column}` to `spec.evaluation.slices` of the model"),
+            DataSpec::Csv(_) => format!("add `{column}` to `spec.evaluation.slices` of the model"),
             DataSpec::Idx { .. } => "rows of pictures can be sliced by `label` and `prediction`".to_owned(),
         };
         self.unfit(key, message, &help)
@@ -107,7 +116,7 @@ fn classes_of(model: &Model) -> Option<u32> {
     }
 }
 
-/// Whether the model's evaluation states a metric. Accuracy is always stated.
+/// Whether the model's evaluation states a metric. One metric is always stated.
 fn states(model: &Model, is_wanted: impl Fn(&Metric) -> bool) -> bool {
-    model.spec.evaluation.metrics.iter().chain([&Metric::Accuracy]).any(is_wanted)
+    model.spec.evaluation.metrics.iter().chain([&model.spec.task.stated_metric()]).any(is_wanted)
 }

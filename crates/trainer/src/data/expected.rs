@@ -6,17 +6,17 @@ use slipway_contract::metrics::{Attribute, Attributes, PREDICTION, Wanted, all, 
 use slipway_contract::table::{self, shown};
 use slipway_contract::{Expectation, ExpectedCheck, Fault, FaultKind};
 
-use crate::definable::{Complaint, TestRows, listed};
+use crate::definable::{ClassRows, Complaint, TestRows, listed};
 
 /// The test rows in the form in which policies judge them.
 pub(super) struct Judged<'rows> {
-    rows: &'rows TestRows<'rows>,
+    rows: &'rows TestRows,
     attributes: Attributes,
 }
 
 impl<'rows> Judged<'rows> {
     /// Test rows with the columns that are copied into their predictions, which have the same length.
-    pub(super) fn of(rows: &'rows TestRows<'rows>, columns: Vec<(String, Vec<String>)>) -> Self {
+    pub(super) fn of(rows: &'rows TestRows, columns: Vec<(String, Vec<String>)>) -> Self {
         Self { rows, attributes: columns.into_iter().map(|(name, texts)| (name, attribute(&texts))).collect() }
     }
 
@@ -45,7 +45,7 @@ impl<'rows> Judged<'rows> {
 
     /// The complaint about classes without a test row, if each class is judged by its own rows.
     fn each_label(&self) -> Option<Complaint> {
-        let missing: Vec<&str> = self.rows.missing();
+        let missing: Vec<&str> = self.rows.classes()?.missing();
         let first = missing.first()?;
         let labels = if missing.len() == 1 { format!("`{}`", shown(first)) } else { listed(&missing) };
         Some(Complaint::new(
@@ -77,7 +77,8 @@ impl<'rows> Judged<'rows> {
             let message = format!("no test row has {}", describe(given.iter().copied()));
             complaints.push(Complaint::new(message, "add such rows, or ask for fewer conditions"));
         }
-        let classes = self.rows.classes();
+        // Any number may be predicted.
+        let Some(classes) = self.rows.classes().map(ClassRows::classes) else { return complaints };
         let predicted = predicted.iter().flat_map(|(_, values)| values.iter());
         let unknown = predicted.filter(|value| !classes.contains(value));
         complaints.extend(unknown.map(|value| never_predicted(value, classes)));
@@ -87,7 +88,10 @@ impl<'rows> Judged<'rows> {
     /// A column that rows can be grouped by.
     fn column(&self, column: &str) -> Option<Attribute> {
         match column {
-            "label" => Some(Attribute { values: self.rows.classes().to_vec(), of_row: self.rows.labels().to_vec() }),
+            "label" => {
+                let rows = self.rows.classes()?;
+                Some(Attribute { values: rows.classes().to_vec(), of_row: rows.labels().to_vec() })
+            }
             // A policy that names a column that predictions do not have was rejected before.
             column => self.attributes.get(column).cloned(),
         }

@@ -8,7 +8,7 @@ use slipway_contract::{Fault, FaultKind, IdxFiles, Shape};
 use tch::Tensor;
 
 use super::file::{DataFile, Source};
-use super::{Half, Rows};
+use super::{Half, Rows, Target};
 
 /// The type code of unsigned bytes.
 const UNSIGNED_BYTE: u8 = 0x08;
@@ -67,7 +67,8 @@ fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String])
     let mut sizes = vec![i64::try_from(rows).unwrap_or(i64::MAX)];
     sizes.extend(shape.iter().map(|size| i64::from(*size)));
     let features = Tensor::from_slice(&features.values).reshape(sizes.as_slice());
-    Ok(Rows { features, shape: Shape(shape), labels, classes: classes.to_vec(), columns: None, origin: None })
+    let target = Target::Classes { labels, classes: classes.to_vec() };
+    Ok(Rows { features, shape: Shape(shape), target, columns: None, texts: Vec::new(), origin: None })
 }
 
 fn data_fault(file: &str, message: String) -> Fault {

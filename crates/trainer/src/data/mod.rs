@@ -1,119 +1,31 @@
 //! Reads the rows for training and evaluation, and validates them before any computation.
 
+mod cells;
 mod classes;
 mod csv_file;
-mod csv_table;
 mod expected;
 mod faults;
 mod file;
 mod idx;
+mod labels;
+mod numbers;
 mod row_digests;
+mod rows;
+mod table;
 mod validate;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use slipway_contract::table::{Counted, first_of};
-use slipway_contract::{DataSpec, Digest, Fault, FaultKind, Model, Shape};
-use tch::{Kind, Tensor};
+use slipway_contract::table::first_of;
+use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, TableSpec};
 
 pub(crate) use faults::Faults;
 use file::Source;
 pub(crate) use row_digests::row_digests;
+pub(crate) use rows::{Rows, Target};
+use table::Request;
 pub(crate) use validate::{ValidatedData, validate};
-
-/// Rows with their labels.
-pub(crate) struct Rows {
-    /// All rows, `[rows, …shape]`: bytes for IDX, 64-bit floats for tables.
-    pub(crate) features: Tensor,
-    /// Shape of one row.
-    pub(crate) shape: Shape,
-    /// The class of each row, as an index into `classes`.
-    pub(crate) labels: Vec<i64>,
-    /// The classes.
-    pub(crate) classes: Vec<String>,
-    /// The names of the columns, for tables.
-    pub(crate) columns: Option<Vec<String>>,
-    /// The positions of the rows in their file, for tables.
-    pub(crate) origin: Option<Origin>,
-}
-
-/// The positions of a table's rows in their file, and the numbers that a 64-bit float does not keep.
-#[derive(Default)]
-pub(crate) struct Origin {
-    /// The file, by its path relative to the model's folder.
-    pub(crate) file: String,
-    /// The key of the specification that names it.
-    pub(crate) key: String,
-    /// The line of each row.
-    pub(crate) lines: Vec<u64>,
-    /// The rows with whole numbers that floats do not keep, in their order.
-    pub(crate) inexact: Vec<Inexact>,
-    /// The columns with such numbers.
-    pub(crate) lost: BTreeMap<u32, LostDigits>,
-}
-
-/// A row with whole numbers that have more digits than a 64-bit float keeps.
-pub(crate) struct Inexact {
-    /// The row, counted from zero.
-    pub(crate) row: u32,
-    /// The beginning of the digest of all digits of these numbers, with their columns.
-    pub(crate) digest: u64,
-}
-
-/// Whole numbers of a column that have more digits than a 64-bit float keeps.
-pub(crate) struct LostDigits {
-    /// The line of the first.
-    pub(crate) line: u64,
-    /// The text of the first.
-    pub(crate) text: String,
-    /// Their count.
-    pub(crate) count: u64,
-    /// The first of them: the row, counted from zero, and the beginning of the digest of all digits.
-    pub(crate) noted: Vec<(u32, u64)>,
-}
-
-impl LostDigits {
-    /// The most numbers of a column that are recorded. They suffice to show that distinct numbers become equal. A table may have
-    /// a billion of them.
-    pub(crate) const MAX_RECORDED: usize = 4_096;
-
-    /// The number of rows, from the first on, for which every such number is recorded; `None` if that holds for all rows.
-    pub(crate) fn noted_rows(&self) -> Option<usize> {
-        let last = self.noted.last().filter(|_| self.count > self.noted.len() as u64)?;
-        Some(last.0 as usize + 1)
-    }
-}
-
-impl Rows {
-    /// The number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// The classes with the number of rows of each.
-    pub(crate) fn counts(&self) -> Vec<Counted> {
-        let mut counts = vec![0; self.classes.len()];
-        for label in &self.labels {
-            if let Some(count) = usize::try_from(*label).ok().and_then(|label| counts.get_mut(label)) {
-                *count += 1;
-            }
-        }
-        self.classes.iter().cloned().zip(counts).collect()
-    }
-
-    /// The labels as a tensor, `[rows]`.
-    pub(crate) fn label_tensor(&self) -> Tensor {
-        Tensor::from_slice(&self.labels)
-    }
-
-    /// The rows at some indexes as floats: 32 bits for bytes, and 64 bits for tables, whose numbers may differ only slightly.
-    pub(crate) fn batch(&self, indices: &Tensor) -> Tensor {
-        let rows = self.features.index_select(0, indices);
-        if rows.kind() == Kind::Double { rows } else { rows.to_kind(Kind::Float) }
-    }
-}
 
 /// The half of the data: training or test.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -146,31 +58,27 @@ pub(crate) fn missing_columns(
     source: &Path,
     columns: &[String],
 ) -> Result<Option<(Vec<String>, String)>, Fault> {
-    let DataSpec::Csv { test, .. } = &model.spec.data else { return Ok(None) };
+    let Some(TableSpec { test, .. }) = model.spec.data.table() else { return Ok(None) };
     let opened = csv_file::open(&Source::open(source)?, "spec.data.test.file", &test.file)?;
     let missing: Vec<String> = columns.iter().filter(|column| !opened.header.contains(column)).cloned().collect();
     Ok((!missing.is_empty()).then(|| (missing, format!("`{}` has {}", test.file, first_of(&opened.header)))))
 }
 
-/// Rows in terms of a network's own classes and columns.
-pub(crate) fn read_known(
-    model: &Model,
-    source: &Path,
-    half: Half,
-    classes: &[String],
-    columns: Option<&[String]>,
-) -> Result<Rows, Fault> {
+/// Rows with the classes and the columns of an artifact. Texts of typed columns have codes of their own.
+pub(crate) fn read_known(model: &Model, source: &Path, half: Half, architecture: &Architecture) -> Result<Rows, Fault> {
     let source = Source::open(source)?;
+    let Architecture { classes, task, .. } = architecture;
     match &model.spec.data {
         DataSpec::Idx { train, test, .. } => {
             idx::read(&source, if half == Half::Train { train } else { test }, half, classes)
         }
-        DataSpec::Csv { train, test, label, .. } => {
-            let columns = columns.ok_or_else(|| {
+        DataSpec::Csv(TableSpec { train, test, label, .. }) => {
+            let columns = cells::wanted_by_artifact(architecture).ok_or_else(|| {
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
             let file = if half == Half::Train { train } else { test };
-            let mut table = csv_table::read(&source, file, half, label, Some(columns));
+            let request = Request { label, task: *task, columns: Some(columns), ignore: &[] };
+            let mut table = table::read(&source, file, half, request);
             table.unknown_labels(classes);
             table.into_rows(classes).map_err(first)
         }
@@ -190,7 +98,7 @@ pub(crate) fn read_columns(
     table: Table,
     columns: &[String],
 ) -> Result<Vec<(String, Vec<String>)>, Fault> {
-    let DataSpec::Csv { train, test, recent, .. } = &model.spec.data else {
+    let Some(TableSpec { train, test, recent, .. }) = model.spec.data.table() else {
         // A model of images that names columns was rejected when it was read.
         return Ok(Vec::new());
     };
@@ -203,7 +111,7 @@ pub(crate) fn read_columns(
         Fault::new(FaultKind::Specification, "no recent data are named, expected `recent: {file: …}`").key("spec.data")
     })?;
     let required_by = if table == Table::Test { "spec.evaluation.slices" } else { key };
-    let texts = csv_table::read_texts(&Source::open(source)?, &file.file, key, columns, required_by)?;
+    let texts = table::read_texts(&Source::open(source)?, &file.file, key, columns, required_by)?;
     Ok(columns.iter().cloned().zip(texts).collect())
 }
 

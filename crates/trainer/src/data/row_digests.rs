@@ -5,12 +5,12 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use slipway_contract::table::number::canonical;
-use slipway_contract::{DataSpec, Fault, Model, SampleRequest};
+use slipway_contract::{DataSpec, Fault, Model, SampleRequest, TableSpec};
 use tch::Kind;
 
 use super::csv_file;
 use super::file::Source;
-use super::{Half, idx};
+use super::{Half, Target, idx};
 use crate::failure;
 
 /// The most digests of all rows together in addition to the exact ones, eight bytes each.
@@ -36,7 +36,7 @@ pub(crate) struct RowDigests {
 pub(crate) fn row_digests(model: &Model, source: &Path, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
     let source = Source::open(source)?;
     let digests = match &model.spec.data {
-        DataSpec::Csv { test, .. } => of_table(&source, &test.file, known)?,
+        DataSpec::Csv(TableSpec { test, .. }) => of_table(&source, &test.file, known)?,
         DataSpec::Idx { test, .. } => {
             // A label is one byte, so these are all labels.
             let classes: Vec<String> = (0..256).map(|class| class.to_string()).collect();
@@ -133,13 +133,14 @@ fn of_pictures(rows: &super::Rows) -> Result<Vec<u64>, Fault> {
     let flat = if flat.kind() == Kind::Uint8 { flat } else { flat.to_kind(Kind::Uint8) };
     let bytes = Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
     let width = (bytes.len() / rows.len().max(1)).max(1);
+    let Target::Classes { labels, .. } = &rows.target else { return Ok(Vec::new()) };
     let digest = |(picture, label): (&[u8], &i64)| {
         let mut hasher = Sha256::new();
         hasher.update(label.to_le_bytes());
         hasher.update(picture);
         first_bytes(hasher)
     };
-    Ok(bytes.chunks(width).zip(&rows.labels).map(digest).collect())
+    Ok(bytes.chunks(width).zip(labels).map(digest).collect())
 }
 
 /// The first bytes of a digest, as a number.

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use slipway_contract::table::{self, Counted};
-use slipway_contract::{DataSpec, ExpectedCheck, Fault, FaultKind, Shape, TrainingJob, unknown_classes};
+use slipway_contract::table::{Counted, MAX_CLASSES, fault as table_fault, first_of, position};
+use slipway_contract::{
+    DataSpec, ExpectedCheck, Fault, FaultKind, Shape, TableSpec, Task, TrainingJob, unknown_classes,
+};
 
 use super::classes::{self, Said};
-use super::csv_table;
 use super::expected::Judged;
 use super::file::Source;
-use super::{Half, Rows, csv_file, idx};
+use super::table::Request;
+use super::{Half, Rows, cells, csv_file, idx, numbers, table};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -37,7 +39,7 @@ pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> Valida
     };
     match &job.model.spec.data {
         DataSpec::Idx { .. } => validated.read_pictures(job, &source, outputs),
-        DataSpec::Csv { .. } => validated.read_tables(job, &source, outputs),
+        DataSpec::Csv(spec) => validated.read_tables(job, spec, &source, outputs),
     }
     if let (Some(training), Some(test)) = (&validated.training, &validated.test)
         && test.shape != training.shape
@@ -75,26 +77,39 @@ impl ValidatedData {
         }
     }
 
-    fn read_tables(&mut self, job: &TrainingJob, source: &Source, outputs: u32) {
-        let DataSpec::Csv { train, test, recent, label, features, .. } = &job.model.spec.data else { return };
-        let training = csv_table::read(source, train, Half::Train, label, features.as_deref());
+    fn read_tables(&mut self, job: &TrainingJob, spec: &TableSpec, source: &Source, outputs: u32) {
+        let TableSpec { train, test, recent, label, ignore, .. } = spec;
+        let task = job.model.spec.task;
+        let request = |columns| Request { label, task, columns, ignore };
+        let training = table::read(source, train, Half::Train, request(cells::wanted_by_specification(spec)));
         let counted = training.classes();
-        let said = classes::of_table(&job.model, &counted, outputs);
+        let mut said = match task {
+            Task::Classification => classes::of_table(&job.model, &counted, outputs),
+            Task::Regression => Said::default(),
+        };
         // If the labels cannot be used as classes, the test rows are not compared with them.
         let names: Vec<String> = counted.into_iter().map(|(class, _)| class).collect();
-        let is_learnt = names.len() > 1 && names.len() <= table::MAX_CLASSES;
-        let row_numbers = if features.is_none() { training.row_numbers() } else { Vec::new() };
-        let mut columns = training.columns.clone();
-        self.shape = columns.as_ref().map(|columns| Shape(vec![u32::try_from(columns.len()).unwrap_or(u32::MAX)]));
+        let is_learnt = task == Task::Regression || (names.len() > 1 && names.len() <= MAX_CLASSES);
+        let row_numbers = if spec.features.is_none() { training.row_numbers() } else { Vec::new() };
+        let unused = if spec.columns.is_some() { training.unused.clone() } else { Vec::new() };
+        let columns = training.columns.clone().or_else(|| cells::wanted_by_specification(spec));
+        self.shape = training
+            .columns
+            .as_ref()
+            .filter(|_| spec.columns.is_none())
+            .map(|columns| Shape(vec![u32::try_from(columns.len()).unwrap_or(u32::MAX)]));
         match training.into_rows(&names) {
-            Ok(rows) => self.training = Some(rows),
+            Ok(rows) => {
+                said.faults.extend(numbers::constant_label(&rows));
+                self.training = Some(rows);
+            }
             Err(faults) => self.faults.extend(faults),
         }
         self.add(said);
         self.warnings.extend(row_numbers.iter().map(|column| row_number(&train.file, column)));
+        self.warnings.extend(unused_columns(&train.file, &unused));
 
-        columns = columns.or_else(|| features.clone());
-        let mut judged = csv_table::read(source, test, Half::Test, label, columns.as_deref());
+        let mut judged = table::read(source, test, Half::Test, request(columns));
         if is_learnt {
             judged.unknown_labels(&names);
         }
@@ -123,7 +138,7 @@ impl ValidatedData {
                 self.faults.extend(definable::check(model, &rows));
                 Judged::of(&rows, columns).judge(&job.expects)
             }
-            (None, Some(training)) => unknown_classes(&job.expects, &training.classes),
+            (None, Some(training)) => unknown_classes(&job.expects, training.classes()),
             (None, None) => (Vec::new(), Vec::new()),
         };
         self.faults.extend(faults);
@@ -133,18 +148,17 @@ impl ValidatedData {
 
     /// The columns that are copied into the predictions, if all of them exist.
     fn attributes(&mut self, job: &TrainingJob, source: &Source) -> Vec<(String, Vec<String>)> {
-        let DataSpec::Csv { test, .. } = &job.model.spec.data else { return Vec::new() };
+        let Some(TableSpec { test, .. }) = job.model.spec.data.table() else { return Vec::new() };
         let columns: Vec<String> = job.model.spec.evaluation.attributes().map(str::to_owned).collect();
         let Ok(opened) = csv_file::open(source, "spec.data.test.file", &test.file) else { return Vec::new() };
         let check = "spec.evaluation.slices";
-        let faults =
-            columns.iter().filter_map(|column| table::position(&opened.header, column, check, &test.file).err());
+        let faults = columns.iter().filter_map(|column| position(&opened.header, column, check, &test.file).err());
         let faults: Vec<Fault> = faults.filter(|fault| !self.faults.contains(fault)).collect();
         if !faults.is_empty() || columns.is_empty() || self.test.is_none() {
             self.faults.extend(faults);
             return Vec::new();
         }
-        match csv_table::read_texts(source, &test.file, "spec.data.test.file", &columns, check) {
+        match table::read_texts(source, &test.file, "spec.data.test.file", &columns, check) {
             Ok(texts) => columns.into_iter().zip(texts).collect(),
             Err(fault) => {
                 self.faults.push(fault);
@@ -155,13 +169,13 @@ impl ValidatedData {
 
     /// Checks the columns that policies compare between training and recent rows.
     fn compare_columns(&mut self, job: &TrainingJob, source: &Source) {
-        let DataSpec::Csv { train, recent: Some(recent), .. } = &job.model.spec.data else { return };
+        let Some(TableSpec { train, recent: Some(recent), .. }) = job.model.spec.data.table() else { return };
         for (place, expectation) in job.expects.iter().enumerate() {
             let ExpectedCheck::Drift(column) = &expectation.check else { continue };
             for (file, key) in [(train, "spec.data.train.file"), (recent, "spec.data.recent.file")] {
                 // A file that cannot be read was reported before.
                 let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };
-                let Err(fault) = table::position(&opened.header, column, key, &file.file) else { continue };
+                let Err(fault) = position(&opened.header, column, key, &file.file) else { continue };
                 let fault = Fault { expectation: u32::try_from(place).ok(), key: None, file: None, ..fault };
                 if expectation.refuses { self.faults.push(fault) } else { self.warnings.push(fault) }
             }
@@ -172,7 +186,21 @@ impl ValidatedData {
 /// The warning about a column of row numbers. It reveals the label if the rows are sorted by it.
 fn row_number(file: &str, column: &str) -> Fault {
     let message = format!("column `{column}` looks like the row numbers of a data frame, and is learnt from");
-    table::fault(file, message).key("spec.data.train.file").help(
+    table_fault(file, message).key("spec.data.train.file").help(
         "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns to learn from in `spec.data.features`",
     )
+}
+
+/// The warning about columns that the specification does not name.
+fn unused_columns(file: &str, columns: &[String]) -> Option<Fault> {
+    if columns.is_empty() {
+        return None;
+    }
+    let message = format!("nothing is learnt from {} of the table: {}", counted(columns.len()), first_of(columns));
+    let warning = table_fault(file, message).key("spec.data.columns");
+    Some(warning.help("give it a type in `spec.data.columns`, or list it in `spec.data.ignore`"))
+}
+
+fn counted(columns: usize) -> String {
+    if columns == 1 { "a column".to_owned() } else { format!("{columns} columns") }
 }

@@ -10,3 +10,4 @@ mod found;
 mod inputs;
 mod learning;
 mod support;
+mod typed_tables;

@@ -1,89 +1,80 @@
-//! Tables of comma-separated values: numeric features, and one column to predict.
+//! Tables of comma-separated values: columns to learn from, and one column to predict.
 
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use slipway_contract::table::{self, Counted, Row, number, position};
-use slipway_contract::{CsvFile, Fault, FaultKind, Shape};
+use slipway_contract::{CsvFile, Fault, FaultKind, Shape, Task};
 use tch::Tensor;
 
+use super::Half;
+use super::cells::{Cells, Dictionary, WantedColumn};
 use super::csv_file::{self, CsvReader};
 use super::faults::Faults;
 use super::file::Source;
+use super::labels::{Labels, Name};
 use super::row_digests::first_bytes;
-use super::{Half, Inexact, LostDigits, Origin, Rows};
+use super::rows::{Inexact, LostDigits, Origin, Rows, Target};
 
 /// The most rows of a table.
 const MAX_ROWS: usize = 50_000_000;
 /// The most values of a table: 8 GiB as 64-bit floats.
 const MAX_VALUES: usize = 1 << 30;
 
+/// What to read of a table.
+pub(super) struct Request<'names> {
+    /// The column to predict.
+    pub(super) label: &'names str,
+    /// What it holds.
+    pub(super) task: Task,
+    /// The columns to learn from. If it is `None`, all columns except the label and those in `ignore`.
+    pub(super) columns: Option<Vec<WantedColumn>>,
+    /// The columns that are not used on purpose.
+    pub(super) ignore: &'names [String],
+}
+
 /// A table after reading: rows without a fault, and the labels of all rows.
 pub(super) struct Table {
-    /// The names of the features; `None` if the header is not valid.
-    pub(super) columns: Option<Vec<String>>,
+    /// The columns to learn from; `None` if the header is not valid.
+    pub(super) columns: Option<Vec<WantedColumn>>,
+    /// The columns of the file that nothing names.
+    pub(super) unused: Vec<String>,
     /// The faults of the table.
     pub(super) faults: Faults,
     values: Vec<f64>,
-    /// The label of each row, as an index into `names`.
-    labels: Vec<u32>,
-    names: Names,
+    labels: Labels,
+    /// The distinct texts of each column.
+    dictionaries: Vec<Dictionary>,
     origin: Origin,
 }
 
-/// Every label of a row, in the order of their first rows.
-#[derive(Default)]
-struct Names {
-    places: HashMap<String, u32>,
-    found: Vec<Name>,
-}
-
-struct Name {
-    label: String,
-    rows: u64,
-    /// The line of its first row.
-    line: u64,
-}
-
-impl Names {
-    fn add(&mut self, label: &str, line: u64) -> u32 {
-        if let Some(place) = self.places.get(label) {
-            self.found[*place as usize].rows += 1;
-            return *place;
-        }
-        let place = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
-        self.places.insert(label.to_owned(), place);
-        self.found.push(Name { label: label.to_owned(), rows: 1, line });
-        place
-    }
-}
-
 impl Table {
-    fn new(file: &CsvFile, half: Half) -> Self {
+    fn new(file: &CsvFile, half: Half, task: Task) -> Self {
         let key = format!("spec.data.{}.file", half.key());
         Self {
             columns: None,
+            unused: Vec::new(),
             faults: Faults::of(&file.file, &key),
             values: Vec::new(),
-            labels: Vec::new(),
-            names: Names::default(),
+            labels: Labels::of(task),
+            dictionaries: Vec::new(),
             origin: Origin { file: file.file.clone(), key, ..Origin::default() },
         }
     }
 
-    /// The labels in the order of the classes, with the number of rows of each.
+    /// The labels in the order of the classes, with the number of rows of each. Empty if numbers are predicted.
     pub(super) fn classes(&self) -> Vec<Counted> {
-        let mut classes: Vec<String> = self.names.places.keys().cloned().collect();
-        table::sort_classes(&mut classes);
-        let rows = |class: &String| self.names.found[self.names.places[class] as usize].rows;
-        let rows: Vec<u64> = classes.iter().map(rows).collect();
-        classes.into_iter().zip(rows).collect()
+        match &self.labels {
+            Labels::Names { names, .. } => names.classes(),
+            Labels::Numbers(_) => Vec::new(),
+        }
     }
 
     /// Adds a fault for each label that is not a class.
     pub(super) fn unknown_labels(&mut self, classes: &[String]) {
+        let Labels::Names { names, .. } = &self.labels else { return };
         let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
-        for Name { label, rows, line } in &self.names.found {
+        for Name { label, rows, line } in &names.found {
             if !known.contains(label.as_str()) {
                 let file = &self.origin.file;
                 self.faults.add(|| table::unknown_label(file, *line, label, *rows, classes));
@@ -94,29 +85,41 @@ impl Table {
     /// The columns that have a name of row numbers and contain values that number rows.
     pub(super) fn row_numbers(&self) -> Vec<String> {
         let columns = self.columns.as_deref().unwrap_or_default();
-        let called = columns.iter().enumerate().filter(|(_, column)| table::is_called_row_number(column));
-        let counting = called.filter(|(place, column)| {
-            table::is_index_level(column)
-                || counts_rows(self.values.iter().skip(*place).step_by(columns.len()).copied())
+        let named = columns.iter().enumerate().filter(|(_, column)| table::is_called_row_number(&column.name));
+        let counting = named.filter(|(place, column)| {
+            !column.cells.has_texts()
+                && (table::is_index_level(&column.name)
+                    || counts_rows(self.values.iter().skip(*place).step_by(columns.len()).copied()))
         });
-        counting.map(|(_, column)| column.clone()).collect()
+        counting.map(|(_, column)| column.name.clone()).collect()
     }
 
-    /// The rows with labels as indexes of classes, or all faults.
+    /// The rows with labels as indexes of classes, or as numbers; or all faults.
     pub(super) fn into_rows(self, classes: &[String]) -> Result<Rows, Vec<Fault>> {
-        let Self { columns, faults, values, labels, names, origin } = self;
+        let Self { columns, faults, values, labels, dictionaries, origin, .. } = self;
         let faults = faults.into_all();
         let (true, Some(columns)) = (faults.is_empty(), columns) else { return Err(faults) };
-        let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
-        let of_name: Vec<i64> =
-            names.found.iter().map(|name| index.get(name.label.as_str()).copied().unwrap_or(0)).collect();
-        let labels: Vec<i64> = labels.into_iter().map(|label| of_name[label as usize]).collect();
+        let target = match labels {
+            Labels::Names { of_row, names } => {
+                let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
+                let of_name: Vec<i64> =
+                    names.found.iter().map(|name| index.get(name.label.as_str()).copied().unwrap_or(0)).collect();
+                let labels = of_row.into_iter().map(|label| of_name[label as usize]).collect();
+                Target::Classes { labels, classes: classes.to_vec() }
+            }
+            Labels::Numbers(numbers) => Target::Numbers(numbers),
+        };
         let width = columns.len();
-        let sizes = [i64::try_from(labels.len()).unwrap_or(i64::MAX), i64::try_from(width).unwrap_or(i64::MAX)];
+        let rows = values.len() / width.max(1);
+        let sizes = [i64::try_from(rows).unwrap_or(i64::MAX), i64::try_from(width).unwrap_or(i64::MAX)];
         let features = Tensor::from_slice(&values).reshape(sizes);
         let shape = Shape(vec![u32::try_from(width).unwrap_or(u32::MAX)]);
-        let (classes, columns, origin) = (classes.to_vec(), Some(columns), Some(origin));
-        Ok(Rows { features, shape, labels, classes, columns, origin })
+        let is_typed = columns.iter().any(|column| !column.cells.is_plain());
+        let texts = columns.iter().zip(dictionaries);
+        let texts = texts.map(|(column, texts)| column.cells.has_texts().then(|| texts.into_texts()));
+        let texts = if is_typed { texts.collect() } else { Vec::new() };
+        let columns = Some(columns.into_iter().map(|column| column.name).collect());
+        Ok(Rows { features, shape, target, columns, texts, origin: Some(origin) })
     }
 }
 
@@ -140,9 +143,9 @@ fn counts_rows(values: impl Iterator<Item = f64>) -> bool {
         && numbers.last().zip(numbers.first()).is_some_and(|(last, first)| last - first < most)
 }
 
-/// Reads a whole table with its faults. `columns` are the features. If it is `None`, all columns except the label are features.
-pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, columns: Option<&[String]>) -> Table {
-    let mut table = Table::new(file, half);
+/// Reads a whole table with its faults.
+pub(super) fn read(source: &Source, file: &CsvFile, half: Half, request: Request<'_>) -> Table {
+    let mut table = Table::new(file, half, request.task);
     let key = table.origin.key.clone();
     let mut opened = match csv_file::open(source, &key, &file.file) {
         Ok(opened) => opened,
@@ -151,8 +154,7 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, col
             return table;
         }
     };
-    let places = Places::find(&opened.header, label, columns, &opened.name);
-    let places = match places {
+    let places = match Places::find(&opened.header, request, &opened.name) {
         Ok(places) => places,
         Err(faults) => {
             for fault in faults {
@@ -161,12 +163,14 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, label: &str, col
             return table;
         }
     };
-    table.columns = Some(places.features.iter().map(|place| opened.header[*place].clone()).collect());
+    table.dictionaries.resize_with(places.features.len(), Dictionary::default);
     if let Err(fault) = places.read_rows(&mut opened, &mut table) {
         table.faults.add(|| fault);
-    } else if table.labels.is_empty() && table.faults.is_empty() {
+    } else if table.labels.len() == 0 && table.faults.is_empty() {
         table.faults.add(|| table::no_rows(&file.file));
     }
+    table.unused = places.unused;
+    table.columns = Some(places.features.into_iter().map(|(_, column)| column).collect());
     table
 }
 
@@ -195,12 +199,15 @@ pub(super) fn read_texts(
 /// The columns of a table that are used.
 struct Places {
     label: usize,
-    features: Vec<usize>,
+    features: Vec<(usize, WantedColumn)>,
+    /// The columns that nothing names.
+    unused: Vec<String>,
 }
 
 impl Places {
-    /// The named columns, or all except the label.
-    fn find(header: &[String], label: &str, columns: Option<&[String]>, file: &str) -> Result<Self, Vec<Fault>> {
+    /// The places of the label and of the columns to learn from.
+    fn find(header: &[String], request: Request<'_>, file: &str) -> Result<Self, Vec<Fault>> {
+        let Request { label, columns: wanted, ignore, .. } = request;
         let label_at = position(header, label, "spec.data.label", file);
         if header.len() < 2 && label_at.is_err() {
             // The file has no header or another separator. No other check is useful.
@@ -208,18 +215,28 @@ impl Places {
         }
         let mut faults = Vec::new();
         let label_at = label_at.map_err(|fault| faults.push(fault)).ok();
-        if columns.is_none() {
-            faults.extend(table::unnamed_column(header, file));
+        faults.extend(ignore.iter().filter_map(|column| position(header, column, "spec.data.ignore", file).err()));
+        let is_free = |column: &&String| *column != label && !ignore.contains(column);
+        let is_listed = wanted.is_some();
+        let columns = wanted.unwrap_or_else(|| {
+            let others = header.iter().filter(is_free);
+            others.map(|name| WantedColumn { name: name.clone(), cells: Cells::Numbers }).collect()
+        });
+        if !is_listed {
+            let named: Vec<String> = header.iter().filter(|name| !ignore.contains(name)).cloned().collect();
+            faults.extend(table::unnamed_column(&named, file));
         }
-        let others = || header.iter().filter(|column| *column != label).cloned().collect();
-        let columns: Vec<String> = columns.map_or_else(others, <[String]>::to_vec);
-        let mut features: Vec<usize> = Vec::with_capacity(columns.len());
-        let refused = |message: String| Fault::new(FaultKind::Specification, message).key("spec.data.features");
+        let is_typed = columns.iter().any(|column| !column.cells.is_plain());
+        let key = if is_typed { "spec.data.columns" } else { "spec.data.features" };
+        let refused = |message: String| Fault::new(FaultKind::Specification, message).key(key);
+        let mut features: Vec<(usize, WantedColumn)> = Vec::with_capacity(columns.len());
         let mut twice = Vec::new();
-        for column in &columns {
-            match position(header, column, "spec.data.features", file) {
-                Ok(place) if features.contains(&place) => twice.push(column.as_str()),
-                Ok(place) => features.push(place),
+        let has_label = columns.iter().any(|column| column.name == label);
+        for column in columns {
+            let key = if is_typed { format!("{key}.{}", column.name) } else { key.to_owned() };
+            match position(header, &column.name, &key, file) {
+                Ok(place) if features.iter().any(|(other, _)| *other == place) => twice.push(column.name),
+                Ok(place) => features.push((place, column)),
                 Err(fault) if faults.contains(&fault) => {}
                 Err(fault) => faults.push(fault),
             }
@@ -227,17 +244,19 @@ impl Places {
         if !twice.is_empty() {
             faults.push(refused(format!("the column `{}` is named twice", twice.join("`, `"))));
         }
-        if columns.is_empty() {
+        if features.is_empty() && faults.is_empty() {
             faults.push(refused(
                 "the columns to learn from are none, expected at least one besides the label".to_owned(),
             ));
         }
-        if columns.iter().any(|column| column == label) {
+        if has_label {
             let help = "take it out of `features`: it is what is predicted";
             faults.push(refused(format!("the label `{label}` is among the columns to learn from")).help(help));
         }
+        let used: HashSet<&String> = features.iter().map(|(_, column)| &column.name).collect();
+        let unused = header.iter().filter(is_free).filter(|name| !used.contains(name)).cloned().collect();
         match label_at {
-            Some(label) if faults.is_empty() => Ok(Self { label, features }),
+            Some(label) if faults.is_empty() => Ok(Self { label, features, unused }),
             _ => Err(faults),
         }
     }
@@ -258,31 +277,33 @@ impl Places {
 
     /// Adds the row at a line to a table, with its faults. An error ends the reading.
     fn add(&self, line: u64, record: &csv::StringRecord, header: &[String], table: &mut Table) -> Result<(), String> {
-        let Table { values, faults, origin, labels, names, columns: _ } = table;
+        let Table { values, faults, origin, labels, dictionaries, .. } = table;
         if labels.len() == MAX_ROWS || values.len() + self.features.len() > MAX_VALUES {
             return Err(format!("more than {MAX_ROWS} rows, or {MAX_VALUES} values in all"));
         }
         let (begin, mut is_whole) = (values.len(), true);
         let mut lost = Vec::new();
-        for (column, place) in self.features.iter().enumerate() {
+        let cells = (0..).zip(self.features.iter().zip(dictionaries));
+        for (column, ((place, wanted), dictionary)) in cells {
             let text = record.get(*place).unwrap_or_default();
-            if let Some(value) = number::parse(text) {
-                lost.extend(number::lost_digits(text, value).map(|digits| (column, text, digits)));
-                values.push(value);
-            } else {
-                is_whole = false;
-                faults.add(|| not_a_number(&origin.file, line, &header[*place], text));
+            match wanted.cells.value(text, dictionary) {
+                Ok(value) => {
+                    if !wanted.cells.has_texts() && !value.is_nan() {
+                        lost.extend(number::lost_digits(text, value).map(|digits| (column, text, digits)));
+                    }
+                    values.push(value);
+                }
+                Err(fault) => {
+                    is_whole = false;
+                    faults.add(|| fault.at(&origin.file, line, &header[*place]));
+                }
             }
         }
-        let label = record.get(self.label).unwrap_or_default().trim();
-        let place = if table::is_missing(label) {
-            faults.add(|| table::missing_label(&origin.file, line, &header[self.label], label));
-            None
-        } else {
-            Some(names.add(label, line)).filter(|_| is_whole)
-        };
-        if let Some(place) = place {
-            labels.push(place);
+        let label = record.get(self.label).unwrap_or_default();
+        let label = labels.read(&origin.file, line, &header[self.label], label);
+        let label = label.map_err(|fault| faults.add(|| fault)).ok().filter(|_| is_whole);
+        if let Some(label) = label {
+            labels.push(label);
             origin.record_lost_digits(line, &lost);
             origin.lines.push(line);
         } else {
@@ -290,11 +311,6 @@ impl Places {
         }
         Ok(())
     }
-}
-
-fn not_a_number(file: &str, line: u64, column: &str, text: &str) -> Fault {
-    let (message, help) = number::not_a_number(text);
-    table::fault_at(file, line, format!("line {line}, column `{}`: {message}", table::shown(column))).help(help)
 }
 
 impl Origin {

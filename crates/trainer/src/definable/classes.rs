@@ -1,59 +1,31 @@
-//! Checks before training whether the requested metrics are defined on the test rows for any predictions.
+//! Metrics of classes, checked on the test rows.
 
+use slipway_contract::Metric;
 use slipway_contract::metrics::{Attributes, Predictions, RowScores, Rows as Judged, View, all};
 use slipway_contract::table::{did_you_mean, shown};
-use slipway_contract::{Fault, FaultKind, Metric, Model};
 
-use crate::data::Rows;
-
-/// The most labels that a message names.
-const MAX_NAMED: usize = 10;
-
-/// Why no row meets a requirement, and what the user should do.
-pub(crate) struct Complaint {
-    pub(crate) message: String,
-    /// Empty if there is no advice.
-    pub(crate) help: String,
-}
-
-impl Complaint {
-    pub(crate) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { message: message.into(), help: help.into() }
-    }
-}
-
-/// A fault for every metric that is undefined on the test rows, or that names a class without rows.
-pub(crate) fn check(model: &Model, rows: &TestRows<'_>) -> Vec<Fault> {
-    let metrics = model.spec.evaluation.metrics.iter().enumerate();
-    let complaints = metrics.filter_map(|(index, metric)| Some((index, rows.complaint(metric)?)));
-    let fault = |(index, Complaint { message, help }): (usize, Complaint)| {
-        let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"));
-        if help.is_empty() { fault } else { fault.help(help) }
-    };
-    complaints.map(fault).collect()
-}
+use super::{Complaint, listed};
 
 /// Test rows with the predictions of a model that is always right and certain. A metric that is undefined for it is undefined for
 /// every model.
-pub(crate) struct TestRows<'rows> {
-    test: &'rows Rows,
+pub(crate) struct ClassRows {
     perfect: Predictions,
     /// The number of rows of each class.
     counts: Vec<u64>,
 }
 
-impl<'rows> TestRows<'rows> {
-    pub(crate) fn of(test: &'rows Rows) -> Self {
-        let perfect = perfect_predictions(test);
-        let mut counts = vec![0_u64; test.classes.len()];
+impl ClassRows {
+    pub(super) fn of(labels: &[i64], classes: &[String]) -> Self {
+        let perfect = perfect_predictions(labels, classes);
+        let mut counts = vec![0_u64; classes.len()];
         for label in &perfect.labels {
             counts[*label as usize] += 1;
         }
-        Self { test, perfect, counts }
+        Self { perfect, counts }
     }
 
     /// The number of rows.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.perfect.labels.len()
     }
 
@@ -68,13 +40,13 @@ impl<'rows> TestRows<'rows> {
     }
 
     /// The classes without test rows.
-    pub(crate) fn missing(&self) -> Vec<&'rows str> {
-        let without = self.counts.iter().zip(&self.test.classes).filter(|(count, _)| **count == 0);
+    pub(crate) fn missing(&self) -> Vec<&str> {
+        let without = self.counts.iter().zip(&self.perfect.classes).filter(|(count, _)| **count == 0);
         without.map(|(_, class)| class.as_str()).collect()
     }
 
     /// The complaint about a metric of the specification.
-    fn complaint(&self, metric: &Metric) -> Option<Complaint> {
+    pub(super) fn complaint(&self, metric: &Metric) -> Option<Complaint> {
         // A metric of groups has no value without their column, which is available only for policies.
         if metric.column().is_none()
             && let Some(complaint) = self.unanswered_class(metric, "row")
@@ -106,7 +78,7 @@ impl<'rows> TestRows<'rows> {
     }
 
     /// The complaint about a metric of a policy. `columns` are the columns that it may group rows by.
-    pub(crate) fn judge_by_policy(&self, metric: &Metric, columns: &Attributes) -> Option<Complaint> {
+    pub(super) fn judge_by_policy(&self, metric: &Metric, columns: &Attributes) -> Option<Complaint> {
         if let Some(complaint) = self.unanswered_class(metric, "test row") {
             return Some(complaint);
         }
@@ -193,24 +165,18 @@ fn no_rows(missing: &[&str]) -> String {
     format!("add test rows with the label {}, or ask for another metric", listed(missing))
 }
 
-fn perfect_predictions(test: &Rows) -> Predictions {
-    let labels: Vec<u32> = test.labels.iter().map(|label| u32::try_from(*label).unwrap_or(0)).collect();
-    let width = test.classes.len();
+fn perfect_predictions(labels: &[i64], classes: &[String]) -> Predictions {
+    let labels: Vec<u32> = labels.iter().map(|label| u32::try_from(*label).unwrap_or(0)).collect();
+    let width = classes.len();
     let mut scores = vec![0.0; labels.len() * width];
     for (row, label) in labels.iter().enumerate() {
         scores[row * width + *label as usize] = 1.0;
     }
     Predictions {
         rows: vec![String::new(); labels.len()],
-        classes: test.classes.clone(),
+        classes: classes.to_vec(),
         predictions: labels.clone(),
         labels,
         scores: Some(scores),
     }
-}
-
-/// The first of some names, as a phrase.
-pub(crate) fn listed<T: AsRef<str>>(names: &[T]) -> String {
-    let first: Vec<String> = names.iter().take(MAX_NAMED).map(|name| shown(name.as_ref())).collect();
-    format!("`{}`{}", first.join("`, `"), if names.len() > MAX_NAMED { ", …" } else { "" })
 }

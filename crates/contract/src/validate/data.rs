@@ -1,0 +1,109 @@
+//! Paths and columns.
+
+use super::Problems;
+use crate::{Column, ColumnType, DataSpec, Model, TableSpec, Task};
+
+impl Model {
+    pub(super) fn check_paths(&self, problems: &mut Problems) {
+        let spec = &self.spec;
+        if spec.paths.is_empty() {
+            problems.add(
+                "spec.paths",
+                "no path is named, expected at least one",
+                r#"["slipway.yaml", "data/**"] is usual"#,
+            );
+        }
+        let globs = spec.paths.iter().enumerate().map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
+        let files = spec.data.files().into_iter().map(|(key, path)| (key.to_owned(), path));
+        let policy = std::iter::once(("spec.policy".to_owned(), spec.policy.as_str()));
+        for (key, path) in globs.chain(files).chain(policy) {
+            if let Some(reason) = leaves_folder(path) {
+                problems.add(
+                    &key,
+                    format!("`{path}` {reason}, expected a path below the folder of `slipway.yaml`"),
+                    "",
+                );
+            }
+        }
+        let split = spec.data.validation_split();
+        if !(0.0..1.0).contains(&split) {
+            problems.add(
+                "spec.data.validation_split",
+                format!("{split} is out of range, expected 0 up to (not including) 1"),
+                "0.2 is usual",
+            );
+        }
+        if spec.task == Task::Regression && matches!(spec.data, DataSpec::Idx { .. }) {
+            let message = "labels of IDX files are classes, and the task is regression";
+            problems.add("spec.task", message, "regression needs tables (`format: csv`)");
+        }
+    }
+
+    pub(super) fn check_columns(&self, problems: &mut Problems) {
+        let Some(TableSpec { label, features, columns, ignore, .. }) = self.spec.data.table() else { return };
+        if ignore.contains(label) {
+            problems.add("spec.data.ignore", format!("the label `{label}` is among the ignored columns"), "");
+        }
+        let Some(columns) = columns else { return };
+        if features.is_some() {
+            let message = "`features` and `columns` both say what to train on, expected one of them";
+            problems.add("spec.data.features", message, "`columns` lists the columns with their types");
+        }
+        if columns.is_empty() {
+            problems.add("spec.data.columns", "no column is listed, expected at least one", "");
+        }
+        for (name, column) in columns {
+            let key = format!("spec.data.columns.{name}");
+            if name == label {
+                let help = "take it out of `columns`: it is what is predicted";
+                problems.add(&key, format!("the label `{label}` is among the columns to train on"), help);
+            }
+            if ignore.contains(name) {
+                problems.add(
+                    &key,
+                    format!("`{name}` is listed in `columns` and in `ignore`, expected one of them"),
+                    "",
+                );
+            }
+            check_values(&key, column, problems);
+        }
+    }
+}
+
+fn check_values(key: &str, Column { kind, missing, values }: &Column, problems: &mut Problems) {
+    let Some(values) = values else { return };
+    if *kind != ColumnType::Binary {
+        let message = format!("a column of type `{}` has no list of values", kind.name());
+        problems.add(&format!("{key}.values"), message, "only a binary column has one");
+        return;
+    }
+    let [one, other] = values.as_slice() else {
+        problems.add(
+            &format!("{key}.values"),
+            format!("{} values, expected 2", values.len()),
+            "`[no, yes]`, for example",
+        );
+        return;
+    };
+    if one == other {
+        problems.add(&format!("{key}.values"), format!("both values are `{one}`, expected two different ones"), "");
+    }
+    if let Some(value) = values.iter().find(|value| missing.contains(value)) {
+        problems.add(&format!("{key}.values"), format!("`{value}` also stands for a missing value"), "");
+    }
+}
+
+/// Why a path is not allowed, if it is not. It must stay below its folder on every operating system.
+fn leaves_folder(path: &str) -> Option<&'static str> {
+    if path.is_empty() {
+        Some("is empty")
+    } else if path.starts_with('/') || path.contains('\\') || path.contains(':') {
+        Some("is not a plain relative path")
+    } else if path.split('/').any(|part| part == "..") {
+        Some("leaves the folder with `..`")
+    } else if path.chars().any(char::is_control) {
+        Some("holds control characters")
+    } else {
+        None
+    }
+}

@@ -1,0 +1,51 @@
+//! The metrics and the slices of the evaluation.
+
+use super::Problems;
+use super::training::subject_of;
+use crate::{DataSpec, EvaluationSpec, Model};
+
+/// The most columns of a table that are copied into its predictions.
+const MAX_SLICES: usize = 20;
+
+impl Model {
+    pub(super) fn check_metrics(&self, problems: &mut Problems) {
+        let task = self.spec.task;
+        for (index, metric) in self.spec.evaluation.metrics.iter().enumerate() {
+            let (message, help) = match subject_of(metric) {
+                Some(subject) if subject != task => {
+                    (format!("{metric} is for {}, and the task is {}", subject.name(), task.name()), "")
+                }
+                _ if !metric.is_stated() => {
+                    let help = "leave it out: a policy that asks for it gets it without being stated";
+                    (format!("{metric} cannot be computed from predictions alone"), help)
+                }
+                _ => continue,
+            };
+            problems.add(&format!("spec.evaluation.metrics[{index}]"), message, help);
+        }
+    }
+
+    pub(super) fn check_slices(&self, problems: &mut Problems) {
+        let slices = &self.spec.evaluation.slices;
+        if slices.len() > MAX_SLICES {
+            let message = format!("{} columns, expected at most {MAX_SLICES}", slices.len());
+            problems.add("spec.evaluation.slices", message, "");
+        }
+        for (index, column) in slices.iter().enumerate() {
+            let key = format!("spec.evaluation.slices[{index}]");
+            let is_own = EvaluationSpec::OWN_COLUMNS.contains(&column.as_str())
+                || ["score_", "quantile_"].iter().any(|prefix| column.starts_with(prefix));
+            if slices[..index].contains(column) {
+                problems.add(&key, format!("the column `{column}` is named twice"), "");
+            } else if is_own && column != "label" {
+                let message = format!("`{column}` is a column that predictions have of themselves");
+                problems.add(&key, message, "name the column otherwise in the tables");
+            } else if column.is_empty() || column.chars().any(char::is_control) {
+                problems.add(&key, "expected the name of a column of the test table", "");
+            } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {
+                let message = format!("`{column}` cannot be a column: rows in IDX files have nothing but their label");
+                problems.add(&key, message, "slices by other columns need tables (`format: csv`)");
+            }
+        }
+    }
+}

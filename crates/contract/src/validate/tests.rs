@@ -1,0 +1,78 @@
+//! Mistakes of model files, found without data.
+
+use super::*;
+
+fn model(change: impl FnOnce(&mut serde_json::Value)) -> Model {
+    let mut value = serde_json::json!({
+        "apiVersion": API_VERSION, "kind": "Model", "metadata": {"name": "digits"},
+        "spec": {
+            "paths": ["slipway.yaml", "data/**"], "task": "classification", "policy": "policy.yaml",
+            "data": {"format": "csv", "train": {"file": "a.csv"}, "test": {"file": "b.csv"}, "label": "y"},
+            "model": {"sequential": [{"linear": 3}]},
+            "training": {"optimizer": {"adam": {"learning_rate": 1e-3}}, "epochs": 1, "batch_size": 8},
+        }
+    });
+    change(&mut value);
+    serde_json::from_value(value).expect("a model")
+}
+
+fn keys_of(change: impl FnOnce(&mut serde_json::Value)) -> Vec<String> {
+    model(change).problems().into_iter().filter_map(|fault| fault.key).collect()
+}
+
+#[test]
+fn a_sound_model_has_no_problems() {
+    assert_eq!(keys_of(|_| ()), Vec::<String>::new());
+}
+
+#[test]
+fn metrics_that_no_evaluation_of_a_classifier_states_are_refused() {
+    let keys = keys_of(|value| {
+        let by_sex = serde_json::json!({"selection_rate_ratio": {"class": "a", "by": "sex"}});
+        value["spec"]["evaluation"]["metrics"] = serde_json::json!(["macro_f1", "r2", "latency_p99", by_sex]);
+    });
+    assert_eq!(keys, [1, 2, 3].map(|index| format!("spec.evaluation.metrics[{index}]")));
+}
+
+#[test]
+fn columns_to_slice_by_have_to_be_there_and_to_have_a_name_of_their_own() {
+    let slices = |slices: serde_json::Value| keys_of(|value| value["spec"]["evaluation"]["slices"] = slices);
+    assert_eq!(slices(serde_json::json!(["label", "region"])), Vec::<String>::new());
+    assert_eq!(
+        slices(serde_json::json!(["region", "prediction", "score_a", "region", ""])),
+        [1, 2, 3, 4].map(|index| format!("spec.evaluation.slices[{index}]"))
+    );
+    let of_pictures = keys_of(|value| {
+        let files = |half: &str| serde_json::json!({"features": half, "labels": half});
+        value["spec"]["data"] = serde_json::json!({"format": "idx", "train": files("a"), "test": files("b")});
+        value["spec"]["evaluation"]["slices"] = serde_json::json!(["label", "region"]);
+    });
+    assert_eq!(of_pictures, ["spec.evaluation.slices[1]"]);
+}
+
+#[test]
+fn all_mistakes_are_found_at_once_each_under_its_key() {
+    let keys = keys_of(|value| {
+        value["apiVersion"] = "slipway.dev/v2".into();
+        value["spec"]["paths"] = serde_json::json!(["../other", "/etc/**"]);
+        value["spec"]["data"]["train"]["file"] = "a/../../b.csv".into();
+        value["spec"]["data"]["validation_split"] = 1.into();
+        value["spec"]["training"]["epochs"] = 0.into();
+        value["spec"]["training"]["optimizer"] = serde_json::json!({"sgd": {"learning_rate": 0, "momentum": 1}});
+        value["spec"]["model"]["sequential"] = serde_json::json!(["flatten", "relu"]);
+        value["spec"]["preprocess"] = serde_json::json!([{"scale": {"divide_by": 0}}]);
+    });
+    let expected = [
+        "apiVersion",
+        "spec.paths[0]",
+        "spec.paths[1]",
+        "spec.data.train.file",
+        "spec.data.validation_split",
+        "spec.training.epochs",
+        "spec.training.optimizer.sgd.momentum",
+        "spec.training.optimizer.sgd.learning_rate",
+        "spec.model.sequential[1]",
+        "spec.preprocess[0]",
+    ];
+    assert_eq!(keys, expected);
+}

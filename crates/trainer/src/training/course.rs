@@ -1,0 +1,223 @@
+//! The training loop: seeded, deterministic, and observed on validation rows.
+
+use std::time::Instant;
+
+use slipway_contract::metrics::{Attributes, RowScores, Rows as Judged, Table, all};
+use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, TrainingSpec, ValidationResult};
+use tch::{Kind, Tensor, nn};
+
+use super::weights::KeptWeights;
+use super::{absurd, warn};
+use crate::data::Rows;
+use crate::head::{Head, Objective};
+use crate::network::Network;
+use crate::pipeline::Pipeline;
+use crate::progress::Reporter;
+use crate::{failure, optimizer, precision};
+
+/// Rows per batch of predictions for the observation.
+const WATCH_BATCH: i64 = 512;
+
+/// The constant inputs of the training loop.
+pub(super) struct Course<'a> {
+    pub(super) rows: &'a Rows,
+    /// The inputs of the network for all rows, if they are kept in memory.
+    pub(super) inputs: Option<Tensor>,
+    /// What the loss compares the outputs with, for all rows.
+    pub(super) targets: Tensor,
+    pub(super) network: &'a Network,
+    pub(super) pipeline: Pipeline,
+    pub(super) head: &'a Head,
+    pub(super) objective: Objective,
+    pub(super) device: tch::Device,
+}
+
+/// The result of a training.
+pub(super) struct Outcome {
+    /// The number of epochs that were trained.
+    pub(super) epochs: u32,
+    /// The kept epoch.
+    pub(super) kept: Epoch,
+}
+
+/// An epoch, with its results.
+#[derive(Debug, Clone)]
+pub(super) struct Epoch {
+    pub(super) number: u32,
+    pub(super) training_loss: f64,
+    pub(super) accuracy: Option<f64>,
+    pub(super) validation: Option<ValidationResult>,
+}
+
+impl Course<'_> {
+    /// Trains. The variables of `store` are then those of the kept epoch.
+    pub(super) fn run(
+        &self,
+        model: &Model,
+        store: &nn::VarStore,
+        training: &Tensor,
+        validation: &Tensor,
+        reporter: &mut Reporter,
+    ) -> Result<Outcome, Fault> {
+        let spec = &model.spec.training;
+        let metric = spec.metric_for(model.spec.task);
+        let keeps_best = spec.keep != Some(Keep::Last) && validation.size()[0] > 0;
+        let mut optimizer = optimizer::build(spec.optimizer, store)?;
+        let mut best: Option<(Epoch, KeptWeights)> = None;
+        let (mut last, mut warned) = (None, false);
+        for number in 1..=spec.epochs {
+            let begun = Instant::now();
+            // Every epoch has its own seed, so that its order depends only on the seed and the number of the epoch.
+            tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(number));
+            let training_loss = self.epoch(spec, number, training, &mut optimizer, reporter)?;
+            if let Some(warning) = absurd(training_loss, &format!("in epoch {number}"), model).filter(|_| !warned) {
+                warn(&warning);
+                warned = true;
+            }
+            let (accuracy, validation) = self.observe(model.spec.task, &metric, validation)?;
+            let seconds = begun.elapsed().as_secs_f64();
+            Reporter::say(&Progress::Epoch {
+                epoch: number,
+                epochs: spec.epochs,
+                training_loss,
+                validation_accuracy: accuracy,
+                validation: validation.clone(),
+                seconds,
+            });
+            let epoch = Epoch { number, training_loss, accuracy, validation };
+            if keeps_best && best.as_ref().is_none_or(|(best, _)| is_better(&epoch, best, &metric)) {
+                match &mut best {
+                    Some((best, weights)) => {
+                        *best = epoch.clone();
+                        weights.update(store);
+                    }
+                    None => best = Some((epoch.clone(), KeptWeights::of(store))),
+                }
+            }
+            let waited = best.as_ref().map_or(0, |(best, _)| number - best.number);
+            last = Some(epoch);
+            if number < spec.epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
+                Reporter::stage(&format!("stopped: {metric} is not better than {waited} epochs ago"));
+                break;
+            }
+        }
+        let last = last.ok_or_else(|| Fault::new(FaultKind::Specification, "no epoch was trained"))?;
+        let epochs = last.number;
+        let kept = match best {
+            Some((best, weights)) if best.number < epochs => {
+                weights.restore(store);
+                let value = best.validation.as_ref().map_or(f64::NAN, |result| result.value);
+                Reporter::stage(&format!("kept the weights of epoch {}: {metric} {value:.4}", best.number));
+                best
+            }
+            _ => last,
+        };
+        Ok(Outcome { epochs, kept })
+    }
+
+    /// One pass over the training rows. Returns the mean loss.
+    fn epoch(
+        &self,
+        spec: &TrainingSpec,
+        epoch: u32,
+        training: &Tensor,
+        optimizer: &mut nn::Optimizer,
+        reporter: &mut Reporter,
+    ) -> Result<f64, Fault> {
+        let count = training.size()[0];
+        let size = i64::from(spec.batch_size);
+        let order = training.index_select(0, &Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu)));
+        let steps = u64::try_from((count + size - 1) / size).unwrap_or(1);
+        let mut total = Tensor::zeros([], (Kind::Double, self.device));
+        let mut seen = 0_i64;
+        for step in 0..steps {
+            let start = i64::try_from(step).unwrap_or(i64::MAX) * size;
+            let length = size.min(count - start);
+            if length == 1 && seen > 0 && self.network.needs_two_rows() {
+                continue;
+            }
+            let indices = order.narrow(0, start, length);
+            let outputs = self.outputs(&indices, true);
+            let targets = self.targets.index_select(0, &indices).to_device(self.device);
+            let loss = self.objective.of(&outputs, &targets);
+            optimizer.backward_step(&loss);
+            #[expect(clippy::cast_precision_loss, reason = "the size of a batch")]
+            let weight = length as f64;
+            total += loss.detach().to_kind(Kind::Double) * weight;
+            seen += length;
+            reporter.step(epoch, spec.epochs, step + 1, steps);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a row count")]
+        let mean = total.double_value(&[]) / seen as f64;
+        if mean.is_finite() { Ok(mean) } else { Err(self.diverged(mean, epoch)) }
+    }
+
+    /// The fault of a loss that is no number.
+    fn diverged(&self, loss: f64, epoch: u32) -> Fault {
+        let message = format!("the loss became {loss} in epoch {epoch}");
+        let too_large = precision::too_large(self.rows, &self.pipeline.to_device(tch::Device::Cpu));
+        match too_large {
+            Some((column, value)) => {
+                let message =
+                    format!("{message}: column `{column}` holds values up to {value:.1e}, too large to compute with");
+                let fault = Fault::new(FaultKind::Specification, message).key("spec.preprocess");
+                fault.help("add `standardize` to `preprocess`, or scale the column")
+            }
+            None => Fault::new(FaultKind::Specification, message)
+                .key("spec.training.optimizer")
+                .help("lower the learning rate, or scale the values with `preprocess`"),
+        }
+    }
+
+    /// The outputs of the network for the rows at some indexes.
+    fn outputs(&self, indices: &Tensor, training: bool) -> Tensor {
+        let inputs = match &self.inputs {
+            Some(inputs) => inputs.index_select(0, &indices.to_device(inputs.device())),
+            None => self.pipeline.apply(&self.rows.batch(indices).to_device(self.device)),
+        };
+        self.network.forward(&inputs, training)
+    }
+
+    /// The accuracy (for classes) and the metric on the validation rows, if there are any.
+    fn observe(
+        &self,
+        task: Task,
+        metric: &Metric,
+        validation: &Tensor,
+    ) -> Result<(Option<f64>, Option<ValidationResult>), Fault> {
+        let count = validation.size()[0];
+        if count == 0 {
+            return Ok((None, None));
+        }
+        let _guard = tch::no_grad_guard();
+        let batches = (0..count).step_by(usize::try_from(WATCH_BATCH).unwrap_or(1));
+        let answers = batches.map(|start| {
+            let indices = validation.narrow(0, start, WATCH_BATCH.min(count - start));
+            self.head.answers(&self.outputs(&indices, false))
+        });
+        let answers: Vec<Tensor> = answers.collect();
+        let places = Vec::<i64>::try_from(validation).map_err(|error| failure::of_torch(&error))?;
+        let names = vec![String::new(); places.len()];
+        let table = self.head.table(&answers, self.rows, &places, names)?;
+        let accuracy = (task == Task::Classification).then(|| value_of(&Metric::Accuracy, &table)).flatten();
+        let value = value_of(metric, &table).map(|value| ValidationResult { metric: metric.clone(), value });
+        Ok((accuracy, value))
+    }
+}
+
+/// The value of a metric for predictions; `None` if it is undefined.
+fn value_of(metric: &Metric, table: &Table) -> Option<f64> {
+    let (attributes, row_scores) = (Attributes::new(), RowScores::new());
+    let rows = Judged { table: table.view(), attributes: &attributes, row_scores: &row_scores };
+    metric.over(rows, &all(table.len())).ok().flatten().filter(|value| value.is_finite())
+}
+
+/// Whether an epoch is better than the best before it. An epoch whose metric is undefined is never better.
+fn is_better(epoch: &Epoch, best: &Epoch, metric: &Metric) -> bool {
+    match (&epoch.validation, &best.validation) {
+        (Some(now), Some(best)) if metric.higher_is_better() => now.value > best.value,
+        (Some(now), Some(best)) => now.value < best.value,
+        (now, None) => now.is_some(),
+        (None, Some(_)) => false,
+    }
+}
