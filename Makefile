@@ -24,10 +24,14 @@ libtorch: ## install libtorch into .libtorch/
 	@scripts/fetch_libtorch.sh
 
 .PHONY: data
-data: ## fetch real data into .data/ (DATA=digits or fashion), and GitHub's example deliveries
+data: ## fetch real data into .data/ (DATA=digits, fashion, credit, bikes or breast-cancer), and GitHub's example deliveries
 	@scripts/need.sh python3 pip
 	@python3 scripts/fetch_data.py $(DATA)
 	@scripts/fetch_webhooks.sh
+
+.PHONY: test-data
+test-data: ## fetch all data of the tests
+	@for data in digits credit bikes breast-cancer; do $(MAKE) data DATA=$$data; done
 
 .PHONY: build
 build: tools libtorch ## build everything
@@ -44,7 +48,7 @@ demo: tools ## the main job, start to end (DATA=fashion, KEEP=1 to leave it runn
 .PHONY: test
 test: tools ## every test: the real trainer and real git servers included
 	@scripts/step.sh libtorch $(MAKE) libtorch
-	@scripts/step.sh data $(MAKE) data DATA=digits
+	@scripts/step.sh data $(MAKE) test-data
 	@scripts/step.sh postgres $(MAKE) postgres
 	@scripts/step.sh gitea $(MAKE) gitea
 	@scripts/step.sh "the release before" $(MAKE) previous

@@ -8,8 +8,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
-    DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress,
-    SampleRequest, TrainingJob,
+    DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress, SampleRequest,
+    TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 

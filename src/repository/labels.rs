@@ -17,7 +17,8 @@ use crate::repository::folder_path;
 /// trainer reports. Classes of pictures are in the model's file, and are checked with it.
 pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
     let model = &readable.model;
-    let Some(TableSpec { train, label, .. }) = model.spec.data.table().filter(|_| model.spec.task == Task::Classification)
+    let Some(TableSpec { train, label, .. }) =
+        model.spec.data.table().filter(|_| model.spec.task == Task::Classification)
     else {
         return (Vec::new(), Vec::new());
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, TrainingJob};
+use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, RESULTS_REVISION, TrainingJob};
 use tokio_util::sync::CancellationToken;
 
 use super::job_log::MAX_UNWRITTEN;
@@ -168,7 +168,7 @@ impl Runs {
             ("specification", specification.to_string()),
             ("threads", self.context.settings.threads.to_string()),
             ("device", device.trim_matches('"').to_owned()),
-            ("trainer", env!("CARGO_PKG_VERSION").to_owned()),
+            ("trainer", format!("{} r{RESULTS_REVISION}", env!("CARGO_PKG_VERSION"))),
         ];
         parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }

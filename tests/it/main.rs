@@ -13,6 +13,7 @@ mod edit;
 mod environment;
 mod environments;
 mod evaluation_folders;
+mod examples;
 mod faults;
 mod first_model;
 mod first_runs;

@@ -34,4 +34,4 @@ pub use model::{API_VERSION, Metadata, Model, ModelKind, ModelName, ModelSpec, N
 pub use objective::{ClassWeights, EarlyStopping, Keep, Loss};
 pub use preprocess::{ImputeOptions, ImputeStrategy, LogOptions, OneHotOptions, Preprocess, ScaleOptions};
 pub use progress::{Progress, ValidationResult};
-pub use training::{Optimizer, TrainingReport, TrainingSpec};
+pub use training::{Optimizer, RESULTS_REVISION, TrainingReport, TrainingSpec};

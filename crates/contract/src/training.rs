@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::Metric;
 use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Task};
 
+/// Changes when the trainer gives other weights for the same specification and data. It is a part of the cache key.
+pub const RESULTS_REVISION: u32 = 2;
+
 /// The `training` part of `slipway.yaml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -195,7 +195,8 @@ mod tests {
     #[test]
     fn only_usual_spellings_of_missing_values_leave_a_column_a_number() {
         let of = |value: &str| {
-            let seen = table("a,b,y", |row| format!("{row}.5,\"{}\",{}", if row == 2 { value } else { "7.5" }, row % 2));
+            let seen =
+                table("a,b,y", |row| format!("{row}.5,\"{}\",{}", if row == 2 { value } else { "7.5" }, row % 2));
             typed(&choose(&seen, "y").0).remove(1)
         };
         for missing in ["NA", "NaN", "nan", "?", "null"] {

@@ -119,7 +119,10 @@ fn columns(features: &[Feature]) -> String {
         };
         format!("      {}: {written}\n", scalar_of(name))
     };
-    format!("    columns:   # the types were inferred from the table\n{}", features.iter().map(line).collect::<String>())
+    format!(
+        "    columns:   # the types were inferred from the table\n{}",
+        features.iter().map(line).collect::<String>()
+    )
 }
 
 fn shown_reason(reason: &str) -> String {

@@ -1,0 +1,69 @@
+//! The examples with tables: each is checked, trained on its real data, and passes its own policy.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::slipway;
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("copied");
+        }
+    }
+}
+
+/// A folder with an example and its data; `None` where the data was not fetched.
+fn example(name: &str) -> Option<tempfile::TempDir> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let data = root.join(".data").join(name);
+    if !data.is_dir() {
+        assert!(std::env::var_os("CI").is_none(), "the data of an example is missing: make data DATA={name}");
+        eprintln!("ignored: the data of an example is missing: make data DATA={name}");
+        return None;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    copy(&root.join("examples").join(name), folder.path());
+    copy(&data, &folder.path().join("data"));
+    Some(folder)
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new(slipway()).args(arguments).current_dir(folder).output().expect("it ran");
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {said}");
+    said
+}
+
+/// Checks, trains and judges an example. Returns what training and the gate say.
+fn judged(name: &str) -> Option<(String, String)> {
+    let folder = example(name)?;
+    run(folder.path(), &["check", "slipway.yaml"]);
+    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
+    Some((trained, run(folder.path(), &["gate"])))
+}
+
+#[test]
+fn credit_risk_is_learnt_from_categories_and_missing_values_and_judged_by_sex() {
+    let Some((trained, judged)) = judged("credit") else { return };
+    assert!(trained.contains("kept the weights of epoch"), "{trained}");
+    assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
+}
+
+#[test]
+fn bike_demand_is_predicted_as_a_number() {
+    let Some((trained, judged)) = judged("bikes") else { return };
+    assert!(trained.contains("mean_absolute_error"), "{trained}");
+    assert!(judged.contains("passed") && judged.contains("r2"), "{judged}");
+}
+
+#[test]
+fn tumours_are_found_in_few_rows() {
+    let Some((_, judged)) = judged("breast-cancer") else { return };
+    assert!(judged.contains("passed") && judged.contains("recall"), "{judged}");
+}
