@@ -26,7 +26,8 @@ pub struct Job {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
-    /// Trains. Writes `out/model.safetensors`, `out/training.json` (a training report) and `out/card.json`. If the data or the
+    /// Trains. Writes `out/model.safetensors`, `out/training.json` (a training report), `out/card.json`, and `out/resolved.yaml` (the
+    /// model with every default written out). If the data or the
     /// specification have faults, nothing is trained, and `out/faults.json` lists the faults.
     Train(TrainingJob),
     /// Reads everything that training would read, without training. Writes `out/faults.json` and `out/warnings.json`, lists of
@@ -151,6 +152,8 @@ impl Job {
     pub const OUTPUT: &'static str = "out";
     /// The name of the list of faults that a check, or a training that did not begin, writes into that folder.
     pub const FAULTS: &'static str = "faults.json";
+    /// The name of the model file with every default written out, which a training writes into that folder.
+    pub const RESOLVED: &'static str = "resolved.yaml";
     /// The name of the list of warnings that a check writes into that folder. Warnings do not prevent training.
     pub const WARNINGS: &'static str = "warnings.json";
 }

@@ -16,6 +16,7 @@ mod objective;
 mod path;
 mod preprocess;
 mod progress;
+mod resolve;
 pub mod table;
 mod training;
 mod validate;

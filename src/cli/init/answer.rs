@@ -1,6 +1,7 @@
 //! Output of `slipway init`: its choices and their reasons, the result of each file, and the next command.
 
 use serde_json::json;
+use slipway_contract::Task;
 
 use super::columns::LeftOut;
 use super::files::Became;
@@ -15,7 +16,10 @@ impl Init {
         format!(
             "learn `{}` ({}) from {} of the columns, {} rows to learn from and {} to be judged on: write the files?",
             table::shown(chosen.label),
-            output::count(chosen.classes.len(), "class").replace("classs", "classes"),
+            match chosen.task() {
+                Task::Classification => output::count(chosen.classes.len(), "class").replace("classs", "classes"),
+                Task::Regression => "a number".to_owned(),
+            },
             chosen.features.len(),
             chosen.train.rows,
             chosen.test.rows
@@ -38,7 +42,7 @@ impl Init {
             let columns: serde_json::Map<_, _> =
                 chosen.features.iter().map(|feature| (feature.name.clone(), json!(feature.column))).collect();
             let document = json!({
-                "model": chosen.model, "label": chosen.label, "features": names, "columns": columns, "left_out": left_out,
+                "model": chosen.model, "task": chosen.task(), "label": chosen.label, "features": names, "columns": columns, "left_out": left_out,
                 "classes": chosen.classes.iter().map(|(class, rows)| json!({"class": class, "rows": rows})).collect::<Vec<_>>(),
                 "train": {"file": chosen.train.file, "rows": chosen.train.rows},
                 "test": {"file": chosen.test.file, "rows": chosen.test.rows},
@@ -47,13 +51,18 @@ impl Init {
             output::say(&serde_json::to_string_pretty(&document).map_err(exit::defect)?);
             return Ok(());
         }
-        let classes: Vec<String> =
-            chosen.classes.iter().take(8).map(|(class, rows)| format!("{} {rows}", table::shown(class))).collect();
+        let labels = match chosen.task() {
+            Task::Classification => {
+                let first = chosen.classes.iter().take(8);
+                first.map(|(class, rows)| format!("{} {rows}", table::shown(class))).collect::<Vec<_>>().join(", ")
+            }
+            Task::Regression => chosen.labels(),
+        };
         output::say(&format!(
             "{}: learns `{}` ({}) from {}; {} rows to learn from, {} to be judged on",
             chosen.model,
             table::shown(chosen.label),
-            classes.join(", "),
+            labels,
             output::count(chosen.features.len(), "column"),
             chosen.train.rows,
             chosen.test.rows

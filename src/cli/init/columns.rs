@@ -11,6 +11,8 @@ const LABELS: [&str; 6] = ["label", "target", "class", "outcome", "y", "labels"]
 /// Names of identifiers, and endings of such names.
 const IDENTIFIERS: [&str; 8] = ["id", "uuid", "guid", "index", "idx", "rowid", "row_id", "key"];
 const ENDINGS: [&str; 7] = ["_id", "-id", " id", ".id", "_uuid", "_key", "_guid"];
+/// Maximum number of different texts of a column that is taken for the label.
+const MAX_CLASSES: usize = 20;
 /// Number of rows from which ascending numbers count as row numbers.
 const MIN_COUNTED: usize = 20;
 
@@ -21,12 +23,13 @@ pub(super) struct LeftOut {
     pub(super) reason: String,
 }
 
-/// Returns the most likely label: the only column with such a name, or else the last column, if it contains a few classes.
+/// Returns the most likely label: the only column with such a name, or else the last column, if it contains a few classes or only
+/// numbers.
 pub(super) fn likely_label(profile: &Profile) -> Option<&str> {
     let holds_classes = |column: &&Column| {
-        column.missing == 0
-            && column.values.as_ref().is_some_and(|values| values.len() > 1)
-            && !is_unnamed(&column.name)
+        let is_measured = column.text.is_none() && column.code.is_none() && column.spellings.is_empty();
+        let has_few = column.values.as_ref().is_some_and(|values| (2..=MAX_CLASSES).contains(&values.len()));
+        column.missing == 0 && (has_few || (is_measured && !column.counts_rows)) && !is_unnamed(&column.name)
     };
     let is_called_so = |column: &&Column| LABELS.contains(&column.name.to_lowercase().as_str());
     let mut called: Vec<&Column> = profile.columns.iter().filter(is_called_so).filter(holds_classes).collect();
@@ -217,6 +220,8 @@ mod tests {
         assert_eq!(of("a,label,y"), None, "two are called so");
         let numbers = table("y,price", |row| format!("{},{row}.25", row % 2));
         assert_eq!(likely_label(&numbers), Some("y"));
-        assert_eq!(likely_label(&table("a,price", |row| format!("{row}.5,{row}.25"))), None);
+        assert_eq!(likely_label(&table("a,price", |row| format!("{row}.5,{row}.25"))), Some("price"));
+        assert_eq!(likely_label(&table("a,note", |row| format!("{row}.5,note {row}"))), None);
+        assert_eq!(likely_label(&table("a,n", |row| format!("{row}.5,{row}"))), None, "it counts the rows");
     }
 }

@@ -96,6 +96,7 @@ impl Init {
             features: &features,
             left_out: &left_out,
             classes: &labels.classes,
+            numbers: labels.numbers,
             train: Part { file: &sides.train.0, rows: sides.train.1 },
             test: Part { file: &sides.test.0, rows: sides.test.1 },
             test_classes: &sides.test_classes,
@@ -268,10 +269,10 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(".").unwrap_or(path).display().to_string()
 }
 
-/// Whether rows can be held out for validation: every class needs one more row to learn from.
+/// Whether rows can be held out for validation: every class, or the whole table, needs one more row to learn from.
 fn can_keep_aside(labels: &Labels, is_split: bool) -> bool {
     let needed = if is_split { 4 } else { 2 };
-    labels.classes.iter().all(|(_, rows)| *rows >= needed)
+    labels.groups().iter().all(|rows| *rows >= needed)
 }
 
 /// Derives a model's name from the name of a file: its letters and digits in lower case, and a dash for everything else.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use super::specification::{Chosen, schema_line};
+use super::split::Numbers;
 use super::table::shown;
 use slipway_gate::policy::Policy;
 use slipway_yaml::scalar_of;
@@ -61,6 +62,9 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
 
 /// Writes the policy.
 pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
+    if let Some(numbers) = chosen.numbers {
+        return Written { text: of_numbers(chosen, numbers), lacks: None };
+    }
     let measured = measured(chosen);
     let check_text = |metric: &str, percent: u8| {
         format!("    - metric: {metric}\n      no_worse_than_champion: {{margin: {}}}\n", f64::from(percent) / 100.0)
@@ -86,6 +90,43 @@ pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
         let _ = writeln!(comment, "    # {}", line.trim_start_matches("    "));
     }
     Written { text: of(measured.metric, &comment), lacks: Some(lacks) }
+}
+
+/// The policy of a model that predicts numbers: it errs less than the median as a constant answer, and not much more than the
+/// champion.
+fn of_numbers(chosen: &Chosen<'_>, Numbers { median, deviation }: Numbers) -> String {
+    let why = format!("whoever always answers {median}, the median, errs by {deviation:.4} on average");
+    format!(
+        "{}
+# Made by `slipway init`. A push is judged by the policy of the revision before it.
+apiVersion: slipway.dev/v1alpha1
+kind: Policy
+metadata: {{name: {name}}}
+spec:
+  confidence: 0.95
+  checks:
+    - metric: mean_absolute_error
+      at_most: {at_most}
+      why: {why}
+    - metric: mean_absolute_error
+      no_worse_than_champion: {{margin: {margin}}}   # a twentieth of that
+",
+        schema_line("policy"),
+        name = scalar_of(chosen.model),
+        at_most = rounded(deviation),
+        why = scalar_of(&why),
+        margin = rounded(deviation / 20.0),
+    )
+}
+
+/// A positive number with three digits.
+fn rounded(number: f64) -> f64 {
+    if !(number > 0.0 && number.is_finite()) {
+        return number;
+    }
+    let unit = 10_f64.powf(number.log10().floor() - 2.0);
+    // Going through text avoids digits such as those of 0.30000000000000004.
+    format!("{:.2e}", (number / unit).round() * unit).parse().unwrap_or(number)
 }
 
 /// Whether a number of rows is enough for the comparison with the champion, by the rule of `slipway check` and servers.
@@ -140,6 +181,7 @@ mod tests {
             features: &[Feature { name: "x".to_owned(), column: ColumnType::Number.into() }],
             left_out: &[],
             classes: &classes,
+            numbers: None,
             train: part(rows.iter().sum()),
             test: part(test.iter().sum()),
             test_classes: &test,
@@ -179,6 +221,30 @@ mod tests {
             "{}",
             few.text
         );
+    }
+
+    #[test]
+    fn a_model_of_numbers_has_to_err_less_than_the_median_and_not_much_more_than_the_champion() {
+        let part = |rows| Part { file: "data/t.csv", rows };
+        let written = policy(&Chosen {
+            model: "rent",
+            label: "y",
+            features: &[],
+            left_out: &[],
+            classes: &[],
+            numbers: Some(Numbers { median: 700.0, deviation: 123.456 }),
+            train: part(400),
+            test: part(100),
+            test_classes: &[100],
+            validation: true,
+        });
+        for line in
+            ["      at_most: 123\n", "      no_worse_than_champion: {margin: 6.17}", "always answers 700, the median"]
+        {
+            assert!(written.text.contains(line), "{line}: {}", written.text);
+        }
+        Policy::read("policy.yaml", &written.text).expect("a policy");
+        assert_eq!([0.000_123_456, 0.3, 98_765.0].map(rounded), [0.000_123, 0.3, 98_800.0]);
     }
 
     #[test]

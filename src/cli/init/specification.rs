@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use slipway_contract::Task;
 use slipway_yaml::scalar_of;
 
 use super::columns::{Feature, LeftOut};
+use super::split::Numbers;
 use super::table::shown;
 
 /// The line by which editors find the schema of a file.
@@ -16,13 +18,30 @@ pub(super) struct Chosen<'a> {
     pub(super) label: &'a str,
     pub(super) features: &'a [Feature],
     pub(super) left_out: &'a [LeftOut],
-    /// The classes in order, each with its number of rows.
+    /// The classes in order, each with its number of rows. Empty if numbers are predicted.
     pub(super) classes: &'a [(String, usize)],
+    /// The distribution of the labels, if numbers are predicted.
+    pub(super) numbers: Option<Numbers>,
     pub(super) train: Part<'a>,
     pub(super) test: Part<'a>,
     /// Number of test rows of each class.
     pub(super) test_classes: &'a [usize],
     pub(super) validation: bool,
+}
+
+impl Chosen<'_> {
+    /// The task that follows from the labels.
+    pub(super) fn task(&self) -> Task {
+        if self.numbers.is_some() { Task::Regression } else { Task::Classification }
+    }
+
+    /// The labels in a few words.
+    pub(super) fn labels(&self) -> String {
+        match self.numbers {
+            Some(Numbers { median, .. }) => format!("numbers, half of them above {median}"),
+            None => listed(self.classes),
+        }
+    }
 }
 
 /// A file with rows, by its path below the model's folder.
@@ -57,14 +76,15 @@ kind: Model
 metadata: {{name: {name}}}
 spec:
   paths: [{paths}]   # what makes this model rebuild, and all that the trainer gets
-  task: classification
+  task: {task}
   data:
     format: csv
-    label: {label}   # {classes}
+    label: {label}   # {labels}
 {columns}",
+        task = chosen.task().name(),
         name = scalar_of(model),
         label = scalar_of(label),
-        classes = listed(classes),
+        labels = chosen.labels(),
         columns = columns(features),
     );
     if !left_out.is_empty() {
@@ -88,16 +108,21 @@ spec:
     validation_split: {split}
   preprocess: {preprocess}
   model:
-    sequential: [{{linear: 32}}, relu, {{dropout: 0.1}}, {{linear: {outputs}}}]   # an output for each class
+    sequential: [{{linear: 32}}, relu, {{dropout: 0.1}}, {{linear: {outputs}}}]   # {what}
   training: {{optimizer: {{adam: {{learning_rate: 3e-3}}}}, epochs: {epochs}, batch_size: {batch}, seed: 1}}
-  evaluation: {{metrics: [accuracy, balanced_accuracy, macro_f1, log_loss]}}
+  evaluation: {{metrics: [{metrics}]}}
   policy: policy.yaml
 ",
         train = scalar_of(train.file),
         train_rows = train.rows,
         test = scalar_of(test.file),
         test_rows = test.rows,
-        outputs = classes.len(),
+        outputs = if chosen.numbers.is_some() { 1 } else { classes.len() },
+        what = if chosen.numbers.is_some() { "the number" } else { "an output for each class" },
+        metrics = match chosen.task() {
+            Task::Classification => "accuracy, balanced_accuracy, macro_f1, log_loss",
+            Task::Regression => "mean_absolute_error, root_mean_squared_error, r2",
+        },
         preprocess = if features.iter().all(Feature::is_plain) { "[standardize]" } else { "auto" },
     );
     text

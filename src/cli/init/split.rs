@@ -19,10 +19,32 @@ const MIN_OF_A_CLASS: usize = 2;
 
 /// The labels of a table.
 pub(super) struct Labels {
-    /// The classes in order, each with its number of rows.
+    /// The classes in order, each with its number of rows. Empty if the labels are numbers to predict.
     pub(super) classes: Vec<(String, usize)>,
-    /// For each row: a number that equal rows share, and the class.
+    /// The distribution of the labels, if they are numbers to predict.
+    pub(super) numbers: Option<Numbers>,
+    /// For each row: a number that equal rows share, and the class. Rows with numbers to predict have the class 0.
     rows: Vec<(u64, u32)>,
+}
+
+/// The distribution of numbers to predict.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Numbers {
+    /// The median.
+    pub(super) median: f64,
+    /// The mean distance from the median: the mean absolute error of a model that always answers the median.
+    pub(super) deviation: f64,
+}
+
+impl Numbers {
+    fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let median = f64::midpoint(*values.get((values.len() - 1) / 2)?, *values.get(values.len() / 2)?);
+        #[expect(clippy::cast_precision_loss, reason = "a number of rows")]
+        let rows = values.len() as f64;
+        let deviation = values.iter().map(|value| (value - median).abs() / rows).sum();
+        Some(Self { median, deviation })
+    }
 }
 
 /// Separate test rows, compared with the training rows.
@@ -44,17 +66,23 @@ pub(super) enum Side {
 }
 
 impl Labels {
-    /// Reads the labels of a table. Refuses labels that do not form classes. Rows with equal `features` are equal.
+    /// Reads the labels of a table: classes, or numbers to predict. Rows with equal `features` are equal.
     pub(super) fn of(path: &Path, name: &str, label: &str, features: &[String]) -> Result<Self, Fault> {
         let opened = open(path, name)?;
         let (label_at, places) = places(&opened.header, name, label, features)?;
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         let mut rows = Vec::new();
+        // The numbers of all rows, as long as every label is one.
+        let mut values = Some(Vec::new());
         opened.each(|line, row| {
             let class = row.get(label_at).unwrap_or_default().trim();
             if table::is_missing(class) {
                 return Err(table::missing_label(name, line, label, class).message);
             }
+            values = values.take().zip(table::number::parse(class)).map(|(mut values, value)| {
+                values.push(value);
+                values
+            });
             let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
             let class = match numbers.get(class) {
                 Some(class) => *class,
@@ -65,29 +93,26 @@ impl Labels {
             rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
             Ok(())
         })?;
-        Self::sorted(&numbers, rows, name, label)
+        Self::sorted(&numbers, values, rows, name)
     }
 
     fn sorted(
         numbers: &BTreeMap<String, u32>,
+        values: Option<Vec<f64>>,
         mut rows: Vec<(u64, u32)>,
         name: &str,
-        label: &str,
     ) -> Result<Self, Fault> {
         let mut classes: Vec<String> = numbers.keys().cloned().collect();
         table::sort_classes(&mut classes);
-        // One class, too many classes, and measured numbers are refused with the messages of a training.
+        // One class and too many classes are refused with the messages of a training.
         if let [only] = &classes[..] {
             return Err(Fault { key: None, ..table::one_label(&shown(only)) }.file(name));
         }
-        if table::are_measured(&classes, rows.len() as u64) {
-            let message = format!("the column `{label}` has {} labels: {}", classes.len(), table::first_of(&classes));
-            let help = format!(
-                "{}, and models of today learn classes; for classes, group the numbers in a column of \
-                                its own and name that with `--label`",
-                table::REGRESSION
-            );
-            return Err(table::fault(name, message).help(help));
+        if table::are_measured(&classes, rows.len() as u64)
+            && let Some(numbers) = values.and_then(Numbers::of)
+        {
+            rows.iter_mut().for_each(|(_, class)| *class = 0);
+            return Ok(Self { classes: Vec::new(), numbers: Some(numbers), rows });
         }
         if classes.len() > table::MAX_CLASSES {
             return Err(Fault { key: None, ..table::too_many_classes(classes.len()) }.file(name));
@@ -102,11 +127,24 @@ impl Labels {
             *class = moved[*class as usize];
             counts[*class as usize] += 1;
         }
-        Ok(Self { classes: classes.into_iter().zip(counts).collect(), rows })
+        Ok(Self { classes: classes.into_iter().zip(counts).collect(), numbers: None, rows })
+    }
+
+    /// The number of rows of each class, or of all rows if the labels are numbers to predict.
+    pub(super) fn groups(&self) -> Vec<usize> {
+        match self.numbers {
+            Some(_) => vec![self.rows.len()],
+            None => self.classes.iter().map(|(_, rows)| *rows).collect(),
+        }
     }
 
     /// Refuses classes with too few rows for both sides.
     pub(super) fn check_split(&self, name: &str, label: &str) -> Result<(), Fault> {
+        if self.numbers.is_some() && self.rows.len() < MIN_OF_A_CLASS {
+            let message =
+                format!("one row, expected at least {MIN_OF_A_CLASS}: one to learn from, and one to be judged on");
+            return Err(table::fault(name, message));
+        }
         let rare: Vec<String> =
             self.classes.iter().filter(|(_, rows)| *rows < MIN_OF_A_CLASS).map(|(class, _)| shown(class)).collect();
         if rare.is_empty() {
@@ -127,7 +165,7 @@ impl Labels {
         let of =
             |wanted: Side| self.rows.iter().zip(sides).filter(move |(_, side)| **side == wanted).map(|(row, _)| *row);
         let learnt: HashSet<u64> = of(Side::Train).map(|(digest, _)| digest).collect();
-        let (mut counts, mut in_both) = (vec![0; self.classes.len()], 0);
+        let (mut counts, mut in_both) = (vec![0; self.groups().len()], 0);
         for (digest, class) in of(Side::Test) {
             counts[class as usize] += 1;
             in_both += usize::from(learnt.contains(&digest));
@@ -140,10 +178,11 @@ impl Labels {
         let opened = open(path, name)?;
         let (label_at, places) = places(&opened.header, name, label, features)?;
         let known: HashMap<&str, u32> = self.classes.iter().map(|(class, _)| class.as_str()).zip(0..).collect();
-        let (mut classes, mut rows) = (vec![0; self.classes.len()], Vec::new());
+        let (mut classes, mut rows) = (vec![0; self.groups().len()], Vec::new());
         opened.each(|_, row| {
             // A class that is not learned is reported when the data is checked.
-            let class = known.get(row.get(label_at).unwrap_or_default().trim()).copied().unwrap_or(u32::MAX);
+            let class = known.get(row.get(label_at).unwrap_or_default().trim()).copied();
+            let class = class.unwrap_or(if self.numbers.is_some() { 0 } else { u32::MAX });
             if let Some(count) = classes.get_mut(class as usize) {
                 *count += 1;
             }
@@ -170,11 +209,11 @@ impl Labels {
         let distinct: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
         // If few rows differ, equal rows cannot all stay together.
         let keep_together = distinct.len() * 2 >= self.rows.len();
-        for (class, (_, count)) in self.classes.iter().enumerate() {
+        for (class, count) in self.groups().into_iter().enumerate() {
             let own = self.rows.iter().enumerate().filter(|(_, (_, of))| *of as usize == class);
             let mut own: Vec<(u64, usize)> = own.map(|(row, (digest, _))| (*digest, row)).collect();
             own.sort_unstable();
-            let wanted = whole(*count as f64 * share).clamp(1, count.saturating_sub(1));
+            let wanted = whole(count as f64 * share).clamp(1, count.saturating_sub(1));
             for row in chosen(&own, wanted, keep_together) {
                 sides[row] = Side::Test;
             }
@@ -295,17 +334,26 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_predicted_and_split_without_classes() {
+        let found = labels(&format!("x,y\n{}", rows(301, |row| format!("{row},{row}.5"))), &["x"]).expect("labels");
+        let numbers = found.numbers.expect("numbers");
+        assert!((numbers.median - 150.5).abs() < 1e-9, "{numbers:?}");
+        // The mean of |row - 150| for 0 to 300: 2 (1 + … + 150) / 301.
+        assert!((numbers.deviation - 22_650.0 / 301.0).abs() < 1e-9, "{numbers:?}");
+        found.check_split("t.csv", "y").expect("enough rows");
+        let (counts, in_both) = found.test_rows(&found.split());
+        assert_eq!((found.classes.len(), counts, in_both), (0, vec![120], 0));
+        let many = labels(&format!("x,y\n{}", rows(20_000, |row| format!("{row},{row}.25"))), &["x"]).expect("labels");
+        assert!(many.numbers.is_some(), "more distinct numbers than a model may have classes");
+    }
+
+    #[test]
     fn what_no_classes_can_be_made_of_is_refused_as_training_would() {
         let said = |row: &dyn Fn(usize) -> String| {
             labels(&format!("x,y\n{}", rows(300, row)), &["x"]).err().unwrap_or_default()
         };
         let one = said(&|row| format!("{row},a"));
         assert!(one.starts_with("t.csv: all rows have one label (a), expected at least two classes"), "{one}");
-        let regression = said(&|row| format!("{row},{row}.5"));
-        assert!(
-            regression.contains("has 300 labels: `0.5`") && regression.contains("That is regression"),
-            "{regression}"
-        );
         let none = said(&|row| format!("{row},{}", if row == 7 { "" } else { "a" }));
         assert!(none.contains("line 9 has no label: the column `y` is empty"), "{none}");
         let rare = labels("x,y\n1,a\n2,a\n3,b\n", &["x"]).expect("labels").check_split("t.csv", "y").expect_err("rare");

@@ -93,6 +93,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         seconds,
     };
     output::write_json(&context.output.join("training.json"), &report)?;
+    output::write(&context.output.join(Job::RESOLVED), resolved_text(model).as_bytes())?;
     let card = ModelCard {
         api_version: API_VERSION.to_owned(),
         kind: "ModelCard".to_owned(),
@@ -153,9 +154,8 @@ fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Sa
     let mut said = Said { faults, warnings };
     let Some(rows) = training else {
         // The layers can be checked nevertheless, if the width of the inputs is known.
-        let steps = Preprocess::resolved(&model.spec.preprocess, &model.spec.data);
         let built = shape.map(|shape| {
-            let shape = preprocessing::shape_after(&steps, &shape)?;
+            let shape = preprocessing::shape_after(&model.spec.preprocess, &shape)?;
             network_of(model, &nn::VarStore::new(context.device), &shape)
         });
         said.faults.extend(built.and_then(Result::err));
@@ -167,10 +167,11 @@ fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Sa
 
 fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device, said: &mut Said) -> Option<Prepared> {
     let seed = i64::from(model.spec.training.seed);
-    let steps = Preprocess::resolved(&model.spec.preprocess, &model.spec.data);
+    let steps = model.resolved().spec.preprocess;
     let mut shape = rows.shape.clone();
     if !rows.is_typed() {
-        shape = preprocessing::shape_after(&steps, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
+        shape =
+            preprocessing::shape_after(&model.spec.preprocess, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
     }
     // The split and the initial weights have their own seeds, so that neither depends on the other.
     tch::manual_seed(seed * 1_000_003);
@@ -220,6 +221,12 @@ fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
         Fault::new(FaultKind::Data, message).key(&key).help("they are encoded as a value that is not known")
     };
     encoder.recode(rows).into_iter().map(warning).collect()
+}
+
+/// The model with every default written out, as YAML.
+fn resolved_text(model: &Model) -> String {
+    let text = serde_yaml::to_string(&model.resolved()).expect("a model holds only texts and numbers");
+    format!("# Every default is written out. Training this gives the same artifact.\n{text}")
 }
 
 /// Writes all faults to the job's output, and returns the first.

@@ -97,6 +97,16 @@ fn the_same_typed_table_gives_the_same_weights_and_other_test_rows_change_nothin
 }
 
 #[test]
+fn a_model_with_every_default_written_out_gives_the_same_artifact() {
+    let bench = with_flats();
+    let short = bench.train(&regression(), 1).artifact;
+    let text = String::from_utf8(bench.output("resolved.yaml")).expect("a text");
+    assert!(text.contains("loss: squared_error") && text.contains("strategy: mean"), "{text}");
+    let resolved: Value = serde_yaml::from_str(&text).expect("a model");
+    assert_eq!(bench.train(&resolved, 1).artifact, short);
+}
+
+#[test]
 fn the_best_epoch_is_kept_and_training_stops_when_none_is_better() {
     let bench = with_flats();
     let mut model = regression();

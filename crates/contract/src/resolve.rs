@@ -1,0 +1,72 @@
+//! Writes out the defaults of a model, so that nothing about a training is implicit.
+
+use crate::{ColumnType, ImputeOptions, Keep, Model, OneHotOptions, Preprocess};
+
+impl Model {
+    /// The same model with every default written out. Training it gives the same artifact. A default that a later version changes
+    /// is then visible as a difference.
+    pub fn resolved(&self) -> Self {
+        let mut model = self.clone();
+        let spec = &mut model.spec;
+        spec.preprocess = Preprocess::resolved(&spec.preprocess, &spec.data);
+        if let Some(columns) = spec.data.table().and_then(|table| table.columns.as_ref()) {
+            let has = |kind| columns.values().any(|column| column.kind == kind);
+            let lacks = |steps: &[Preprocess], name| steps.iter().all(|step| step.name() != name);
+            if has(ColumnType::Number) && lacks(&spec.preprocess, "impute") {
+                spec.preprocess.push(Preprocess::Impute(ImputeOptions::default()));
+            }
+            if has(ColumnType::Category) && lacks(&spec.preprocess, "one_hot") {
+                spec.preprocess.push(Preprocess::OneHot(OneHotOptions::default()));
+            }
+        }
+        let is_observed = spec.data.validation_split() > 0.0;
+        let training = &mut spec.training;
+        training.loss = Some(training.loss_for(spec.task));
+        training.keep = Some(training.keep.unwrap_or(if is_observed { Keep::Best } else { Keep::Last }));
+        if is_observed {
+            training.metric = Some(training.metric_for(spec.task));
+        }
+        let always = spec.task.stated_metric();
+        if !spec.evaluation.metrics.contains(&always) {
+            spec.evaluation.metrics.push(always);
+        }
+        model
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{API_VERSION, Model};
+
+    #[test]
+    fn every_default_is_written_out_and_a_resolved_model_is_resolved() {
+        let model: Model = serde_json::from_value(serde_json::json!({
+            "apiVersion": API_VERSION, "kind": "Model", "metadata": {"name": "rent"},
+            "spec": {
+                "paths": ["data/**"], "task": "regression", "policy": "policy.yaml", "preprocess": "auto",
+                "data": {
+                    "format": "csv", "train": {"file": "a.csv"}, "test": {"file": "b.csv"}, "label": "y",
+                    "validation_split": 0.2, "columns": {"size": "number", "district": "category"},
+                },
+                "model": {"sequential": [{"linear": 1}]},
+                "training": {"optimizer": {"adam": {"learning_rate": 1e-3}}, "epochs": 1, "batch_size": 8},
+            }
+        }))
+        .expect("a model");
+        let resolved = model.resolved();
+        assert_eq!(resolved.problems(), []);
+        assert_eq!(resolved.resolved(), resolved);
+        let written = serde_json::to_value(&resolved.spec).expect("written");
+        let steps = serde_json::json!([
+            "robust_scale", "smooth_clip", {"impute": {"strategy": "mean", "add_indicator": true}},
+            {"one_hot": {"min_frequency": 1}}
+        ]);
+        assert_eq!(written["preprocess"], steps);
+        let training = &written["training"];
+        assert_eq!(
+            [&training["loss"], &training["keep"], &training["metric"]],
+            ["squared_error", "best", "root_mean_squared_error"]
+        );
+        assert_eq!(written["evaluation"]["metrics"], serde_json::json!(["root_mean_squared_error"]));
+    }
+}
