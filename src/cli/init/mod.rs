@@ -86,7 +86,7 @@ impl Init {
         let model = self.model_name()?;
         let (features, left_out) = self.features(&profile, &label, &name)?;
         let labels = Labels::of(&self.data, &name, &label, &features).map_err(refused)?;
-        let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let staging = exit::temporary_folder()?;
         let mut ready = Ready::new(staging.path(), &self.folder);
         let sides = self.rows(&labels, (&label, &features), &name, profile.rows, &mut ready)?;
         let chosen = Chosen {
