@@ -2,6 +2,7 @@
 //! reader of tables. This package does not access files or the network.
 
 mod artifact;
+mod count;
 mod dataset;
 mod digest;
 mod evaluation;
@@ -18,6 +19,7 @@ mod training;
 mod validate;
 
 pub use artifact::{Architecture, METADATA_KEY, ModelCard};
+pub use count::{counted, counted_are};
 pub use dataset::{CsvFile, DataSpec, IdxFiles};
 pub use digest::{Digest, NotADigest};
 pub use evaluation::{EvaluationReport, EvaluationSpec};

@@ -7,7 +7,7 @@ use std::path::Path;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
-use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape};
+use slipway_contract::{API_VERSION, Architecture, Digest, Fault, FaultKind, METADATA_KEY, Shape, counted};
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::failure::of_file;
@@ -113,8 +113,8 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
     }
     let names: BTreeSet<&String> = classes.iter().collect();
     if !(2..=MAX_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
-        let count = classes.len();
-        return Err(unusable(format!("names {count} classes, expected 2 to {MAX_CLASSES}, each once")));
+        let count = counted(classes.len(), "class");
+        return Err(unusable(format!("names {count}, expected 2 to {MAX_CLASSES}, each once")));
     }
     let first = network::shape_after(preprocess, input).map_err(|fault| unusable(fault.message))?;
     let shapes = model.shapes(&first).map_err(|error| unusable(error.message))?;

@@ -1,6 +1,6 @@
 //! Selects the validation rows: the same share of every class (stratified), drawn from the seeded generator.
 
-use slipway_contract::{Fault, FaultKind};
+use slipway_contract::{Fault, FaultKind, counted};
 use tch::{Kind, Tensor};
 
 /// The indexes of the training rows and of the validation rows, each in random order. If `validation_split` is above zero, every
@@ -27,7 +27,8 @@ pub(crate) fn stratified(labels: &[i64], classes: &[String], validation_split: f
         return Err(fault.help("add rows of these labels, take them out, or set `validation_split: 0`"));
     }
     if counts.iter().all(|count| rounded(*count, validation_split) >= *count) {
-        let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
+        let message =
+            format!("a validation split of {validation_split} leaves none of {} to learn from", counted(rows, "row"));
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
     }
     let mut aside: Vec<u64> = counts.iter().map(|count| share_of(*count, validation_split)).collect();

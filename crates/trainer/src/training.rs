@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use slipway_contract::{
     API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Progress, Shape, TrainingJob,
-    TrainingReport, TrainingSpec,
+    TrainingReport, TrainingSpec, counted,
 };
 use tch::{Kind, Tensor, nn};
 
@@ -41,7 +41,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         preprocessing: preprocessing.to_device(context.device),
         device: context.device,
     };
-    Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(context.device)));
+    Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(context.device)));
     let begun = Instant::now();
     let (training_loss, validation_accuracy) = course.run(model, &store, &training, &validation, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();

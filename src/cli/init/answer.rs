@@ -1,6 +1,7 @@
 //! Output of `slipway init`: its choices and their reasons, the result of each file, and the next command.
 
 use serde_json::json;
+use slipway_contract::counted;
 
 use super::columns::LeftOut;
 use super::files::Became;
@@ -13,11 +14,11 @@ use crate::cli::output;
 impl Init {
     pub(super) fn question(chosen: &Chosen<'_>) -> String {
         format!(
-            "learn `{}` ({}) from {} of the columns, {} rows to learn from and {} to be judged on: write the files?",
+            "learn `{}` ({}) from {} of the columns, {} to learn from and {} to be judged on: write the files?",
             table::shown(chosen.label),
-            output::count(chosen.classes.len(), "class").replace("classs", "classes"),
+            counted(chosen.classes.len(), "class"),
             chosen.features.len(),
-            chosen.train.rows,
+            counted(chosen.train.rows, "row"),
             chosen.test.rows
         )
     }
@@ -47,12 +48,12 @@ impl Init {
         let classes: Vec<String> =
             chosen.classes.iter().take(8).map(|(class, rows)| format!("{} {rows}", table::shown(class))).collect();
         output::say(&format!(
-            "{}: learns `{}` ({}) from {}; {} rows to learn from, {} to be judged on",
+            "{}: learns `{}` ({}) from {}; {} to learn from, {} to be judged on",
             chosen.model,
             table::shown(chosen.label),
             classes.join(", "),
-            output::count(chosen.features.len(), "column"),
-            chosen.train.rows,
+            counted(chosen.features.len(), "column"),
+            counted(chosen.train.rows, "row"),
             chosen.test.rows
         ));
         for LeftOut { name, reason } in chosen.left_out {

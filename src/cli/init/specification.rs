@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use slipway_contract::counted;
 use slipway_yaml::scalar_of;
 
 use super::columns::LeftOut;
@@ -84,8 +85,8 @@ spec:
     };
     let _ = write!(
         text,
-        "    train: {{file: {train}}}   # {train_rows} rows
-    test: {{file: {test}}}   # {test_rows} rows, to be judged on; never learnt from
+        "    train: {{file: {train}}}   # {train_rows}
+    test: {{file: {test}}}   # {test_rows}, to be judged on; never learnt from
     validation_split: {split}
   preprocess: [standardize]
   model:
@@ -95,9 +96,9 @@ spec:
   policy: policy.yaml
 ",
         train = scalar_of(train.file),
-        train_rows = train.rows,
+        train_rows = counted(train.rows, "row"),
         test = scalar_of(test.file),
-        test_rows = test.rows,
+        test_rows = counted(test.rows, "row"),
         outputs = classes.len(),
     );
     text
