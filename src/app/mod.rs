@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use rustix::fs::{FlockOperation, flock};
+use slipway_contract::counted_are;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
@@ -37,6 +38,18 @@ pub use reload::ReadSettings;
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Unstartable(String);
+
+/// An error with its causes. A cause that an earlier text contains already is not repeated.
+pub fn described(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.is_empty() {
+            true => cause,
+            false if text.contains(&cause) => text,
+            false => format!("{text}: {cause}"),
+        }
+    })
+}
 
 /// Binds the git server's port before any part starts.
 async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener, GitServerSettings, PathBuf)> {
@@ -109,7 +122,7 @@ pub async fn serve(
         store.release_deliveries().await?;
         store.release_follow_ups().await?;
         if freed > 0 {
-            tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+            tracing::info!(runs = freed, "{} taken up where an earlier server left off", counted_are(freed, "run"));
         }
     }
     let process = Process {
@@ -247,8 +260,20 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
 fn clear_work(work: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(work) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).with_context(|| format!("the work folder `{}` cannot be cleared", work.display()))
+            Err(Unstartable(format!("the work folder `{}` cannot be cleared: {error}", work.display())).into())
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_said_already_is_not_said_again() {
+        let inner = std::io::Error::other("file is not a database");
+        let error = anyhow::Error::new(inner).context("the store failed: file is not a database").context("no start");
+        assert_eq!(described(&error), "no start: the store failed: file is not a database");
     }
 }

@@ -68,7 +68,7 @@ pub(super) struct Reloaded {
 pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generation) -> Reloaded {
     let made = tokio::task::block_in_place(read).and_then(|mut settings| {
         let kept = process.fixed.keep(&mut settings);
-        let made = Generation::make(settings, process).map_err(|error| format!("{error:#}"))?;
+        let made = Generation::make(settings, process).map_err(|error| super::described(&error))?;
         Ok((made, kept))
     });
     let (made, kept) = match made {

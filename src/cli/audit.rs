@@ -1,6 +1,7 @@
 //! `slipway audit`: reads the audit log, and verifies that it is unchanged.
 
 use clap::{Args, Subcommand};
+use slipway_contract::counted;
 
 use super::beside::{SettingsArgs, failed, work};
 use super::exit::{Exit, Failure};
@@ -95,7 +96,9 @@ async fn verify(store: &Store, expect: Option<&str>, format: &Format) -> Result<
     }
     let (entries, digest) = last.map_or((0, None), |entry| (entry.number, Some(entry.digest)));
     format.show(&serde_json::json!({ "entries": entries, "digest": digest }), |_, _| match &digest {
-        Some(digest) => format!("{entries} entries, unchanged and in order; the last has the digest\n{digest}"),
+        Some(digest) => {
+            format!("{}, unchanged and in order; the last has the digest\n{digest}", counted(entries, "entry"))
+        }
         None => "the log is empty".to_owned(),
     })?;
     Ok(Exit::Done)

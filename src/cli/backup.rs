@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
-use slipway_contract::Digest;
+use slipway_contract::{Digest, counted};
 
 use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
@@ -94,10 +94,11 @@ impl Manifest {
         let document = serde_json::to_value(self).map_err(exit::defect)?;
         format.show(&document, |_, _| {
             format!(
-                "{what}: {} rows of {tables} tables as of {}, {} files of artifacts {how} ({})",
-                self.rows(),
+                "{what}: {} of {} as of {}, {} of artifacts {how} ({})",
+                counted(self.rows(), "row"),
+                counted(tables, "table"),
                 self.store.taken_at,
-                artifacts.files,
+                counted(artifacts.files, "file"),
                 bytesize::ByteSize::b(artifacts.bytes),
             )
         })
@@ -154,7 +155,7 @@ impl Restore {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let restored = runtime.block_on(async {
-            let _lock = app::lock(&settings.state).await.map_err(|error| exit::invalid(format!("{error:#}")))?;
+            let _lock = app::lock(&settings.state).await.map_err(|error| exit::invalid(app::described(&error)))?;
             // Artifacts are restored before the rows that name them, so that an interrupted restore can be repeated.
             let restored = slipway_artifacts::restore(&settings.artifacts, &self.folder, manifest.included)
                 .map_err(of_artifacts)?;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::address::Address;
 use super::exit::{self, Failure};
 use super::form::{Format, Width};
+use super::known::Names;
 use super::output;
 use super::repeat::Watch;
 
@@ -134,11 +135,26 @@ impl Server {
         }
     }
 
+    /// Lists items of a kind page by page up to a limit, and checks the names of the filters if there are none.
+    pub(super) fn list_of(
+        &self,
+        kind: &str,
+        filters: &Query,
+        names: Names<'_>,
+        limit: usize,
+    ) -> Result<Value, Failure> {
+        let answer = self.list(kind, filters, kind, limit)?;
+        if output::things(&answer, kind).is_empty() {
+            names.check(self)?;
+        }
+        Ok(answer)
+    }
+
     /// Prints the newest items of a kind up to a limit, and notes if there are more.
     pub(super) fn show_list(
         &self,
         kind: &str,
-        filters: &Query,
+        (filters, names): (&Query, Names<'_>),
         limit: u32,
         watch: Watch,
         as_text: impl Fn(&Value, Width) -> String,
@@ -146,10 +162,10 @@ impl Server {
         let most = usize::try_from(limit).unwrap_or(usize::MAX);
         self.show_or_watch(
             watch,
-            || self.list(kind, filters, kind, most),
+            || self.list_of(kind, filters, names, most),
             |answer, width| {
                 if !answer["next"].is_null() {
-                    output::note(&format!("there are more than {limit} {kind}: `--limit` lists more of them"));
+                    output::note(&output::more_than(limit, kind));
                 }
                 as_text(answer, width)
             },

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
+use super::known::Names;
 use super::output::{self, text};
 use super::repeat::Watch;
 use slipway_domain::DeliveryState;
@@ -80,7 +81,8 @@ impl List {
         let Self { source, state, limit, watch } = self;
         let filters =
             Query::default().with("source", source.as_deref()).with("state", state.map(DeliveryState::as_str));
-        server.show_list("deliveries", &filters, *limit, *watch, list)
+        let names = Names { source: source.as_deref(), model: None };
+        server.show_list("deliveries", (&filters, names), *limit, *watch, list)
     }
 }
 

@@ -29,9 +29,14 @@ pub(super) struct Edit {
     /// The new value
     #[arg(long, allow_hyphen_values = true)]
     value: String,
-    /// Add the keys of the path that do not exist; an added value is text
+    /// Add the keys of the path that do not exist, also below a key without a value. An added value is a number or a truth value
+    /// where it is written as one (`3`, `0.5`, `true`), and text otherwise; in labels, annotations, tags and versions, and
+    /// wherever else Kubernetes expects text, it is text
     #[arg(long, requires = "path")]
     create: bool,
+    /// An added value is text, also if it is written as a number or a truth value
+    #[arg(long, requires = "create")]
+    text: bool,
     /// Allow a change of a value that aliases use elsewhere; it changes there as well
     #[arg(long)]
     anchored: bool,
@@ -48,7 +53,7 @@ fn selector(text: &str) -> Result<Selector, slipway_manifest::NotASelector> {
 
 impl Edit {
     pub(super) fn run(self) -> Result<Exit, Failure> {
-        let Self { file, select, path, marker, value, create, anchored, write, format } = self;
+        let Self { file, select, path, marker, value, create, text, anchored, write, format } = self;
         let place = match (path, marker) {
             (Some(path), _) => Place::Path(path),
             (None, Some(mark)) => Place::Mark(mark),
@@ -56,7 +61,7 @@ impl Edit {
         };
         let name = file.display().to_string();
         let content = read(&file).map_err(|error| exit::invalid(format!("{name}: {error}")))?;
-        let wanted = Wanted { selector: select, place, value, create, anchored };
+        let wanted = Wanted { selector: select, place, value, create, text, anchored };
         let edited = slipway_manifest::edit(&name, &content, &wanted).map_err(refused)?;
         let written = write && !edited.changes.is_empty();
         if written {
@@ -72,13 +77,11 @@ impl Edit {
     }
 }
 
-/// Converts a refusal: invalid YAML is invalid input, a failed guard is a defect of Slipway, and the others are refusals by a
-/// rule.
+/// Converts a refusal: a failed guard is a defect of Slipway, and everything else is about the file, the path or the value.
 fn refused(refusal: Refusal) -> Failure {
     match refusal {
-        Refusal::InvalidYaml(_) => exit::invalid(refusal),
         Refusal::Guard(_) => exit::defect(refusal),
-        _ => exit::refused(refusal),
+        _ => exit::invalid(refusal),
     }
 }
 

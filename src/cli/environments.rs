@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::Value;
+use slipway_contract::counted;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
@@ -99,7 +100,8 @@ fn rules(rules: &Value) -> String {
     if rules["approvals"].is_object() {
         let by = names(&rules["approvals"], "by");
         let of = if by.is_empty() { String::new() } else { format!(" of {by}") };
-        words.push(format!("{} approvals{of}", rules["approvals"]["number"]));
+        let number = rules["approvals"]["number"].as_u64().unwrap_or_default();
+        words.push(format!("{}{of}", counted(number, "approval")));
     }
     let windows = names(rules, "windows");
     if !windows.is_empty() {
@@ -237,6 +239,8 @@ mod tests {
         let expected = "after all of staging for 24h; 2 approvals of kim, lee; open 0 9 * * MON-FRI UTC for 8h; \
                         frozen until 2027-01-02T00:00:00Z: holidays";
         assert_eq!(lines, expected);
+        let one = serde_json::json!({"approvals": {"number": 1, "by": []}});
+        assert_eq!(rules(&one), "1 approval");
         let none = serde_json::json!({"after": null, "approvals": null, "windows": [], "freezes": []});
         assert_eq!(rules(&none), "–");
     }

@@ -65,6 +65,14 @@ pub(super) fn defect(message: impl fmt::Display) -> Failure {
     Failure { exit: Exit::Defect, message: message.to_string() }
 }
 
+/// Creates a temporary folder. A machine without room for one is no defect of Slipway.
+pub(super) fn temporary_folder() -> Result<tempfile::TempDir, Failure> {
+    tempfile::tempdir().map_err(|error| {
+        let help = "make room there, or name another folder by the variable TMPDIR";
+        invalid(format!("no temporary folder can be made: {error}\n  help: {help}"))
+    })
+}
+
 /// Returns the exit code for a message of `clap`. A request for help is not a mistake.
 pub(super) fn of_usage(error: &clap::Error) -> ExitCode {
     if error.use_stderr() { Exit::Invalid.into() } else { Exit::Done.into() }

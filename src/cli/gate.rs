@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use slipway_contract::{Digest, TrainingReport};
+use slipway_contract::{Digest, TrainingReport, counted};
 
 use super::exit::{self, Exit, Failure};
 use super::policy::read_policy;
@@ -118,9 +118,9 @@ impl Gate {
         let mut verdict = policy.judge_over(&mandatory_policies, &evidence);
         if let (None, Some(rule)) = (self.number, policy.test_set_over(&mandatory_policies)) {
             verdict.notes.push(format!(
-                "the policy lets a test set judge {} candidates, and the bounds are wide enough for all of them; uses are not \
+                "the policy lets a test set judge {}, and the bounds are wide enough for all of them; uses are not \
                  counted here: `--use N` says which one this is",
-                rule.uses()
+                counted(rule.uses(), "candidate")
             ));
         }
         let rendered = self.render(&verdict)?;

@@ -66,6 +66,13 @@ struct Answer {
     files: Vec<Broken>,
 }
 
+/// A push that was not delivered.
+struct Undelivered {
+    reason: String,
+    /// Whether the server refused it, as it does with a wrong secret.
+    refused: bool,
+}
+
 /// A file with mistakes that names no model.
 #[derive(Debug, Deserialize)]
 struct Broken {
@@ -141,15 +148,20 @@ impl PostReceive {
                         output::say(&line);
                     }
                 }
-                Err(reason) => undelivered = Some(format!("{name} was pushed, but not delivered: {reason}")),
+                Err(Undelivered { reason, refused }) => {
+                    undelivered = Some((refused, format!("{name} was pushed, but not delivered: {reason}")));
+                }
             }
         }
         match undelivered {
             None => Ok(Exit::Done),
-            Some(reason) => Err(exit::unreachable(format!(
-                "{reason}\n  help: the push itself is safe, and need not be repeated: a server looks for pushes that it \
-                 missed when it starts, and every few minutes (`limits.reconcile_interval`)"
-            ))),
+            Some((refused, reason)) => {
+                let message = format!(
+                    "{reason}\n  help: the push itself is safe, and need not be repeated: a server looks for pushes that it \
+                     missed when it starts, and every few minutes (`limits.reconcile_interval`)"
+                );
+                Err(if refused { exit::invalid(message) } else { exit::unreachable(message) })
+            }
         }
     }
 
@@ -159,7 +171,7 @@ impl PostReceive {
         secret: &Secret,
         (before, after, name): (&str, &str, &str),
         wait: Duration,
-    ) -> Result<Answer, String> {
+    ) -> Result<Answer, Undelivered> {
         let mut body = serde_json::json!({"ref": name, "before": before, "after": after});
         if let Some(pusher) = self.pusher.as_deref().filter(|pusher| !pusher.is_empty()) {
             body["pusher"] = pusher.into();
@@ -181,8 +193,14 @@ impl PostReceive {
                     response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec().unwrap_or_default();
                 Ok(serde_json::from_slice(&answer).unwrap_or_default())
             }
-            Ok(response) => Err(format!("{} answered {}", self.url, response.status())),
-            Err(error) => Err(format!("{}: {error}", self.url)),
+            Ok(response) => {
+                let status = response.status();
+                // 408, 425 and 429 ask for another attempt later.
+                let refused = status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429);
+                let hint = if refused { ": look at `--url` and `--secret-file`" } else { "" };
+                Err(Undelivered { reason: format!("{} answered {status}{hint}", self.url), refused })
+            }
+            Err(error) => Err(Undelivered { reason: format!("{}: {error}", self.url), refused: false }),
         }
     }
 }

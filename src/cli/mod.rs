@@ -20,6 +20,7 @@ mod gate;
 mod generate;
 mod hook;
 mod init;
+mod known;
 mod models;
 mod output;
 mod policy;

@@ -8,8 +8,10 @@ use super::client::{Query, Server};
 use super::colour;
 use super::exit::{Exit, Failure};
 use super::form::Width;
+use super::known::Names;
 use super::output::{self, text};
 use super::repeat::Watch;
+use slipway_domain::beside_state;
 
 /// Show the models of a running server.
 #[derive(Debug, Args)]
@@ -39,7 +41,7 @@ impl Models {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let Self { action: Action::List(List { limit, watch }), server } = self;
         let list = |answer: &Value, width| list(answer, width, Timestamp::now());
-        server.show_list("models", &Query::default(), limit, watch, list)?;
+        server.show_list("models", (&Query::default(), Names::default()), limit, watch, list)?;
         Ok(Exit::Done)
     }
 }
@@ -59,7 +61,10 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
         };
         let (since, reason) = match model["offer"]["since"].as_str() {
             Some(since) => (since, first_run(model)),
-            None => (text(newest, "updated_at"), text(newest, "reason").to_owned()),
+            None => {
+                let reason = beside_state(text(newest, "state"), text(newest, "reason"));
+                (text(newest, "updated_at"), reason.to_owned())
+            }
         };
         let artifact: String = text(promoted, "artifact").trim_start_matches("sha256:").chars().take(12).collect();
         vec![

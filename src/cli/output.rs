@@ -47,9 +47,12 @@ pub(super) fn note(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
-/// Formats a number of items: `1 file`, `2 files`.
-pub(super) fn count(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+/// Says that a list ends at its limit. `things` is the plural.
+pub(super) fn more_than(limit: u32, things: &str) -> String {
+    match limit {
+        1 => format!("there are more {things} than this one: `--limit` lists more of them"),
+        _ => format!("there are more than {limit} {things}: `--limit` lists more of them"),
+    }
 }
 
 /// Returns a text of a JSON document, or a dash if there is none.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use slipway_contract::counted;
 
 use super::exit::{self, Exit, Failure};
 use super::form::Format;
@@ -111,7 +112,10 @@ fn heading(plan: &Value) -> String {
     }];
     if let Some(uses) = plan["uses"].as_u64() {
         let adaptivity = text(plan, "adaptivity");
-        lines.push(format!("one test set judges {uses} candidates (adaptivity: {adaptivity}); bounds pay for that"));
+        lines.push(format!(
+            "one test set judges {} (adaptivity: {adaptivity}); bounds pay for that",
+            counted(uses, "candidate")
+        ));
     }
     let needed = plan["needed"].as_object().into_iter().flatten();
     let needed: Vec<String> =

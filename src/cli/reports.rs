@@ -2,10 +2,12 @@
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use slipway_contract::counted;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
+use super::known::Names;
 use super::output::{self, text};
 use super::repeat::Watch;
 use slipway_store::ReportStatus;
@@ -69,7 +71,9 @@ impl Reports {
                 let source = source.unwrap_or_default();
                 let path = format!("reports/retry?source={}", encoded(&source));
                 server.show(&server.call("POST", &path)?, |answer| {
-                    format!("{} reports of {source} are tried now", answer["due"])
+                    let due = answer["due"].as_u64().unwrap_or_default();
+                    let are = if due == 1 { "is" } else { "are" };
+                    format!("{} of {source} {are} tried now", counted(due, "report"))
                 })
             }
         }?;
@@ -81,7 +85,8 @@ impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
         let Self { source, state, limit, watch } = self;
         let filters = Query::default().with("source", source.as_deref()).with("state", state.map(ReportStatus::as_str));
-        server.show_list("reports", &filters, *limit, *watch, list)
+        let names = Names { source: source.as_deref(), model: None };
+        server.show_list("reports", (&filters, names), *limit, *watch, list)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::config;
 #[cfg(debug_assertions)]
 use crate::context::{Failpoint, set_failpoint};
 use crate::telemetry;
+use slipway_artifacts::ArtifactError;
 use slipway_store::StoreError;
 
 /// How long blocking threads may take to end after everything else.
@@ -55,11 +56,11 @@ impl Serve {
     }
 }
 
-/// Converts an error. Problems of the surroundings are no defects: a port or a folder in use, tables of a newer version, or a
-/// database that does not respond.
+/// Converts an error. Problems of the surroundings are no defects: a port or a folder in use, tables of a newer version, folders that
+/// cannot be written, or a database that does not respond.
 fn failure(error: &anyhow::Error) -> Failure {
-    let message = format!("{error:#}");
-    if error.is::<app::Unstartable>() {
+    let message = app::described(error);
+    if error.is::<app::Unstartable>() || error.is::<ArtifactError>() {
         return exit::invalid(message);
     }
     match error.downcast_ref::<StoreError>() {

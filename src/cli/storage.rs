@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use slipway_contract::Digest;
+use slipway_contract::{Digest, counted};
 
 use super::beside::{SettingsArgs, failed, work};
 use super::exit::{self, Exit, Failure};
@@ -170,9 +170,13 @@ fn sentence(removal: Removal, removed: &Removed, swept: &Swept) -> String {
     let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
     let verb = if removal == Removal::Done { "removed" } else { "retention would remove" };
     let mut text = format!(
-        "{verb}: {deliveries} deliveries, {reports} reports, {log_lines} lines of logs, {runs} runs, {audit_entries} \
-         audit entries, {} artifacts ({})",
-        swept.removed,
+        "{verb}: {}, {}, {} of logs, {}, {}, {} ({})",
+        counted(*deliveries, "delivery"),
+        counted(*reports, "report"),
+        counted(*log_lines, "line"),
+        counted(*runs, "run"),
+        counted(*audit_entries, "audit entry"),
+        counted(swept.removed, "artifact"),
         size(swept.removed_bytes),
     );
     if let [other, ..] = &*swept.shared_with {

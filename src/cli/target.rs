@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use jiff::Timestamp;
 
 use super::client::{Query, Server, encoded};
 use super::exit::{self, Failure};
 use super::output::{self, text};
+use slipway_domain::{OfDay, parse_moment};
 
 /// A model in an environment.
 #[derive(Debug, Args)]
@@ -79,28 +79,16 @@ fn is_swapped(model: &str, environment: &str, environments: &BTreeSet<&str>) -> 
 
 /// Parses a future time: a time, a day, which means its end in UTC, or a duration from now.
 pub(super) fn time_to_come(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = time_of(text) {
-        return Ok(time);
-    }
-    let expected = || {
-        let now =
-            "expected a time such as `2026-11-24T12:00:00Z`, a day such as `2026-11-24`, or how long from now, such as";
-        format!("`{text}` is no time: {now} `2h` or `3d`")
-    };
-    let duration = super::tokens::duration(text).map_err(|_| expected())?;
-    Timestamp::now().checked_add(duration).map_err(|_| expected())
+    time_of(text).or_else(|expected| {
+        let or_duration = || format!("{expected}; or how long from now, such as `2h` or `3d`");
+        let duration = super::tokens::duration(text).map_err(|_| or_duration())?;
+        Timestamp::now().checked_add(duration).map_err(|_| or_duration())
+    })
 }
 
 /// Parses a time, or a day, which means its last second in UTC.
 pub(super) fn time_of(text: &str) -> Result<Timestamp, String> {
-    if let Ok(time) = text.parse::<Timestamp>() {
-        return Ok(time);
-    }
-    let expected = || "expected a time such as `2026-11-24T12:00:00Z`, or a day such as `2026-11-24`".to_owned();
-    let day: jiff::civil::Date = text.parse().map_err(|_| expected())?;
-    let next = day.checked_add(1.day()).map_err(|_| expected())?;
-    let midnight = TimeZone::UTC.to_timestamp(next.at(0, 0, 0, 0)).map_err(|_| expected())?;
-    Ok(midnight - SignedDuration::from_secs(1))
+    parse_moment(text, OfDay::End)
 }
 
 /// A digest, or its first digits.
@@ -168,7 +156,7 @@ mod tests {
         let at = |text: &str| time_of(text).map(|time| time.to_string());
         assert_eq!(at("2026-11-24"), Ok("2026-11-24T23:59:59Z".to_owned()));
         assert_eq!(at("2026-11-24T12:00:00+01:00"), Ok("2026-11-24T11:00:00Z".to_owned()));
-        assert!(at("yesterday").expect_err("no time").contains("such as `2026-11-24`"));
+        assert!(at("yesterday").expect_err("no time").contains("such as `2026-12-24`"));
     }
 
     #[test]
@@ -180,7 +168,10 @@ mod tests {
             time_to_come("2026-12-01T08:00:00Z").map(|time| time.to_string()),
             Ok("2026-12-01T08:00:00Z".to_owned())
         );
-        assert!(time_to_come("soon").expect_err("no time").contains("such as `2h` or `3d`"));
+        let refused = time_to_come("soon").expect_err("no time");
+        for form in ["`2026-12-24`", "`2026-12-24T18:00:00Z`", "`2h` or `3d`", "came `soon`"] {
+            assert!(refused.contains(form), "{refused}");
+        }
         assert!(time_to_come("-2h").is_err());
     }
 

@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
     DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress, SampleRequest,
-    TrainingJob,
+    TrainingJob, counted,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +73,11 @@ impl Train {
             slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
         let describe = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
-            JobError::NotStarted { .. } => exit::invalid(error),
+            // A model that is too large for the machine is no defect of Slipway.
+            JobError::NotStarted { .. }
+            | JobError::OutOfMemory { .. }
+            | JobError::Killed { .. }
+            | JobError::Deadline { .. } => exit::invalid(error),
             error => exit::defect(error),
         };
         let report = runtime.block_on(self.train(&model, &*executor, describe))?;
@@ -82,7 +86,8 @@ impl Train {
         });
         self.format.show(&document, |_, _| {
             let figures = report.metrics.iter();
-            let figures = figures.map(|(metric, value)| format!("{metric}: {value:.4} on {} test rows\n", report.rows));
+            let figures = figures
+                .map(|(metric, value)| format!("{metric}: {value:.4} on {}\n", counted(report.rows, "test row")));
             format!("{}{} in {}", figures.collect::<String>(), report.artifact, self.out.display())
         })?;
         Ok(Exit::Done)
@@ -105,7 +110,7 @@ impl Train {
             let what = what.display().to_string();
             move |error: std::io::Error| exit::invalid(format!("`{what}`: {error}"))
         };
-        let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let folder = exit::temporary_folder()?;
         let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
         // Unmet requirements of the policy are only reported, so that an experiment can train anyway.
@@ -164,7 +169,8 @@ impl Train {
             Device::Cuda => DevicePreference::Cuda,
         };
         let job = serde_json::to_vec(&Job { work, threads, device }).map_err(exit::defect)?;
-        std::fs::write(folder.join(Job::FILE), job).map_err(exit::defect)?;
+        let file = folder.join(Job::FILE);
+        std::fs::write(&file, job).map_err(|error| exit::invalid(format!("`{}`: {error}", file.display())))?;
         let mut bar = Bar::new();
         let ended = executor
             .run(folder, Provenance::Repository, &mut |progress| bar.show(&progress), &CancellationToken::new())

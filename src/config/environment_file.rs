@@ -174,11 +174,12 @@ pub(super) struct WindowFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FreezeFile {
-    /// When it begins; by default immediately.
-    #[serde(default)]
+    /// When it begins: a day, which means its beginning in UTC, or a time with its zone; by default immediately.
+    #[serde(default, deserialize_with = "crate::config::moment::beginning")]
     #[schemars(with = "Option<String>")]
     pub(super) from: Option<jiff::Timestamp>,
-    /// When it ends.
+    /// When it ends: a day, which means its end in UTC, or a time with its zone, such as `2027-01-02T08:00:00+01:00`.
+    #[serde(deserialize_with = "crate::config::moment::end")]
     #[schemars(with = "String")]
     pub(super) until: jiff::Timestamp,
     /// The reason, which users with waiting promotions see.

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
+use slipway_contract::counted;
+
 use super::environment_file::{
     AfterFile, ApprovalsFile, CommitFile, EnvironmentFile, FreezeFile, MergeFile, MethodFile, PersonFile, RequestsFile,
     WindowFile,
@@ -189,7 +191,8 @@ fn resolve_approvals(file: ApprovalsFile, key: &str, people: &People, problems: 
         problems.add(&format!("{key}.approvals.by"), format!("`{name}` is not among `people`"));
     }
     if !by.is_empty() && by.len() < number as usize {
-        let problem = format!("{number} approvals of {} people can never come together", by.len());
+        let problem =
+            format!("{} of {} can never come together", counted(number, "approval"), counted(by.len(), "person"));
         problems.add(&format!("{key}.approvals.number"), problem);
     }
     Approvals { number, by }

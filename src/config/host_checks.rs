@@ -96,6 +96,58 @@ environments:
     }
 
     #[test]
+    fn two_parts_that_listen_at_one_address_are_refused_at_the_key() {
+        let git_server = |listen: &str, address: &str| {
+            let settings = SETTINGS.replace("listen: localhost:8420", &format!("listen: \"{listen}\""));
+            let problems = problems(&format!(
+                "{settings}git_server: {{folder: ., listen: \"{address}\", credentials: {{username: a, password: {{file: \
+                 ./secret}}}}}}\n"
+            ));
+            problems.iter().filter(|problem| problem.contains(":10:")).cloned().collect::<Vec<_>>()
+        };
+        for listen in ["localhost:8420", "127.0.0.1:8420", "0.0.0.0:8420", "[::]:8420"] {
+            let problems = git_server(listen, "127.0.0.1:8420");
+            assert_eq!(problems.len(), 1, "{listen}: {problems:#?}");
+            let expected = "git_server.listen: the server listens at `";
+            assert!(problems[0].contains(expected) && problems[0].contains("`127.0.0.1:8421`"), "{}", problems[0]);
+        }
+        assert_eq!(git_server("0.0.0.0:8420", "127.0.0.1:8421"), [""; 0]);
+    }
+
+    #[test]
+    fn approvals_that_cannot_come_together_are_counted() {
+        let settings = SETTINGS.replace("e.git\"}", "e.git\", approvals: {number: 2, by: [kim]}}");
+        let problems = problems(&format!("{settings}people: [{{name: kim}}]\n"));
+        let expected = "environments[0].approvals.number: 2 approvals of 1 person can never come together";
+        assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:#?}");
+    }
+
+    #[test]
+    fn a_wrong_date_of_a_freeze_is_told_with_the_forms_that_are_read() {
+        let freeze = |from: &str, until: &str| {
+            let freeze = format!(", freezes: [{{from: {from}, until: {until}, reason: holidays}}]}}\n");
+            problems(&SETTINGS.replace("e.git\"}\n", &format!("e.git\"{freeze}")))
+        };
+        assert_eq!(freeze("2026-12-20", "2027-01-02"), [""; 0]);
+        assert_eq!(freeze("2026-12-24", "2026-12-24"), [""; 0], "a whole day");
+        assert_eq!(freeze("2026-12-20T08:00:00Z", "2027-01-02T08:00:00+01:00"), [""; 0]);
+        for (from, until, came, help) in [
+            ("24.12.2026", "2027-01-02", "24.12.2026", "its beginning in UTC"),
+            ("2026-12-20", "tomorrow", "tomorrow", "its end in UTC"),
+            ("2026-12-20", "\"2026-12-24 18:00\"", "2026-12-24 18:00", "`2026-12-24T18:00:00Z`"),
+            ("2026-12-20", "2h", "2h", "`slipway hold ENVIRONMENT --until 2h`"),
+        ] {
+            let problems = freeze(from, until);
+            assert_eq!(problems.len(), 1, "{problems:#?}");
+            for part in ["/slipway-server.yaml:9:", "`2026-12-24`", "RFC 3339", help, &format!("came `{came}`")] {
+                assert!(problems[0].contains(part), "{part}: {}", problems[0]);
+            }
+        }
+        let turned = freeze("2027-01-02", "2026-12-20");
+        assert!(turned.len() == 1 && turned[0].contains("freezes[0]: it ends before it begins"), "{turned:#?}");
+    }
+
+    #[test]
     fn settings_under_the_names_of_the_release_before_are_read() {
         let problems = problems(&format!(
             "{SETTINGS}limits: {{runs_of_a_repository: 4, look_for_missed_pushes: 5m, look_at_environments: 30s}}\n\

@@ -6,9 +6,11 @@ mod environment_file;
 mod environments;
 mod executor;
 mod file;
+mod git_server;
 mod host_checks;
 mod listening;
 mod mandatory_policies;
+mod moment;
 mod remote;
 mod remotes;
 mod resolve;
@@ -35,6 +37,7 @@ use slipway_git::{Identity, Remote};
 
 pub use file::{ServerFile, default_address};
 pub use listening::address_on_this_machine;
+pub use remotes::CheckModels;
 
 /// The default name of the server's settings file.
 pub const FILE: &str = "slipway-server.yaml";
@@ -176,11 +179,12 @@ pub fn check(path: &Path) -> Vec<Diagnostic> {
     found(path, host_checks::check)
 }
 
-/// Also queries the git servers for mistakes in the repositories that the settings name.
-pub fn check_with_remotes(path: &Path) -> Vec<Diagnostic> {
+/// Also queries the git servers for mistakes in the repositories that the settings name. Sources that `git_server` is to serve are
+/// read on this machine, with `check_models` for their models.
+pub fn check_with_remotes(path: &Path, check_models: &CheckModels<'_>) -> Vec<Diagnostic> {
     found(path, |settings, problems| {
         host_checks::check(settings, problems);
-        remotes::check(settings, problems);
+        remotes::check(settings, check_models, problems);
     })
 }
 

@@ -12,9 +12,10 @@ use slipway_contract::API_VERSION;
 use super::environments::{resolve_environments, resolve_people};
 use super::executor::{Jobs, resolve_executor};
 use super::file::{
-    AuthorFile, CommitterFile, CredentialsFile, ForwardedHeaderFile, GitServerFile, LimitsFile, MetricsFile,
-    PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, ForwardedHeaderFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
+    SqliteFile, StoreFile, TelemetryFile, WebFile,
 };
+use super::git_server::resolve_git_server;
 use super::remote::{Login, Place};
 use super::retention::resolve_retention;
 use super::secret::{self, SecretReference};
@@ -87,7 +88,7 @@ impl ServerFile {
         let CommitterFile { name, email } = committer;
         let committer = resolve_identity("committer", name, email, problems);
         let store = resolve_store(store, &state, folder, problems);
-        let git_server = git_server.map(|file| resolve_git_server(file, folder, problems));
+        let git_server = git_server.map(|file| resolve_git_server(file, listen, folder, problems));
         let limits = resolve_limits(&limits, problems);
         let garbage_collection = resolve_retention(&retention, problems);
         let TelemetryFile { otlp } = telemetry;
@@ -122,22 +123,6 @@ impl ServerFile {
             },
         })
     }
-}
-
-/// Resolves the git server. If other machines could reach it, it would be a forge without accounts.
-fn resolve_git_server(file: GitServerFile, folder: &Path, problems: &mut Problems) -> Option<web::GitServerSettings> {
-    let GitServerFile { folder: repositories, listen, credentials: CredentialsFile { username, password } } = file;
-    if !listen.ip().is_loopback() {
-        let help = "help: use `127.0.0.1:8421`; what others reach belongs on a forge, or behind a web server";
-        problems.add("git_server.listen", format!("`{listen}` is no loopback address\n  {help}"));
-    }
-    let password = problems.take("git_server.credentials.password", secret::read(&password, folder))?;
-    listen.ip().is_loopback().then(|| web::GitServerSettings {
-        folder: folder.join(repositories),
-        listen,
-        username,
-        password,
-    })
 }
 
 /// Resolves an identity for commits. Git cannot write some characters into a commit's header.

@@ -1,6 +1,6 @@
 //! The texts of the pipeline, one function each: in logs, on runs, and in its commits.
 
-use slipway_contract::{Digest, Fault};
+use slipway_contract::{Digest, Fault, counted};
 
 use slipway_domain::{
     Approval, BlockingRule, CheckResult, CommitSha, CommitTemplates, CommitValues, DeployedArtifact, DeployedBy,
@@ -56,7 +56,8 @@ pub(crate) fn environment_fixed(run: &Run) -> String {
 
 /// A run still waits for the end of an outage.
 pub(crate) fn long_outage(attempts: u32, reason: &str) -> String {
-    format!("still waiting after {attempts} attempts: {reason}\n  help: it goes on by itself when this is mended")
+    let attempts = counted(attempts, "attempt");
+    format!("still waiting after {attempts}: {reason}\n  help: it goes on by itself when this is mended")
 }
 
 /// Training is done.

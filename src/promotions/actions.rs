@@ -6,12 +6,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use slipway_contract::Digest;
-use slipway_contract::table::did_you_mean;
 
 use super::Promotions;
 use crate::context::{Environment, StepError, messages};
 use slipway_domain::{
-    Actor, Approval, DeployedArtifact, Hold, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict,
+    Actor, Approval, DeployedArtifact, Hold, Outcome, Rejection, Run, RunId, RunState, SourceName, Verdict, hint_at,
 };
 use slipway_store::StoreError;
 
@@ -93,6 +92,7 @@ impl Promotions {
         let is_owned = |run: &Run| owner.as_ref().is_none_or(|owner| *owner == run.source);
         runs.retain(|run| run.model == model && run.artifact.is_some() && is_owned(run));
         let Some(newest) = runs.last().cloned() else {
+            self.check_known_model(environment, model).await?;
             return Err(ActionError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
         };
         let Some(run) = runs.into_iter().rfind(|run| run.artifact.as_ref() == Some(artifact)) else {
@@ -179,6 +179,9 @@ impl Promotions {
     pub async fn release(&self, environment: &SourceName, model: Option<&str>) -> Result<(), ActionError> {
         self.known(environment)?;
         if !self.context.store.release(environment, model).await? {
+            if let Some(model) = model {
+                self.check_known_model(environment, model).await?;
+            }
             let what = model.map_or_else(|| "the whole environment".to_owned(), |model| format!("`{model}`"));
             return Err(ActionError::Missing(format!("`{environment}` has no hold on {what}")));
         }
@@ -404,7 +407,7 @@ impl Promotions {
     }
 
     /// Refuses a model that no source, run or manifest names: an action on a misspelt name would have no effect.
-    async fn check_known_model(&self, environment: &SourceName, model: &str) -> Result<(), ActionError> {
+    pub(crate) async fn check_known_model(&self, environment: &SourceName, model: &str) -> Result<(), ActionError> {
         let store = &self.context.store;
         if self.is_known_model(environment, model).await?
             || !store.deployment_records_of(environment, model, 1).await?.is_empty()
@@ -414,8 +417,7 @@ impl Promotions {
         let mut names: BTreeSet<String> = self.owners_in(environment).await?.into_keys().collect();
         names.extend(store.deployment_records(environment).await?.into_iter().map(|record| record.model));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let help = did_you_mean(model, &names).map(|help| format!("; {help}")).unwrap_or_default();
-        Err(ActionError::Missing(format!("`{environment}` knows no model `{model}`{help}")))
+        Err(ActionError::Missing(format!("`{environment}` knows no model `{model}`{}", hint_at(model, &names))))
     }
 
     fn known(&self, environment: &SourceName) -> Result<&Environment, ActionError> {

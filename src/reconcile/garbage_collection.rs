@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use slipway_contract::{counted, counted_are};
 use tokio_util::sync::CancellationToken;
 
 use super::Reconciler;
@@ -27,7 +28,7 @@ impl Reconciler {
         let mut first = true;
         while !stop.is_cancelled() {
             match self.context.store.retry_all_quarantined().await {
-                Ok(ended) if ended > 0 => tracing::info!(ended, "{ended} rows that were set aside are served again"),
+                Ok(ended) if ended > 0 => tracing::info!(ended, "{} served again", counted_are(ended, "row set aside")),
                 Ok(_) => {}
                 Err(error) => tracing::error!(%error, "what is set aside cannot be looked at: {error}"),
             }
@@ -90,6 +91,6 @@ fn log_swept(swept: &Swept) {
              the file `stores/{other}` from the folder"
         );
     } else if swept.removed + swept.restored + swept.purged > 0 {
-        tracing::info!(?swept, "{} artifacts that nothing needs were removed", swept.removed);
+        tracing::info!(?swept, "{} removed that nothing needs", counted(swept.removed, "artifact"));
     }
 }

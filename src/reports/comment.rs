@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 
+use slipway_contract::{counted, counted_are};
+
 use super::annotations;
 use crate::context::messages::code;
 use crate::runs::proposed;
-use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost};
+use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost, beside_state};
 use slipway_forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use slipway_gate::policy::render::{escaped, markdown};
 
@@ -129,10 +131,12 @@ pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<
         }
     }
     if left_out > 0 {
-        add(
-            &mut text,
-            format_args!("\nThe details of {left_out} more models do not fit here; their checks have them.\n"),
-        );
+        let (do_not_fit, have_them) = match left_out {
+            1 => ("does not fit here", "its check has"),
+            _ => ("do not fit here", "their checks have"),
+        };
+        let more = counted(left_out, "more model");
+        add(&mut text, format_args!("\nThe details of {more} {do_not_fit}; {have_them} them.\n"));
     }
     text += end;
     text
@@ -171,11 +175,12 @@ fn table(runs: &[Run]) -> String {
     const MAX: usize = 100;
     let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
     for run in runs.iter().take(MAX) {
-        let title = escaped(&title_of(run));
-        add(&mut table, format_args!("| {} | {} | {title} |\n", code(&run.model), run.state.as_str()));
+        let state = run.state.as_str();
+        let title = escaped(beside_state(state, &title_of(run)));
+        add(&mut table, format_args!("| {} | {state} | {title} |\n", code(&run.model)));
     }
     if runs.len() > MAX {
-        add(&mut table, format_args!("\n{} more models are not listed.\n", runs.len() - MAX));
+        add(&mut table, format_args!("\n{} not listed.\n", counted_are(runs.len() - MAX, "more model")));
     }
     table
 }
@@ -229,7 +234,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
 pub fn describe_cost(cost: &TrainingCost, device: &str) -> String {
     let TrainingCost { seconds, device: _, parameters, bytes } = cost;
     let size = bytesize::ByteSize::b(*bytes).display().si();
-    format!("Trained in {seconds:.1} s on {device}; {parameters} parameters, {size}.")
+    format!("Trained in {seconds:.1} s on {device}; {}, {size}.", counted(*parameters, "parameter"))
 }
 
 fn state_of(run: &Run) -> ReportState {

@@ -2,7 +2,7 @@
 
 use super::{Reports, comment};
 use crate::context::{Source, StepError};
-use slipway_domain::Run;
+use slipway_domain::{Run, beside_state};
 use slipway_forge::{Report, ReportState};
 use slipway_git::NoteLines;
 
@@ -31,8 +31,8 @@ fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
 /// State and reason. The state is not repeated if the reason begins with it.
 fn sentence(run: &Run, reason: &str) -> String {
     let state = if run.stalled { "stalled" } else { run.state.as_str() };
-    match reason.strip_prefix(state) {
-        Some(rest) if rest.is_empty() || rest.starts_with(':') => reason.to_owned(),
-        _ => format!("{state}: {reason}"),
+    match beside_state(state, reason) {
+        "" => state.to_owned(),
+        reason => format!("{state}: {reason}"),
     }
 }

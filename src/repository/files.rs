@@ -4,7 +4,7 @@
 use std::fmt;
 
 use slipway_domain::{CommitSha, Diagnostic};
-use slipway_git::{GitError, Mirror};
+use slipway_git::{BareBranch, GitError, Mirror};
 
 /// The entry at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,8 +52,7 @@ impl Files for Revision<'_> {
     }
 
     fn entry(&self, path: &str) -> Result<Option<Entry>, GitError> {
-        let found = self.mirror.entry(self.commit, path)?;
-        Ok(found.map(|(name, is_file)| if is_file { Entry::File } else { Entry::Other(name) }))
+        Ok(self.mirror.entry(self.commit, path)?.map(entry_of))
     }
 
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, GitError> {
@@ -61,17 +60,49 @@ impl Files for Revision<'_> {
     }
 
     fn mistake(path: &str, most: u64, error: &GitError) -> Option<Diagnostic> {
-        match error {
-            GitError::LimitExceeded { .. } => Some(too_large(path, most)),
-            GitError::UnusablePath { problem, .. } => {
-                Some(Diagnostic::new(path, format!("this {problem}")).help("commit the file itself"))
-            }
-            _ => None,
-        }
+        mistake_in_git(path, most, error)
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
         Ok(self.mirror.find_files(self.commit, is_wanted)?.into_iter().map(|file| file.path).collect())
+    }
+}
+
+impl Files for BareBranch {
+    type Error = GitError;
+
+    fn place(&self) -> String {
+        format!("at {}", self.tip().short())
+    }
+
+    fn entry(&self, path: &str) -> Result<Option<Entry>, GitError> {
+        Ok(Self::entry(self, path)?.map(entry_of))
+    }
+
+    fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, GitError> {
+        self.read_file(path, most)
+    }
+
+    fn mistake(path: &str, most: u64, error: &GitError) -> Option<Diagnostic> {
+        mistake_in_git(path, most, error)
+    }
+
+    fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, GitError> {
+        Ok(self.find_files(is_wanted)?.into_iter().map(|file| file.path).collect())
+    }
+}
+
+fn entry_of((name, is_file): (&'static str, bool)) -> Entry {
+    if is_file { Entry::File } else { Entry::Other(name) }
+}
+
+fn mistake_in_git(path: &str, most: u64, error: &GitError) -> Option<Diagnostic> {
+    match error {
+        GitError::LimitExceeded { .. } => Some(too_large(path, most)),
+        GitError::UnusablePath { problem, .. } => {
+            Some(Diagnostic::new(path, format!("this {problem}")).help("commit the file itself"))
+        }
+        _ => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The content of a repository, at a revision or in a folder of this machine: models, their policies and data, and manifests with
 //! marks. Runs and `slipway check` share the checks of this module before training.
 
+mod branch_check;
 mod checkout;
 mod files;
 mod labels;
@@ -10,6 +11,7 @@ pub(crate) mod skip;
 pub(crate) mod source;
 mod test_rows;
 
+pub use branch_check::mistakes_in_branch;
 pub use checkout::Checkout;
 pub(crate) use files::Revision;
 pub use model_check::ModelDiagnostics;

@@ -7,7 +7,7 @@ use super::touched::{Cause, new_run};
 use crate::context::{Source, StepError, blocking};
 use crate::promotions::ActionError;
 use crate::repository::{ModelFile, source};
-use slipway_domain::{Actor, CommitSha, Run, SourceName};
+use slipway_domain::{Actor, CommitSha, Run, SourceName, hint_at};
 use slipway_store::RunFilter;
 
 /// A model at the requested revision.
@@ -26,8 +26,10 @@ impl Revisions {
         revision: Option<&str>,
         actor: &Actor,
     ) -> Result<Run, ActionError> {
-        let missing = || ActionError::Missing(format!("there is no source `{name}`"));
-        let source = self.context.settings.sources.get(name).ok_or_else(missing)?;
+        let source = self.context.settings.sources.get(name).ok_or_else(|| {
+            let known: Vec<&str> = self.context.settings.sources.keys().map(SourceName::as_str).collect();
+            ActionError::Missing(format!("there is no source `{name}`{}", hint_at(name.as_str(), &known)))
+        })?;
         let Found { head, file } = self.find_model(source, model, revision).await??;
         let base = self.base_of_start(name, &head, &file).await?;
         let cause = Cause { pull_request: None, base, head, arrived: Timestamp::now() };
@@ -56,6 +58,9 @@ impl Revisions {
         let model = model.to_owned();
         blocking(move || {
             let models = source::model_files(&mirror, &head)?;
+            let known: Vec<String> = models.iter().filter_map(source::name_in).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            let hint = hint_at(&model, &known);
             let mut named = models.into_iter().filter(|file| source::name_in(file).as_ref() == Some(&model));
             Ok(match (named.next(), named.next()) {
                 (Some(file), None) => Ok(Found { head, file }),
@@ -65,7 +70,9 @@ impl Revisions {
                     other.path,
                     head.short()
                 ))),
-                (None, _) => Err(ActionError::Missing(format!("there is no model `{model}` at {}", head.short()))),
+                (None, _) => {
+                    Err(ActionError::Missing(format!("there is no model `{model}` at {}{hint}", head.short())))
+                }
             })
         })
         .await?

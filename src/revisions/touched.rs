@@ -1,7 +1,7 @@
 //! Finds the models that a revision touches, and creates their runs.
 
 use jiff::Timestamp;
-use slipway_contract::Model;
+use slipway_contract::{Model, counted};
 
 use crate::context::Source;
 use crate::repository::{ModelFile, ModelFiles, folder_path, source};
@@ -63,7 +63,7 @@ pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
         summary = format!("{summary}; a mistake in {mistake}");
     }
     if broken.len() > MAX {
-        summary = format!("{summary}; mistakes in {} files more", broken.len() - MAX);
+        summary = format!("{summary}; mistakes in {}", counted(broken.len() - MAX, "more file"));
     }
     summary
 }

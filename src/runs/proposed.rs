@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use slipway_contract::Model;
+use slipway_contract::{Model, counted};
 
 use super::Runs;
 use super::policies::{PolicyPlace, read_policy};
@@ -105,7 +105,7 @@ fn shortened(difference: &str) -> String {
     while let Some(line) = lines.next() {
         if kept.len() + line.len() >= MAX_DIFF_BYTES {
             // Writing to a `String` cannot fail.
-            let _ = writeln!(kept, "… and {} more lines", lines.count() + 1);
+            let _ = writeln!(kept, "… and {}", counted(lines.count() + 1, "more line"));
             break;
         }
         kept += line;

@@ -217,12 +217,18 @@ impl Shared {
         Err(Problem::new(StatusCode::FORBIDDEN, reason))
     }
 
+    /// The problem of a source that does not exist or that the caller's token does not cover.
+    pub(super) fn no_such_source(&self, caller: &Caller, name: &SourceName) -> Problem {
+        let covered = self.activities.context.sources().map(|(name, _)| name).filter(|name| caller.covers(name));
+        Problem::unknown("source", name.as_str(), &covered.map(SourceName::as_str).collect::<Vec<_>>())
+    }
+
     /// Refuses access to a source that the token does not cover. The response is the same as for an item that does not exist.
     pub(super) async fn require_source(
         &self,
         caller: &Caller,
         source: &SourceName,
-        missing: StoreError,
+        missing: impl Into<Problem>,
     ) -> Result<(), Problem> {
         if caller.covers(source) {
             return Ok(());

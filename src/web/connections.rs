@@ -19,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use slipway_contract::counted_are;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -98,7 +99,11 @@ pub(super) async fn serve(listener: TcpListener, served: watch::Receiver<Served>
     drop(listener);
     let drained = timeout(DRAIN, async { while connections.join_next().await.is_some() {} }).await;
     if drained.is_err() {
-        tracing::warn!("{} requests did not end within {} and are cut off", connections.len(), spoken(DRAIN));
+        tracing::warn!(
+            "{} cut off that did not end within {}",
+            counted_are(connections.len(), "request"),
+            spoken(DRAIN)
+        );
         connections.shutdown().await;
     }
 }

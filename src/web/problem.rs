@@ -10,6 +10,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response};
 use utoipa::{IntoResponses, ToSchema};
 
 use crate::promotions::ActionError;
+use slipway_domain::hint_at;
 use slipway_store::StoreError;
 
 /// The media type of problem documents.
@@ -52,6 +53,11 @@ impl Problem {
     /// A request of the wrong form.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// There is no such thing. `known` are the names that the caller may see.
+    pub(super) fn unknown(what: &str, name: &str, known: &[&str]) -> Self {
+        Self::new(StatusCode::NOT_FOUND, format!("there is no {what} `{name}`{}", hint_at(name, known)))
     }
 
     /// Adds the number of seconds after which the client may retry.

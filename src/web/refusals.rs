@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use slipway_contract::counted;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -64,12 +65,13 @@ impl Refusals {
         let others = std::mem::take(&mut *self.others.lock().unwrap_or_else(PoisonError::into_inner));
         let mut entries = Vec::new();
         for (refusal, count) in repeated.iter().filter(|(_, count)| **count > 0) {
-            let detail =
-                format!("{count} more times within {}: {}, from {}", spoken(WINDOW), refusal.reason, refusal.peer);
+            let times = counted(*count, "more time");
+            let detail = format!("{times} within {}: {}, from {}", spoken(WINDOW), refusal.reason, refusal.peer);
             entries.push(entry(refusal, String::new(), &detail));
         }
         if others > 0 {
-            let detail = format!("{others} calls within {}, from too many callers to name", spoken(WINDOW));
+            let detail =
+                format!("{} within {}, from too many callers to name", counted(others, "call"), spoken(WINDOW));
             entries.push(NewAuditEntry {
                 actor: Actor::anyone(),
                 action: REFUSED.to_owned(),

@@ -180,15 +180,23 @@ fn asks_the_server_of_its_settings(address: &str, token: &str) {
     settings(address.trim_start_matches("http://"));
     let here = ask(folder.path(), &[]);
     assert_eq!(here.status.code(), Some(0), "{}", said(&here));
+    // Settings that nobody named are not followed silently; and the answer stays one document.
+    let note = format!("note: asking {address}, the `listen` of `./slipway-server.yaml` in this folder");
+    assert_eq!(String::from_utf8_lossy(&here.stderr).matches(&note).count(), 1, "{}", said(&here));
+    assert!(serde_json::from_slice::<serde_json::Value>(&here.stdout).is_ok(), "{}", said(&here));
+    let named_address = ask(folder.path(), &["--server", address]);
+    assert!(!said(&named_address).contains("note: "), "{}", said(&named_address));
     let named = folder.path().join("slipway-server.yaml").display().to_string();
     let elsewhere = ask(&std::env::temp_dir(), &["--config", &named]);
     assert_eq!(elsewhere.status.code(), Some(0), "{}", said(&elsewhere));
+    assert!(!said(&elsewhere).contains("note: "), "{}", said(&elsewhere));
     let missing = ask(folder.path(), &["--config", "nothing.yaml"]);
     assert_eq!(missing.status.code(), Some(2), "{}", said(&missing));
     // An address for documentation (RFC 5737): were it asked, the command would wait for it.
     settings("192.0.2.1:8420");
     let shown = said(&ask(folder.path(), &[]));
     assert!(!shown.contains("192.0.2.1"), "{shown}");
+    assert!(shown.contains("note: `./slipway-server.yaml` in this folder leads to another machine"), "{shown}");
 }
 
 #[test]
@@ -204,6 +212,60 @@ fn a_hook_that_cannot_deliver_says_so_and_that_the_push_is_safe() {
     assert_eq!(output.status.code(), Some(4));
     assert!(said(&output).contains("refs/heads/main was pushed, but not delivered"), "{}", said(&output));
     assert!(said(&output).contains("the push itself is safe, and need not be repeated"), "{}", said(&output));
+}
+
+#[test]
+fn what_is_wrong_around_slipway_is_no_defect_of_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |path: &str, text: &str| std::fs::write(folder.path().join(path), text).expect("written");
+    write(
+        "slipway.yaml",
+        "apiVersion: slipway.dev/v1alpha1\nkind: Model\nmetadata: {name: churn}\nspec:\n  paths: [\"*\"]\n  task: classification\n  data: {format: csv, label: y, train: {file: a.csv}, test: {file: a.csv}}\n  model: {sequential: [{linear: 2}]}\n  training: {optimizer: {adam: {learning_rate: 1e-2}}, epochs: 1, batch_size: 8}\n  policy: policy.yaml\n",
+    );
+    let mut train = Command::new(slipway());
+    let output = train.arg("train").env("TMPDIR", "/nonexistent").current_dir(folder.path()).output().expect("it ran");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("no temporary folder can be made") && said(&output).contains("TMPDIR"));
+    // A store that is no database.
+    write("secret", "a secret that is long enough");
+    write(
+        "slipway-server.yaml",
+        "apiVersion: slipway.dev/v1alpha1\nkind: Server\nstate: state\nsources: [{name: a, forge: plain, url: \"http://127.0.0.1:1/a.git\", secret: {file: secret}, environment: e}]\nenvironments: [{name: e, url: \"http://127.0.0.1:1/e.git\"}]\n",
+    );
+    std::fs::create_dir(folder.path().join("state")).expect("a folder");
+    write("state/slipway.db", &"no database. ".repeat(400));
+    for command in [&["tokens", "list"][..], &["audit", "verify"], &["serve"]] {
+        let output = run(folder.path(), command);
+        assert_eq!(output.status.code(), Some(2), "{command:?}: {}", said(&output));
+        assert_eq!(said(&output).matches("is no database of SQLite").count(), 1, "{command:?}: {}", said(&output));
+    }
+}
+
+#[test]
+fn a_hook_that_is_refused_is_set_up_wrongly() {
+    use std::io::{Read as _, Write as _};
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("secret"), "a secret that is long enough").expect("written");
+    std::fs::write(folder.path().join("input"), format!("{} {} refs/heads/main\n", "0".repeat(40), "1".repeat(40)))
+        .expect("written");
+    for (status, code) in [("401 Unauthorized", 2), ("404 Not Found", 2), ("429 Too Many Requests", 4), ("503 Busy", 4)]
+    {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/webhooks/x", listener.local_addr().expect("an address"));
+        let answering = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a caller");
+            let _ = stream.read(&mut [0; 4096]).expect("a request");
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).expect("answered");
+        });
+        let mut command = Command::new(slipway());
+        command.args(["hook", "post-receive", "--url", &url, "--secret-file", "secret"]).current_dir(folder.path());
+        let input = std::fs::File::open(folder.path().join("input")).expect("input");
+        let output = command.stdin(input).output().expect("it ran");
+        answering.join().expect("answered");
+        assert_eq!(output.status.code(), Some(code), "{status}: {}", said(&output));
+        assert!(said(&output).contains("the push itself is safe"), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn new_keys_are_added_only_when_asked() {
     let folder = folder(DEPLOYMENT.as_bytes());
     let path = "metadata.annotations[\"slipway.dev/run\"]";
     let refused = edit(folder.path(), &["app.yaml", "--path", path, "--value", "7", "--write"]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(refused.stdout.is_empty());
     assert_eq!(
         String::from_utf8_lossy(&refused.stderr),
@@ -80,22 +80,27 @@ fn new_keys_are_added_only_when_asked() {
 }
 
 #[test]
-fn exit_codes_distinguish_a_refusal_from_invalid_input() {
-    let cases: [(&[u8], &[&str], i32); 9] = [
-        (b"a: {b: 1}\n", &["--path", "a", "--value", "x"], 1),
-        (b"a: 1\n", &["--path", "a", "--value", "x"], 1),
-        (b"a: {{ x }}\n", &["--path", "a", "--value", "x"], 1),
-        (b"a: \xff\n", &["--path", "a", "--value", "x"], 1),
-        (b"a: [x\n", &["--path", "a", "--value", "x"], 2),
-        (b"a: x\n", &["--path", "a..b", "--value", "x"], 2),
-        (b"a: x\n", &["--select", "kin=x", "--path", "a", "--value", "x"], 2),
-        (b"a: x\n", &["--value", "x"], 2),
-        (b"a: x\n", &["--path", "a", "--marker", "m:uri", "--value", "x"], 2),
+fn whatever_cannot_be_edited_is_invalid_input() {
+    let cases: [(&[u8], &[&str]); 14] = [
+        (b"a: {b: 1}\n", &["--path", "a", "--value", "x"]),
+        (b"a: 1\n", &["--path", "a", "--value", "x"]),
+        (b"a: {{ x }}\n", &["--path", "a", "--value", "x"]),
+        (b"a: \xff\n", &["--path", "a", "--value", "x"]),
+        (b"a: [x\n", &["--path", "a", "--value", "x"]),
+        (b"a: x\n", &["--path", "a..b", "--value", "x"]),
+        (b"a: x\n", &["--path", "b", "--value", "x"]),
+        (b"a: x\n", &["--path", "a", "--value", "\u{7}"]),
+        (b"a: x\n", &["--select", "kin=x", "--path", "a", "--value", "x"]),
+        (b"a: x\n", &["--select", "kind=X", "--path", "a", "--value", "x"]),
+        (b"a: x\n", &["--value", "x"]),
+        (b"a: x\n", &["--marker", "m:uri", "--value", "x"]),
+        (b"a: x\na: y\n", &["--path", "a", "--value", "x"]),
+        (b"a: x\n", &["--path", "a", "--marker", "m:uri", "--value", "x"]),
     ];
-    for (file, arguments, code) in cases {
+    for (file, arguments) in cases {
         let folder = folder(file);
         let output = edit(folder.path(), &[&["app.yaml", "--write"], arguments].concat());
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         assert!(output.stdout.is_empty());
         assert_eq!(std::fs::read(folder.path().join("app.yaml")).expect("a file"), file);
     }
@@ -104,11 +109,26 @@ fn exit_codes_distinguish_a_refusal_from_invalid_input() {
 }
 
 #[test]
+fn an_added_value_keeps_the_type_that_it_is_written_with() {
+    let folder = folder(b"kind: Deployment\nspec:\nmetadata:\n  name: api\n");
+    let create = |path: &str, value: &str, more: &[&str]| {
+        let arguments = [&["app.yaml", "--path", path, "--value", value, "--create"], more].concat();
+        let output = edit(folder.path(), &arguments);
+        assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(create("spec.replicas", "3", &[]).contains("\nspec:\n  replicas: 3\nmetadata:"));
+    assert!(create("spec.paused", "true", &[]).contains("\n  paused: true\n"));
+    assert!(create("spec.replicas", "3", &["--text"]).contains("\n  replicas: \"3\"\n"));
+    assert!(create("metadata.labels.build", "3", &[]).contains("\n  labels:\n    build: \"3\"\n"));
+}
+
+#[test]
 fn a_marked_value_with_aliases_is_changed_where_that_is_asked_for() {
     let folder = folder(b"tag: &tag old # {\"slipway\": \"fashion:version\"}\nimage: *tag\n");
     let wanted = ["app.yaml", "--marker", "fashion:version", "--value", "v2"];
     let refused = edit(folder.path(), &wanted);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("change it for all with `--anchored`"));
     let edited = edit(folder.path(), &[&wanted[..], &["--anchored"]].concat());
     let expected = "tag: &tag v2 # {\"slipway\": \"fashion:version\"}\nimage: *tag\n";

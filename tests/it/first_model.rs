@@ -13,12 +13,12 @@ const PROMISED: Duration = Duration::from_mins(2);
 const MAX_COMMANDS: usize = 5;
 
 /// A command of the page with the lines that it is shown to say.
-struct Step {
-    command: String,
-    says: Vec<String>,
+pub(crate) struct Step {
+    pub(crate) command: String,
+    pub(crate) says: Vec<String>,
 }
 
-fn steps(page: &str) -> Vec<Step> {
+pub(crate) fn steps(page: &str) -> Vec<Step> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page");
     let blocks = text.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut steps: Vec<Step> = Vec::new();
@@ -43,14 +43,14 @@ fn shape(line: &str) -> String {
 }
 
 /// The lines of a page that are not among those that came, in their order.
-fn missing(said: &str, lines: &[String]) -> Option<String> {
+pub(crate) fn missing(said: &str, lines: &[String]) -> Option<String> {
     let mut came = said.lines().map(shape);
     lines.iter().find(|line| !came.any(|came| came == shape(line))).cloned()
 }
 
-struct Place {
+pub(crate) struct Place {
     _folder: tempfile::TempDir,
-    work: PathBuf,
+    pub(crate) work: PathBuf,
     home: PathBuf,
     port: u16,
     /// What `slipway init` has the shell export.
@@ -58,7 +58,7 @@ struct Place {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (work, home) = (folder.path().join("customers"), folder.path().join("home"));
         std::fs::create_dir(&work).expect("a folder");
@@ -67,7 +67,7 @@ impl Place {
         Self { _folder: folder, work, home, port: two_free_ports(), exports: String::new() }
     }
 
-    fn shell(&self, command: &str) -> Command {
+    pub(crate) fn shell(&self, command: &str) -> Command {
         let programs = slipway().parent().expect("a folder").to_owned();
         let path = std::env::join_paths(
             std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
@@ -87,18 +87,18 @@ impl Place {
     }
 
     /// The port of the page may be taken where this runs.
-    fn on_our_port(&self, command: &str) -> String {
+    pub(crate) fn on_our_port(&self, command: &str) -> String {
         let with_port = format!("--local ../slipway-local --port {}", self.port);
         command.replace("--local ../slipway-local", &with_port)
     }
 
     /// Exports from now on what is listed under `next:`, as a shell does that it is pasted into.
-    fn export(&mut self, listed: &str) {
+    pub(crate) fn export(&mut self, listed: &str) {
         let exports = listed.lines().map(str::trim).filter(|line| line.starts_with("export "));
         self.exports = exports.fold(String::new(), |all, line| all + line + "; ");
     }
 
-    fn run(&self, command: &str) -> (bool, String) {
+    pub(crate) fn run(&self, command: &str) -> (bool, String) {
         let output = self.shell(command).output().expect("it ran");
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         (output.status.success(), said)
@@ -117,7 +117,7 @@ fn two_free_ports() -> u16 {
 }
 
 /// Ends the server of the page.
-struct Served(Child);
+pub(crate) struct Served(pub(crate) Child);
 
 impl Drop for Served {
     fn drop(&mut self) {

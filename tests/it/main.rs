@@ -23,6 +23,7 @@ mod gate_by_hand;
 mod git_server;
 mod hostile_clients;
 mod init;
+mod next_month;
 mod notes;
 mod plan;
 mod pull_request;

@@ -3,6 +3,7 @@
 
 mod artifact;
 mod column;
+mod count;
 mod dataset;
 mod digest;
 mod evaluation;
@@ -23,6 +24,7 @@ mod validate;
 
 pub use artifact::{Architecture, ColumnEncoding, METADATA_KEY, ModelCard};
 pub use column::{Column, ColumnType};
+pub use count::{counted, counted_are};
 pub use dataset::{CsvFile, DataSpec, IdxFiles, TableSpec};
 pub use digest::{Digest, NotADigest};
 pub use evaluation::{EvaluationReport, EvaluationSpec};

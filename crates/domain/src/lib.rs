@@ -10,6 +10,8 @@ mod diagnostic;
 mod duration;
 mod event;
 mod ids;
+mod known_names;
+mod moment;
 mod promotion;
 mod retry;
 mod revision;
@@ -36,6 +38,8 @@ pub use event::{
     MergeGroupStep, Movement, PullRequest, PullRequestStep, Push, Reference,
 };
 pub use ids::{CommitSha, NotACommitSha, RunId, SourceName};
+pub use known_names::hint_at;
+pub use moment::{OfDay, parse_moment};
 pub use promotion::{DeployedArtifact, DeployedBy, DeploymentRecord, Promotion, PromotionRequest, version_of};
 pub use retry::{Retry, backoff, spoken, with_jitter};
 pub use revision::{NotARevision, Revision};
@@ -44,7 +48,8 @@ pub use run::{
     Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, PullRequestHead, Run, RunCause, SeedRun,
     TrainingCost, model_name,
 };
-pub use run_state::{IllegalMove, RunEvent, RunState};
+pub use run_state::{IllegalMove, RunEvent, RunState, beside_state};
+pub use slipway_contract::{counted, counted_are};
 pub use test_set::{Adaptivity, Feedback, PartUsage, RowsEnd, TestSetUsage, TestSetUse};
 pub use transition::{Actor, Transition};
 pub use unjudged::{Needs, Unjudged};

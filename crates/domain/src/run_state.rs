@@ -189,6 +189,15 @@ impl RunState {
     }
 }
 
+/// A reason as it is written beside a state. Many reasons begin with their state (`refused: accuracy is …`), which is not said twice.
+pub fn beside_state<'reason>(state: &str, reason: &'reason str) -> &'reason str {
+    match reason.strip_prefix(state) {
+        Some("") => "",
+        Some(rest) => rest.strip_prefix(':').map_or(reason, str::trim_start),
+        None => reason,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -255,5 +264,18 @@ mod tests {
     fn an_illegal_move_says_what_was_tried() {
         let error = RunState::Done.after(RunEvent::Trained).expect_err("illegal");
         assert_eq!(error.to_string(), "a run that is done cannot be trained");
+    }
+
+    #[test]
+    fn a_state_is_not_said_again_at_the_start_of_its_reason() {
+        for (state, reason, expected) in [
+            ("refused", "refused: accuracy is at most 0.9", "accuracy is at most 0.9"),
+            ("refused", "refused", ""),
+            ("refused", "refusedly: so", "refusedly: so"),
+            ("done", "`staging` names the artifact", "`staging` names the artifact"),
+            ("stalled", "refused: no", "refused: no"),
+        ] {
+            assert_eq!(beside_state(state, reason), expected);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use slipway_contract::Digest;
+use slipway_contract::{Digest, counted};
 
 use super::TestSetUse;
 
@@ -335,7 +335,7 @@ impl Verdict {
         let undecided = apart(CheckOutcome::Warned, "undecided");
         let skipped = apart(CheckOutcome::Skipped, "skipped");
         let excepted = apart(CheckOutcome::Excepted, "excepted");
-        let (total, rows) = (self.checks.len(), self.rows);
-        format!("passed: {passed} of {total} checks on {rows} rows{undecided}{skipped}{excepted}")
+        let (total, rows) = (self.checks.len(), counted(self.rows, "row"));
+        format!("passed: {passed} of {total} checks on {rows}{undecided}{skipped}{excepted}")
     }
 }

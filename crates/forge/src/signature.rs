@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
+use slipway_domain::counted;
 
 use super::{ForgeError, Headers};
 
@@ -17,8 +18,8 @@ pub struct Secret(Vec<u8>);
 /// A text too short to be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the secret has {length} characters, expected at least {}\n  help: `openssl rand -hex 32` makes a good one",
-    Secret::SHORTEST
+    "the secret has {}, expected at least {}\n  help: `openssl rand -hex 32` makes a good one",
+    counted(*.length, "character"), Secret::SHORTEST
 )]
 pub struct SecretTooShort {
     length: usize,

@@ -136,6 +136,18 @@ pub enum GitError {
         /// Its kind.
         problem: String,
     },
+    /// There is no bare repository in a folder of this machine, or it cannot be read.
+    #[error(
+        "{repository}: expected a bare repository in `{folder}`, came: {problem}\n  help: `git init --bare` makes one"
+    )]
+    NotARepository {
+        /// The repository.
+        repository: String,
+        /// The folder.
+        folder: String,
+        /// The problem.
+        problem: String,
+    },
     /// The branch does not exist, or the repository is empty.
     #[error("{repository}: expected a branch `{branch}`, came {}\n  help: push a first commit to `{branch}`, or name another branch in the settings", if *.empty { "an empty repository" } else { "a repository without it" })]
     BranchMissing {
@@ -329,6 +341,7 @@ impl GitError {
             | Self::RepositoryMissing { .. }
             | Self::UnexpectedAnswer { .. }
             | Self::UnsupportedRepository { .. }
+            | Self::NotARepository { .. }
             | Self::BranchMissing { .. }
             | Self::UnknownCommit { .. }
             | Self::UnusablePath { .. }

@@ -3,6 +3,7 @@
 //! Every call blocks; async callers use `spawn_blocking`. The transports are http, https and ssh, each with deadlines.
 
 mod authorities;
+mod bare;
 mod batch;
 mod commit;
 mod difference;
@@ -42,6 +43,7 @@ mod writer;
 mod tests;
 
 pub use authorities::{Authorities, NotAuthorities};
+pub use bare::BareBranch;
 pub use commit::CommitInfo;
 pub use difference::difference;
 pub use error::GitError;

@@ -6,15 +6,16 @@ use std::fmt;
 use slipway_domain::Position;
 use slipway_yaml::{Kind, Node, Path, Tree};
 
-use super::addition::{addition, first_entry};
+use super::addition::add;
 use super::edit::{Change, Edited, Wanted, read, replace};
-use super::guard;
+use super::fill::fill;
+use super::first_entry::first_entry;
 use super::locate::{Found, key_of, keys_of, locate};
 use super::marked::marked;
 use super::marker::Mark;
 use super::refusal::Refusal;
 use super::selector::Selector;
-use super::splice::apply;
+use super::splice::Addition;
 use super::target::{Candidate, Sharing, Target, obstacle};
 
 /// The place that an edit writes to.
@@ -35,8 +36,11 @@ pub struct Edit {
     pub place: Place,
     /// The new text.
     pub value: String,
-    /// Whether keys of a path that do not exist are added. The value is then text.
+    /// Whether keys of a path that do not exist are added, and whether a null gets its first value. Such a value is a number or a
+    /// truth value if every reader reads it as the same one (`3`, `0.5`, `true`), and Kubernetes does not require text there.
     pub create: bool,
+    /// Whether an added value is always text.
+    pub text: bool,
     /// Whether a value may be changed that is used elsewhere through aliases. It changes there too.
     pub anchored: bool,
 }
@@ -91,36 +95,47 @@ fn at_path<'content>(
     {
         let keys: Option<Vec<String>> = path.segments().iter().map(key_of).collect();
         let Some(keys) = keys else { return Err(Refusal::no_list_to_begin_with(file, path)) };
-        let (text, position) = first_entry(file, tree, path, &keys, &edit.value)?;
-        let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
-        return Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 });
+        let (text, position) = first_entry(file, tree, path, &edit.addition(path, &keys, None))?;
+        return Ok(added(text, position, None, edit));
     }
     let document = edit.selector.choose(file, tree)?;
     let sharing = edit.sharing();
     match locate(file, tree, document, path)? {
-        Found::Value { value, at } => {
+        Found::Value { value, key, .. } if edit.create && value.node.is_null() => {
+            let entry = edit.addition(path, &[], Some(&tree.documents()[document]));
+            let (text, position) = fill(file, tree, &value, key, &entry, path, sharing)?;
+            Ok(added(text, position, written_null(value.node), edit))
+        }
+        Found::Value { value, at, .. } => {
             let target = scalar(file, tree, path, &value, at, sharing)?;
             allowed(file, tree, document)?;
             replace(file, content, tree, vec![Wanted { place: edit.place.clone(), target, new: edit.value.clone() }])
         }
-        Found::Missing { parent, keys, .. } if edit.create => {
-            let splice = addition(file, tree, &parent, &keys, path, &edit.value, sharing)?;
-            allowed(file, tree, document)?;
-            let position = tree.position(splice.span.start);
-            let splices = [splice];
-            let text = apply(tree.text(), &splices);
-            guard::check(file, tree, &splices, &text).map_err(|refusal| match refusal {
-                Refusal::Guard(found) => Refusal::not_creatable(file, position, path, &found.message),
-                other => other,
-            })?;
-            let change = Change { position, place: edit.place.clone(), old: None, new: edit.value.clone() };
-            Ok(Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 })
+        Found::Missing { parent, key, keys, .. } if edit.create => {
+            let entry = edit.addition(path, &keys, Some(&tree.documents()[document]));
+            let (text, position) = if parent.node.is_null() {
+                fill(file, tree, &parent, key, &entry, path, sharing)?
+            } else {
+                add(file, tree, &parent, &entry, path, sharing)?
+            };
+            Ok(added(text, position, written_null(parent.node), edit))
         }
-        Found::Missing { parent, at, keys } => {
+        Found::Missing { parent, at, keys, .. } => {
             let key = keys.first().map_or("", String::as_str);
             Err(Refusal::missing_key(file, at, path, key, Some(&keys_of(parent.node))))
         }
     }
+}
+
+/// The text of a null that is not left out.
+fn written_null(node: &Node) -> Option<&str> {
+    node.scalar().filter(|_| node.is_null() && !node.is_left_out())
+}
+
+/// A file with one more value, perhaps in the place of a written null.
+fn added<'content>(text: String, position: Position, null: Option<&str>, edit: &Edit) -> Edited<'content> {
+    let change = Change { position, place: edit.place.clone(), old: null.map(str::to_owned), new: edit.value.clone() };
+    Edited { content: Cow::Owned(text.into_bytes()), changes: vec![change], places: 1 }
 }
 
 fn at_marks<'content>(
@@ -165,6 +180,11 @@ fn allowed(file: &str, tree: &Tree, document: usize) -> Result<(), Refusal> {
 }
 
 impl Edit {
+    /// The value to add at a path of a document, under `keys`, the last keys of the path.
+    fn addition(&self, path: &Path, keys: &[String], document: Option<&Node>) -> Addition {
+        Addition::new(keys, &self.value, path, document, self.text)
+    }
+
     fn sharing(&self) -> Sharing {
         if self.anchored { Sharing::Requested } else { Sharing::NotRequested }
     }

@@ -7,7 +7,7 @@ use slipway_yaml::{Entry, Kind, Node, Tree};
 
 use super::refusal::Refusal;
 use super::second_parser;
-use super::splice::{Splice, SpliceEffect};
+use super::splice::{Addition, Splice, SpliceEffect};
 
 /// Rejects an edited text that differs from the old one in more than the intended values.
 ///
@@ -39,6 +39,11 @@ type Wanted<'splices> = HashMap<usize, &'splices Splice>;
 /// Whether two values are equal in everything except their position, and the targets have their new values.
 fn is_same(old: &Node, new: &Node, wanted: &Wanted<'_>) -> bool {
     let here = wanted.get(&old.span.start);
+    if let Some(SpliceEffect::Filled { entry, .. }) = here.map(|splice| &splice.effect)
+        && old.is_null()
+    {
+        return is_bare(old) && is_value(new, &entry.keys, entry);
+    }
     let same_kind = match (&old.kind, &new.kind) {
         (Kind::Scalar { value, style }, Kind::Scalar { value: now, style: new_style }) => {
             match here.filter(|splice| splice.span == old.span).map(|splice| &splice.effect) {
@@ -48,11 +53,14 @@ fn is_same(old: &Node, new: &Node, wanted: &Wanted<'_>) -> bool {
         }
         (Kind::Alias(anchor), Kind::Alias(now)) => anchor == now,
         (Kind::Mapping { entries, flow }, Kind::Mapping { entries: now, flow: new_flow }) => {
-            let added = here.map(|splice| &splice.effect).filter(|effect| matches!(effect, SpliceEffect::Added { .. }));
+            let added = here.and_then(|splice| match &splice.effect {
+                SpliceEffect::Added { entry, .. } => Some(entry),
+                _ => None,
+            });
             let mut now = now.iter();
             flow == new_flow
                 && entries.iter().all(|old| now.next().is_some_and(|new| is_same_entry(old, new, wanted)))
-                && added.is_none_or(|effect| now.next().is_some_and(|new| is_added(new, effect)))
+                && added.is_none_or(|entry| now.next().is_some_and(|new| is_entry(new, &entry.keys, entry)))
                 && now.next().is_none()
         }
         (Kind::Sequence { items, flow }, Kind::Sequence { items: now, flow: new_flow }) => {
@@ -69,30 +77,26 @@ fn is_same_entry(old: &Entry, new: &Entry, wanted: &Wanted<'_>) -> bool {
     is_same(&old.key, &new.key, wanted) && is_same(&old.value, &new.value, wanted)
 }
 
-/// Whether an entry is the added one: its keys, nested, and its text.
-fn is_added(entry: &Entry, effect: &SpliceEffect) -> bool {
-    let SpliceEffect::Added { keys, value, style, flow, .. } = effect else {
-        return false;
-    };
-    let mut entry = entry;
-    for (index, key) in keys.iter().enumerate() {
-        let is_bare = [&entry.key, &entry.value].iter().all(|node| node.anchor.is_none() && node.tag.is_none());
-        if !is_bare || entry.key.scalar() != Some(key) {
-            return false;
-        }
-        match &entry.value.kind {
-            Kind::Mapping { entries, flow: is_flow } if index + 1 < keys.len() && is_flow == flow => match &entries[..]
-            {
-                [only] => entry = only,
-                _ => return false,
-            },
-            Kind::Scalar { value: now, style: is_style } if index + 1 == keys.len() => {
-                return now == value && is_style == style;
+fn is_bare(node: &Node) -> bool {
+    node.anchor.is_none() && node.tag.is_none()
+}
+
+/// Whether an entry is an added one: these keys, nested, and the value.
+fn is_entry(entry: &Entry, keys: &[String], added: &Addition) -> bool {
+    let Some((key, within)) = keys.split_first() else { return false };
+    is_bare(&entry.key) && entry.key.scalar() == Some(key) && is_value(&entry.value, within, added)
+}
+
+/// Whether a value is an added one, or the mapping of these keys that holds it.
+fn is_value(node: &Node, keys: &[String], added: &Addition) -> bool {
+    is_bare(node)
+        && match &node.kind {
+            Kind::Mapping { entries, flow } if !keys.is_empty() && *flow == added.flow => {
+                matches!(&entries[..], [only] if is_entry(only, keys, added))
             }
-            _ => return false,
+            Kind::Scalar { value, style } if keys.is_empty() => *value == added.value && *style == added.style,
+            _ => false,
         }
-    }
-    false
 }
 
 /// Checks that comments keep their text and order, and move by exactly the growth of the values before them.

@@ -1,11 +1,15 @@
 #![doc = include_str!("../README.md")]
 
+mod added_value;
 mod addition;
 mod edit;
 mod encoding;
+mod entry_text;
 mod explicit;
 mod fault;
 mod field;
+mod fill;
+mod first_entry;
 mod guard;
 mod inspect;
 mod locate;

@@ -8,10 +8,10 @@ use super::target::Candidate;
 
 /// The target of a path, and the position to show for it.
 pub(super) enum Found<'tree> {
-    /// A value.
-    Value { value: Candidate<'tree>, at: Position },
-    /// A mapping without the first of these keys.
-    Missing { parent: Candidate<'tree>, at: Position, keys: Vec<String> },
+    /// A value, and its key if it has one.
+    Value { value: Candidate<'tree>, key: Option<&'tree Node>, at: Position },
+    /// A mapping without the first of these keys, or a null where this mapping would be. `key` is the key of `parent`.
+    Missing { parent: Candidate<'tree>, key: Option<&'tree Node>, at: Position, keys: Vec<String> },
 }
 
 /// Follows `path` through a document.
@@ -27,20 +27,21 @@ pub(super) fn locate<'tree>(
         tree,
         path: Path::root(),
         here: Candidate { document, steps: Vec::new(), node: root, is_shared: tree.is_aliased(root) },
+        key: None,
         at: tree.position(root.span.start),
     };
     for (index, segment) in path.segments().iter().enumerate() {
         if way.step(segment)? {
             continue;
         }
-        let Way { here: parent, at, .. } = way;
+        let Way { here: parent, key, at, .. } = way;
         let keys: Option<Vec<String>> = path.segments()[index..].iter().map(key_of).collect();
         return match keys {
-            Some(keys) => Ok(Found::Missing { parent, at, keys }),
+            Some(keys) => Ok(Found::Missing { parent, key, at, keys }),
             None => Err(Refusal::missing_key(file, at, path, &key_of(segment).unwrap_or_default(), None)),
         };
     }
-    Ok(Found::Value { value: way.here, at: way.at })
+    Ok(Found::Value { value: way.here, key: way.key, at: way.at })
 }
 
 /// The key of a step.
@@ -67,11 +68,13 @@ struct Way<'a, 'tree> {
     /// The part of the path that was followed.
     path: Path,
     here: Candidate<'tree>,
+    /// Its key.
+    key: Option<&'tree Node>,
     at: Position,
 }
 
 impl Way<'_, '_> {
-    /// Follows one step; `false` if a mapping does not have the key.
+    /// Follows one step; `false` if a mapping does not have the key, or if there is null in the place of the mapping.
     fn step(&mut self, segment: &Segment) -> Result<bool, Refusal> {
         let (index, place) = match (&self.here.node.kind, segment) {
             (Kind::Mapping { entries, .. }, Segment::Key(key)) => match self.entry(entries, key)? {
@@ -89,6 +92,7 @@ impl Way<'_, '_> {
                 let index = self.item(items, key, value)?;
                 (index, Place { key: None, node: &items[index] })
             }
+            (Kind::Scalar { .. }, Segment::Key(_)) if self.here.node.is_null() => return Ok(false),
             (Kind::Alias(anchor), _) => {
                 let anchor = self.tree.anchor_position(*anchor);
                 return Err(Refusal::path_through_alias(self.file, self.at, &self.path, anchor));
@@ -100,6 +104,7 @@ impl Way<'_, '_> {
         self.here.steps.push(index);
         self.here.is_shared |= self.tree.is_aliased(place.node);
         self.here.node = place.node;
+        self.key = place.key;
         Ok(true)
     }
 

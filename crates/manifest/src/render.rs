@@ -42,7 +42,7 @@ pub(super) fn render(style: Style, old: &str, new: &str) -> Result<Rendered, Unf
 /// An unquoted value keeps its type. Text that would not be read as text is quoted.
 fn plain(old: &str, new: &str) -> Result<Rendered, Unfit> {
     match reading_of(old) {
-        Reading::Number if is_exact_number(new) => Ok(typed(new)),
+        Reading::Number if is_number_to_all(new) => Ok(typed(new)),
         Reading::Boolean if Truth::of(old).is_some() && Truth::of(old) == Truth::of(new) => Ok(typed(new)),
         Reading::Number => Err(Unfit::Kind("a number")),
         Reading::Boolean if matches!(Truth::of(old), Some(Truth::Word | Truth::Letter)) => Err(Unfit::HalfTruth),
@@ -101,7 +101,7 @@ pub(super) fn invisible_in(text: &str) -> Option<char> {
 }
 
 /// Whether every reader reads a number as the same value: no leading zero, no exponent, few digits.
-fn is_exact_number(text: &str) -> bool {
+pub(super) fn is_number_to_all(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = match unsigned.split_once('.') {
         Some((whole, fraction)) => (whole, Some(fraction)),

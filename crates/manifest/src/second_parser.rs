@@ -9,7 +9,7 @@ use slipway_domain::Position;
 use slipway_yaml::{Kind, Node, Tree};
 
 use super::refusal::Refusal;
-use super::splice::{Splice, SpliceEffect};
+use super::splice::{Addition, Splice, SpliceEffect};
 
 /// Compares the values that the second parser reads in both texts, document by document.
 pub(super) fn check(file: &str, old: &Tree, splices: &[Splice], edited: &str) -> Result<(), Refusal> {
@@ -133,16 +133,21 @@ impl References {
     }
 }
 
-/// Whether the second parser reads in a text exactly one text below these keys.
-pub(super) fn holds_only(text: &str, keys: &[String], value: &str) -> bool {
-    matches!(&values(text, 1)[..], [Ok(found)] if *found == nested(keys, value))
+/// Whether the second parser reads in a text exactly one value below keys.
+pub(super) fn holds_only(text: &str, added: &Addition) -> bool {
+    matches!(&values(text, 1)[..], [Ok(found)] if *found == nested(&added.keys, added))
 }
 
-/// A text below keys, each in a mapping of its own.
-fn nested(keys: &[String], value: &str) -> Value {
-    keys.iter().rev().fold(Value::from(value), |inner, key| {
+/// An added value below keys, each in a mapping of its own.
+fn nested(keys: &[String], added: &Addition) -> Value {
+    keys.iter().rev().fold(read_as(&added.value, added.is_typed), |inner, key| {
         Value::Mapping([(Value::from(key.as_str()), inner)].into_iter().collect())
     })
+}
+
+/// A written value as this parser reads it: a number or a truth value, or else text.
+fn read_as(value: &str, is_typed: bool) -> Value {
+    if is_typed { serde_yaml::from_str(value).unwrap_or_default() } else { value.into() }
 }
 
 /// Applies a splice to the values of the second parser; `false` if they have no such place.
@@ -152,12 +157,16 @@ fn put(document: &mut Value, steps: &[usize], effect: &SpliceEffect) -> bool {
         (SpliceEffect::Replaced { value, is_typed, .. }, Some(place))
             if !place.is_mapping() && !place.is_sequence() =>
         {
-            *place = if *is_typed { serde_yaml::from_str(value).unwrap_or_default() } else { value.as_str().into() };
+            *place = read_as(value, *is_typed);
             true
         }
-        (SpliceEffect::Added { keys, value, .. }, Some(Value::Mapping(entries))) => {
-            let Some((first, within)) = keys.split_first() else { return false };
-            entries.insert(first.as_str().into(), nested(within, value)).is_none()
+        (SpliceEffect::Added { entry, .. }, Some(Value::Mapping(entries))) => {
+            let Some((first, within)) = entry.keys.split_first() else { return false };
+            entries.insert(first.as_str().into(), nested(within, entry)).is_none()
+        }
+        (SpliceEffect::Filled { entry, .. }, Some(place)) if place.is_null() => {
+            *place = nested(&entry.keys, entry);
+            true
         }
         _ => false,
     }

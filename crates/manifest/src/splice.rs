@@ -31,19 +31,35 @@ pub(super) enum SpliceEffect {
         /// Whether it is a number or a truth value and not text.
         is_typed: bool,
     },
-    /// A mapping has one more entry, the last: a text under one key, or under several nested keys.
+    /// A mapping has one more entry, the last.
     Added {
         /// The byte offset of the mapping.
         mapping: usize,
-        /// The keys, outermost first.
-        keys: Vec<String>,
-        /// The text.
-        value: String,
-        /// Its style.
-        style: Style,
-        /// Whether the mapping and the nested ones are written with braces.
-        flow: bool,
+        /// The entry.
+        entry: Addition,
     },
+    /// A null, written or left out, has a first value, or a mapping with one entry in its place.
+    Filled {
+        /// The byte offset of the null.
+        null: usize,
+        /// The value, under its keys if there are any.
+        entry: Addition,
+    },
+}
+
+/// An added value under one key, or under several nested keys.
+#[derive(Debug, Clone)]
+pub(super) struct Addition {
+    /// The keys, outermost first.
+    pub(super) keys: Vec<String>,
+    /// The text of the value.
+    pub(super) value: String,
+    /// The style of the value.
+    pub(super) style: Style,
+    /// Whether the value is a number or a truth value and not text.
+    pub(super) is_typed: bool,
+    /// Whether the mappings of the keys are written with braces.
+    pub(super) flow: bool,
 }
 
 impl Splice {
@@ -52,6 +68,7 @@ impl Splice {
         match self.effect {
             SpliceEffect::Replaced { .. } => self.span.start,
             SpliceEffect::Added { mapping, .. } => mapping,
+            SpliceEffect::Filled { null, .. } => null,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Both databases behind one connection pool, and their few differences.
 
+use std::io::Read as _;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ use super::{PostgresUrl, Settings, StoreError};
 
 /// Connections to SQLite: readers beside its one writer. An idle connection uses about 100 KiB.
 const SQLITE_CONNECTIONS: u32 = 4;
+/// The first bytes of a database (<https://www.sqlite.org/fileformat.html>, section 1.3).
+const SQLITE_HEADER: &[u8] = b"SQLite format 3\0";
 /// Connections of one server to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 8;
 /// How long a step waits for a connection or a lock before it fails.
@@ -109,12 +112,34 @@ impl DerefMut for Writing {
     }
 }
 
+/// Checks that an existing file can be a database: the pool would only report that it waited in vain for a connection.
+fn check_file(file: &Path) -> Result<(), StoreError> {
+    let refuse = |problem: String| StoreError::Incompatible {
+        reason: format!("`{}` {problem}", file.display()),
+        help: "name another file by `store.sqlite.file` or another folder by `state`, or take this one away",
+    };
+    let mut header = Vec::new();
+    match std::fs::OpenOptions::new().read(true).write(true).open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(refuse(format!("cannot be opened: {error}"))),
+        Ok(opened) => match opened.take(SQLITE_HEADER.len() as u64).read_to_end(&mut header) {
+            Err(error) => Err(refuse(format!("cannot be read: {error}"))),
+            Ok(0) => Ok(()),
+            Ok(_) if header == SQLITE_HEADER => Ok(()),
+            Ok(_) => Err(refuse("is no database of SQLite".to_owned())),
+        },
+    }
+}
+
 impl Database {
     /// Connects; creates the SQLite file if it is missing.
     pub(super) async fn open(settings: &Settings) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let (dialect, url, connections, statements) = match settings {
-            Settings::Sqlite { file } => (Dialect::Sqlite, sqlite_url(file)?, SQLITE_CONNECTIONS, SQLITE_SETTINGS),
+            Settings::Sqlite { file } => {
+                check_file(file)?;
+                (Dialect::Sqlite, sqlite_url(file)?, SQLITE_CONNECTIONS, SQLITE_SETTINGS)
+            }
             Settings::Postgres { url: PostgresUrl(url) } => {
                 (Dialect::Postgres, url.clone(), POSTGRES_CONNECTIONS, POSTGRES_SETTINGS)
             }

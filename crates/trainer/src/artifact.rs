@@ -8,7 +8,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
 use slipway_contract::{
-    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Shape, Task,
+    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Shape, Task, counted,
 };
 use tch::{Device, Kind, Tensor, nn};
 
@@ -126,13 +126,13 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
         Task::Classification => {
             let names: BTreeSet<&String> = classes.iter().collect();
             if !(2..=MAX_CLASSES).contains(&classes.len()) || names.len() != classes.len() {
-                let count = classes.len();
-                return Err(unusable(format!("names {count} classes, expected 2 to {MAX_CLASSES}, each once")));
+                let count = counted(classes.len(), "class");
+                return Err(unusable(format!("names {count}, expected 2 to {MAX_CLASSES}, each once")));
             }
             classes.len()
         }
         Task::Regression if !classes.is_empty() => {
-            return Err(unusable(format!("predicts a number and names {} classes, expected none", classes.len())));
+            return Err(unusable(format!("predicts a number and names {}, expected none", counted(classes.len(), "class"))));
         }
         Task::Regression => 1,
     };

@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use slipway_contract::table::{fault_at, shown};
-use slipway_contract::{Fault, FaultKind, Preprocess};
+use slipway_contract::{Fault, FaultKind, Preprocess, counted, counted_are};
 use tch::{Kind, Tensor};
 
 use crate::data::{Faults, Rows};
@@ -112,10 +112,11 @@ fn lost_digits(rows: &Rows) -> Result<Vec<Fault>, Fault> {
         let written = written.collect::<HashSet<_>>().len();
         let name = shown(columns.get(*column as usize).map_or("?", String::as_str));
         let what = if kept < written {
-            let first = lost.noted_rows().map(|rows| format!(" in its first {rows} rows")).unwrap_or_default();
+            let first =
+                lost.noted_rows().map(|rows| format!(" in its first {}", counted(rows, "row"))).unwrap_or_default();
             format!("has {written} different values{first}, of which 64-bit floats keep {kept} apart")
         } else {
-            format!("holds {} numbers that are rounded to 64-bit floats", lost.count)
+            format!("holds {} rounded to 64-bit floats", counted_are(lost.count, "number"))
         };
         let message =
             format!("column `{name}` {what}: `{}` on line {} has more digits than they hold", lost.text, lost.line);

@@ -1,7 +1,7 @@
 //! Selects the validation rows, drawn from the seeded generator: the same share of every class (stratified), or of all rows if
 //! numbers are predicted.
 
-use slipway_contract::{Fault, FaultKind};
+use slipway_contract::{Fault, FaultKind, counted};
 use tch::{Kind, Tensor};
 
 use crate::data::Target;
@@ -22,7 +22,7 @@ fn random(rows: u64, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
         return Ok((order, Tensor::empty([0], (Kind::Int64, tch::Device::Cpu))));
     }
     if rows < 2 {
-        let message = format!("{rows} row with a validation split of {validation_split} leaves none to learn from");
+        let message = format!("a validation split of {validation_split} leaves none of {} to learn from", counted(rows, "row"));
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
     }
     let aside = i64::try_from(share_of(rows, validation_split)).unwrap_or(i64::MAX);
@@ -53,7 +53,8 @@ fn stratified(labels: &[i64], classes: &[String], validation_split: f64) -> Resu
         return Err(fault.help("add rows of these labels, take them out, or set `validation_split: 0`"));
     }
     if counts.iter().all(|count| rounded(*count, validation_split) >= *count) {
-        let message = format!("{rows} rows with a validation split of {validation_split} leave none to learn from");
+        let message =
+            format!("a validation split of {validation_split} leaves none of {} to learn from", counted(rows, "row"));
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
     }
     let mut aside: Vec<u64> = counts.iter().map(|count| share_of(*count, validation_split)).collect();

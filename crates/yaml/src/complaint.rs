@@ -165,7 +165,7 @@ fn describe_derived(expected: &str) -> String {
         && expected.starts_with(['s', 't'])
         && let Some(count) = count.split(' ').next()
     {
-        return format!("{count} values");
+        return if count == "1" { "1 value".to_owned() } else { format!("{count} values") };
     }
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| expected.starts_with(prefix));
     if starts(&["struct ", "internally tagged enum ", "adjacently tagged enum "]) {

@@ -7,6 +7,7 @@ use slipway_domain::{Diagnostic, Position};
 
 use super::build;
 use super::lines::Lines;
+use super::plain::{Reading, reading_of};
 
 /// All documents of one YAML text.
 #[derive(Debug, Clone)]
@@ -153,6 +154,12 @@ impl Node {
     /// Whether the value is left out, as after `key:`.
     pub fn is_left_out(&self) -> bool {
         self.span.is_empty() && matches!(&self.kind, Kind::Scalar { style: Style::Plain, .. })
+    }
+
+    /// Whether the value is null: left out, or written as `~` or `null`, without quotes and without a tag.
+    pub fn is_null(&self) -> bool {
+        let is_written = |text| reading_of(text) == Reading::Null;
+        self.tag.is_none() && !self.is_quoted() && self.scalar().is_some_and(is_written)
     }
 }
 

@@ -63,12 +63,13 @@ impl DataReader {
 
     /// Returns the problems in the data of a model in `folder`, or why the trainer could not read the data.
     pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
-        let work_folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work_folder = exit::temporary_folder()?;
         let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let work = TrainingJob { model: readable.model.clone(), source: folder.display().to_string(), expects };
         let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };
         let job = serde_json::to_vec(&job).map_err(exit::defect)?;
-        std::fs::write(work_folder.path().join(Job::FILE), job).map_err(exit::defect)?;
+        let file = work_folder.path().join(Job::FILE);
+        std::fs::write(&file, job).map_err(|error| exit::invalid(format!("`{}`: {error}", file.display())))?;
         let cancel = CancellationToken::new();
         let mut unheard = |_| {};
         let run = self.executor.run(work_folder.path(), Provenance::Repository, &mut unheard, &cancel);

@@ -3,11 +3,11 @@
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::json;
+use slipway_contract::counted;
 
 use crate::cli::client::encoded;
 use crate::cli::colour::{self, Tone, painted};
 use crate::cli::exit::{self, Failure};
-use crate::cli::output;
 use slipway_domain::{Diagnostic, Position};
 
 /// The output format of the diagnostics.
@@ -63,7 +63,7 @@ fn text(located: &[LocatedDiagnostic], files: usize) -> String {
         })
         .collect();
     if located.iter().all(|one| one.severity == Severity::Warning) {
-        lines.push(format!("{} checked: {}", output::count(files, "file"), painted(Tone::Good, "no mistakes")));
+        lines.push(format!("{} checked: {}", counted(files, "file"), painted(Tone::Good, "no mistakes")));
     }
     lines.join("\n")
 }

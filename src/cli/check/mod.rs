@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 use slipway_contract::table::did_you_mean;
-use slipway_contract::{Digest, Expectation, Fault, FaultKind};
+use slipway_contract::{Digest, Expectation, Fault, FaultKind, counted};
 
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config;
 use crate::context::NO_LFS;
-use crate::repository::{Checkout, ModelDiagnostics, Repository, locate, misnamed_model};
+use crate::repository::{Checkout, ModelDiagnostics, Repository, locate, misnamed_model, mistakes_in_branch};
 use collect::{Collected, File, Subject};
 use data::{Found, Reading};
 use form::{Form, LocatedDiagnostic, Severity};
@@ -36,8 +36,8 @@ pub(super) struct Check {
     /// Do not read the rows of data; only check that their files exist
     #[arg(long)]
     no_data: bool,
-    /// Query git servers, with the credentials in the settings, for the repositories, branches and folders of server settings.
-    /// Use it only for settings that you trust
+    /// Query git servers, with the credentials in the settings, for the repositories, branches and folders of server settings;
+    /// repositories of `git_server` are read on this machine, with their models. Use it only for settings that you trust
     #[arg(long)]
     remotes: bool,
 }
@@ -71,7 +71,7 @@ impl Check {
         if mistakes == 0 {
             return Ok(Exit::Done);
         }
-        Err(exit::invalid(format!("{} in {}", output::count(mistakes, "mistake"), output::count(files, "file"))))
+        Err(exit::invalid(format!("{} in {}", counted(mistakes, "mistake"), counted(files, "file"))))
     }
 }
 
@@ -227,7 +227,11 @@ fn check_file(
                 let file = if mistake.file == name { path.clone() } else { mistake.file };
                 Diagnostic { file, ..mistake }
             };
-            let mistakes = if depth.remotes { config::check_with_remotes(&whole) } else { config::check(&whole) };
+            let mistakes = if depth.remotes {
+                config::check_with_remotes(&whole, &mistakes_in_branch)
+            } else {
+                config::check(&whole)
+            };
             only(mistakes.into_iter().map(in_repository).collect())
         }
     }

@@ -134,7 +134,8 @@ fn failed(error: &ApiError) -> Failure {
     let message =
         format!("the App cannot be fetched: {error}\n  help: delete it at GitHub, if it is there, and begin anew");
     match error.retry() {
-        Retry::Never => exit::refused(message),
+        // GitHub refuses the code, as it does one that is too old.
+        Retry::Never => exit::invalid(message),
         Retry::Backoff | Retry::After(_) => exit::unreachable(message),
     }
 }
@@ -163,7 +164,7 @@ impl Reserved {
         self.is_kept = true;
         written.map_err(|error| {
             let help = "the App is registered: make a new private key and set a new secret in its settings";
-            exit::defect(format!("`{}` cannot be written: {error}\n  help: {help}", self.path.display()))
+            exit::invalid(format!("`{}` cannot be written: {error}\n  help: {help}", self.path.display()))
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Output of `slipway init`: its choices and their reasons, the result of each file, and the next command.
 
 use serde_json::json;
-use slipway_contract::Task;
+use slipway_contract::{Task, counted};
 
 use super::columns::LeftOut;
 use super::files::Became;
@@ -14,14 +14,14 @@ use crate::cli::output;
 impl Init {
     pub(super) fn question(chosen: &Chosen<'_>) -> String {
         format!(
-            "learn `{}` ({}) from {} of the columns, {} rows to learn from and {} to be judged on: write the files?",
+            "learn `{}` ({}) from {} of the columns, {} to learn from and {} to be judged on: write the files?",
             table::shown(chosen.label),
             match chosen.task() {
-                Task::Classification => output::count(chosen.classes.len(), "class").replace("classs", "classes"),
+                Task::Classification => counted(chosen.classes.len(), "class"),
                 Task::Regression => "a number".to_owned(),
             },
             chosen.features.len(),
-            chosen.train.rows,
+            counted(chosen.train.rows, "row"),
             chosen.test.rows
         )
     }
@@ -59,12 +59,12 @@ impl Init {
             Task::Regression => chosen.labels(),
         };
         output::say(&format!(
-            "{}: learns `{}` ({}) from {}; {} rows to learn from, {} to be judged on",
+            "{}: learns `{}` ({}) from {}; {} to learn from, {} to be judged on",
             chosen.model,
             table::shown(chosen.label),
             labels,
-            output::count(chosen.features.len(), "column"),
-            chosen.train.rows,
+            counted(chosen.features.len(), "column"),
+            counted(chosen.train.rows, "row"),
             chosen.test.rows
         ));
         for LeftOut { name, reason } in chosen.left_out {

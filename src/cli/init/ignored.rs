@@ -22,7 +22,7 @@ pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_reposit
 
 /// Returns the files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
 fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<Vec<(String, String)>, Failure> {
-    let temporary = || tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")));
+    let temporary = exit::temporary_folder;
     let there = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
     let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let below = folder.strip_prefix(there).unwrap_or(Path::new("")).to_string_lossy().into_owned();

@@ -50,7 +50,7 @@ impl Local {
         let source = std::path::absolute(source).map_err(exit::invalid)?;
         git(Path::new("."), &["--version"])?;
         stop_at_another_model(&given, model)?;
-        let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let staging = exit::temporary_folder()?;
         let mut ready = Ready::new(staging.path(), &folder);
         ready.add(SETTINGS, &settings(model, port))?;
         let hook = hook(&folder, model, port)?;
@@ -130,7 +130,7 @@ impl Local {
         if git(&bare, &["cat-file", "-e", &format!("refs/heads/main:{path}")]).is_ok() {
             return Ok((shown, Became::Kept));
         }
-        let work = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work = exit::temporary_folder()?;
         let work = work.path();
         let address = bare.to_string_lossy().into_owned();
         git(work, &["init", "--quiet", "--initial-branch", "main"])?;

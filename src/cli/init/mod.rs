@@ -87,7 +87,7 @@ impl Init {
         let (features, left_out) = self.features(&profile, &label, &name)?;
         let names: Vec<String> = features.iter().map(|feature| feature.name.clone()).collect();
         let labels = Labels::of(&self.data, &name, &label, &names).map_err(refused)?;
-        let staging = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let staging = exit::temporary_folder()?;
         let mut ready = Ready::new(staging.path(), &self.folder);
         let sides = self.rows(&labels, (&label, &names), &name, profile.rows, &mut ready)?;
         let chosen = Chosen {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use slipway_contract::Task;
+use slipway_contract::{Task, counted};
 use slipway_yaml::scalar_of;
 
 use super::columns::{Feature, LeftOut};
@@ -103,8 +103,8 @@ spec:
     };
     let _ = write!(
         text,
-        "    train: {{file: {train}}}   # {train_rows} rows
-    test: {{file: {test}}}   # {test_rows} rows, to be judged on; never learnt from
+        "    train: {{file: {train}}}   # {train_rows}
+    test: {{file: {test}}}   # {test_rows}, to be judged on; never learnt from
     validation_split: {split}
   preprocess: {preprocess}
   model:
@@ -114,9 +114,9 @@ spec:
   policy: policy.yaml
 ",
         train = scalar_of(train.file),
-        train_rows = train.rows,
+        train_rows = counted(train.rows, "row"),
         test = scalar_of(test.file),
-        test_rows = test.rows,
+        test_rows = counted(test.rows, "row"),
         outputs = if chosen.numbers.is_some() { 1 } else { classes.len() },
         what = if chosen.numbers.is_some() { "the number" } else { "an output for each class" },
         metrics = match chosen.task() {

@@ -2,11 +2,13 @@
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use slipway_contract::counted;
 
 mod text;
 
 use super::client::{Query, Server};
 use super::exit::{self, Exit, Failure};
+use super::known::Names;
 use super::repeat::Watch;
 use super::run_name::RunName;
 use super::{output, watch};
@@ -164,9 +166,9 @@ impl Runs {
 impl List {
     fn show(&self, server: &Server) -> Result<(), Failure> {
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let answer = server.list("runs", &self.filters(), "runs", most)?;
+        let answer = server.list_of("runs", &self.filters(), self.names(), most)?;
         if !answer["next"].is_null() {
-            output::note(&format!("there are more than {} runs: `--limit` lists more of them", self.limit));
+            output::note(&output::more_than(self.limit, "runs"));
         }
         let is_narrow = self.state.is_some() || self.head.is_some() || self.stalled;
         if output::things(&answer, "runs").is_empty() && !is_narrow {
@@ -198,7 +200,11 @@ impl List {
     /// Shows the list before the events.
     fn begin(&self, server: &Server) -> Result<(), Failure> {
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        server.show_next_wide(&server.list("runs", &self.filters(), "runs", most)?, list)
+        server.show_next_wide(&server.list_of("runs", &self.filters(), self.names(), most)?, list)
+    }
+
+    fn names(&self) -> Names<'_> {
+        Names { source: self.source.as_deref(), model: self.model.as_deref() }
     }
 
     fn filters(&self) -> Query {
@@ -225,7 +231,8 @@ impl Retry {
             .with("source", self.source.as_deref())
             .with("model", self.model.as_deref())
             .with("stalled", Some("true"));
-        let stalled = server.list("runs", &filters, "runs", MAX_RETRIED)?;
+        let names = Names { source: self.source.as_deref(), model: self.model.as_deref() };
+        let stalled = server.list_of("runs", &filters, names, MAX_RETRIED)?;
         let mut retried = Vec::new();
         let mut exit = Exit::Done;
         for run in output::things(&stalled, "runs") {
@@ -239,7 +246,7 @@ impl Retry {
             }
         }
         server.show_wide(&serde_json::json!({ "runs": retried }), |answer, width| {
-            let count = output::count(output::things(answer, "runs").len(), "run");
+            let count = counted(output::things(answer, "runs").len(), "run");
             format!("{}\n{count} made due again", list(answer, width))
         })?;
         Ok(exit)

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use slipway_contract::Progress;
+use slipway_contract::{Progress, counted};
 
 use crate::cli::colour;
 use crate::cli::form::Width;
 use crate::cli::output::{self, text};
+use slipway_domain::beside_state;
 
 /// Formats the state of a run.
 fn state(run: &Value) -> String {
@@ -30,7 +31,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
             cell("environment"),
             width.digits(text(run, "head")),
             state(run),
-            width.cell(text(run, "reason")),
+            width.cell(beside_state(text(run, "state"), text(run, "reason"))),
         ];
         let pull_request =
             run["change"].as_u64().map_or_else(|| "–".to_owned(), |pull_request| pull_request.to_string());
@@ -56,7 +57,7 @@ pub(in crate::cli) fn show(run: &Value) -> String {
         lines.push(format!("  change: {pull_request}"));
     }
     if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
-        lines.push(format!("  queue: {position} of {waiting} runs that wait"));
+        lines.push(format!("  queue: place {position} of {waiting}"));
     }
     lines.extend(cost(&run["cost"]));
     lines.extend(verdict(&run["verdict"]));
@@ -71,7 +72,11 @@ pub(in crate::cli) fn show(run: &Value) -> String {
 fn cost(cost: &Value) -> Option<String> {
     let (seconds, parameters) = (cost["seconds"].as_f64()?, cost["parameters"].as_u64()?);
     let size = bytesize::ByteSize::b(cost["bytes"].as_u64()?);
-    Some(format!("  training: {seconds:.1} s on {}, {parameters} parameters, {size}", text(cost, "device")))
+    Some(format!(
+        "  training: {seconds:.1} s on {}, {}, {size}",
+        text(cost, "device"),
+        counted(parameters, "parameter")
+    ))
 }
 
 /// Formats the checks with their figures.
@@ -79,11 +84,13 @@ fn verdict(verdict: &Value) -> Vec<String> {
     let Some(summary) = verdict["summary"].as_str() else { return Vec::new() };
     let mut lines = vec![format!("  verdict: {}", colour::sentence(summary))];
     for check in output::things(verdict, "checks") {
-        let rows = check["rows_to_decide"].as_u64();
-        let rows = rows.map_or_else(String::new, |rows| format!(" (about {rows} rows would decide)"));
+        // Most sentences say it themselves.
+        let sentence = text(check, "sentence");
+        let rows = check["rows_to_decide"].as_u64().filter(|_| !sentence.contains("would decide"));
+        let rows = rows.map_or_else(String::new, |rows| format!(" (about {} would decide)", counted(rows, "row")));
         let outcome = text(check, "outcome");
         let padding = " ".repeat(12_usize.saturating_sub(outcome.chars().count()));
-        lines.push(format!("    {}{padding} {}{rows}", colour::word(outcome), text(check, "sentence")));
+        lines.push(format!("    {}{padding} {}{rows}", colour::word(outcome), sentence));
     }
     lines.extend(output::things(verdict, "notes").iter().filter_map(|note| Some(format!("    {}", note.as_str()?))));
     lines
@@ -126,7 +133,7 @@ fn next(run: &Value) -> String {
 pub(in crate::cli) fn transition(step: &Value) -> String {
     let to = text(step, "to");
     let padding = " ".repeat(10_usize.saturating_sub(to.chars().count()));
-    format!("  {}  {}{padding}  {}", text(step, "at"), colour::word(to), text(step, "cause"))
+    format!("  {}  {}{padding}  {}", text(step, "at"), colour::word(to), beside_state(to, text(step, "cause")))
 }
 
 /// Formats lines of a log.
@@ -246,5 +253,16 @@ mod tests {
                             "parts": [{"name": "files", "same": false, "value": "sha256:11", "before": "sha256:22"}]});
         let shown = explain(&answer, Width::Narrow);
         assert!(shown.contains("what differs:\n  data/train.csv\n  spec.training.epochs: 4 before, 5 now"), "{shown}");
+    }
+
+    #[test]
+    fn a_state_is_said_once_beside_its_reason() {
+        let step =
+            serde_json::json!({"at": "2026-11-29T12:00:00Z", "to": "refused", "cause": "refused: accuracy is low"});
+        assert_eq!(colour::plain(&transition(&step)), "  2026-11-29T12:00:00Z  refused     accuracy is low");
+        let run =
+            serde_json::json!({"id": "7", "model": "m", "state": "refused", "reason": "refused: accuracy is low"});
+        let listed = list(&serde_json::json!({"runs": [run]}), Width::Narrow);
+        assert!(colour::plain(&listed).ends_with("refused  accuracy is low"), "{listed}");
     }
 }

@@ -187,6 +187,10 @@ pub(super) async fn history(
     shared.environment_for(&caller, &name).await?;
     shared.require_model(&caller, &name, &model).await?;
     let deployment_records = shared.store.deployment_records_of(&name, &model, MAX_DEPLOYMENT_RECORDS).await?;
+    if deployment_records.is_empty() {
+        // An empty history would hide a misspelt name.
+        shared.activities.promotions.check_known_model(&name, &model).await?;
+    }
     Ok(Json(DeploymentRecordList {
         deployment_records: deployment_records.iter().map(DeploymentRecord::from).collect(),
     }))
@@ -231,7 +235,13 @@ impl Shared {
         name: &SourceName,
     ) -> Result<Environment, Problem> {
         self.environment(caller, name).await.map_err(|unseen| match unseen {
-            Unseen::Missing => Problem::new(StatusCode::NOT_FOUND, format!("there is no environment `{name}`")),
+            Unseen::Missing => {
+                let context = &self.activities.context;
+                let seen = context.environments().map(|(name, _)| name).filter(|name| {
+                    caller.scope().is_none() || context.sources_of(name).iter().any(|source| caller.covers(source))
+                });
+                Problem::unknown("environment", name.as_str(), &seen.map(SourceName::as_str).collect::<Vec<_>>())
+            }
             Unseen::Problem(problem) => problem,
         })
     }

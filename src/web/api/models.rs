@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -14,8 +15,8 @@ use super::run::RunSummary;
 use super::{Answer, cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
-use crate::web::problem::ListProblems;
-use slipway_domain::SourceName;
+use crate::web::problem::{ListProblems, Problem};
+use slipway_domain::{SourceName, hint_at};
 use slipway_store::{BranchModel, ModelRuns};
 
 /// A model of a source.
@@ -100,6 +101,28 @@ impl From<&Listed> for ModelSummary {
             Listed::Known(model) => (&**model).into(),
             Listed::New(model) => model.into(),
         }
+    }
+}
+
+/// Maximum number of models of a source that are searched for a similar name.
+const MAX_NAMES: u32 = 500;
+
+impl Shared {
+    /// The problem of a model that a source does not have, or of a source that the caller's token does not cover.
+    pub(super) async fn no_such_model(
+        &self,
+        caller: &Caller,
+        source: &SourceName,
+        model: &str,
+    ) -> Result<Problem, Problem> {
+        let scope = std::slice::from_ref(source);
+        let known = match caller.covers(source) {
+            true => self.store.models(Some(scope), None, MAX_NAMES).await?,
+            false => Vec::new(),
+        };
+        let known: Vec<&str> = known.iter().map(|known| known.newest.model.as_str()).collect();
+        let hint = if known.is_empty() { String::new() } else { hint_at(model, &known) };
+        Ok(Problem::new(StatusCode::NOT_FOUND, format!("the source `{source}` has no model `{model}`{hint}")))
     }
 }
 

@@ -301,10 +301,10 @@ pub(super) async fn reject(
     Sent(Reject { artifact, reason: why }): Sent<Reject>,
 ) -> Answer<Rejection> {
     let (artifact, why) = (digest(&artifact)?, reason(&why)?);
-    let unknown = || Problem::new(StatusCode::NOT_FOUND, format!("the source `{source}` has no model `{model}`"));
     let what = Action::new("promotion.reject", format!("{source}/{model} {artifact}")).because(&why);
     if !caller.covers(&source) || !shared.store.knows_model(&source, &model).await? {
-        return Err(shared.refuse(&caller, what, unknown()).await);
+        let unknown = shared.no_such_model(&caller, &source, &model).await?;
+        return Err(shared.refuse(&caller, what, unknown).await);
     }
     let actor = caller.actor();
     let rejecting = shared.activities.promotions.reject(&source, &model, &artifact, &why, &actor);

@@ -220,11 +220,10 @@ pub(super) async fn retry_all(
     Operator(caller): Operator,
     Query(Retried { source }): Query<Retried>,
 ) -> Answer<ReportsRetried> {
-    let missing = StoreError::NoSuchReport { id: source.as_str().to_owned() };
     if !shared.activities.context.sources().any(|(name, _)| *name == source) {
-        return Err(missing.into());
+        return Err(shared.no_such_source(&caller, &source));
     }
-    shared.require_source(&caller, &source, missing).await?;
+    shared.require_source(&caller, &source, shared.no_such_source(&caller, &source)).await?;
     let what = Action::new("report.retry", source.as_str().to_owned());
     Ok(Json(ReportsRetried {
         due: shared.perform(&caller, what, shared.activities.reports.retry_reports(&source)).await?,

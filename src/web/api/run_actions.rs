@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -51,7 +50,7 @@ pub(super) async fn start(
     let what = Action::new("run.start", format!("{name} {model}")).with("at", revision.as_ref());
     if !caller.covers(&name) {
         // For a source that is not covered, the response is the same as for one that does not exist.
-        let unknown = Problem::new(StatusCode::NOT_FOUND, format!("there is no source `{name}`"));
+        let unknown = shared.no_such_source(&caller, &name);
         return Err(shared.refuse(&caller, what, unknown).await);
     }
     let actor = caller.actor();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::reports::describe_cost;
-use slipway_domain::{ProposedPolicy, Run, Transition};
+use slipway_domain::{ProposedPolicy, Run, Transition, beside_state};
 use slipway_gate::policy::render::xml;
 
 /// Maximum number of transitions that are shown.
@@ -67,7 +67,7 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
     }
     page += "<h2>History</h2>\n<table>\n<tr><th>when</th><th>state</th><th>why</th><th>who</th></tr>\n";
     for Transition { to, at, cause, actor, .. } in transitions.iter().take(MAX_TRANSITIONS) {
-        let (cause, actor) = (xml(cause), xml(&actor.to_string()));
+        let (cause, actor) = (xml(beside_state(to.as_str(), cause)), xml(&actor.to_string()));
         add(
             &mut page,
             format_args!("<tr><td>{at:.0}</td><td>{}</td><td>{cause}</td><td>{actor}</td></tr>\n", to.as_str()),

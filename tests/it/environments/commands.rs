@@ -11,6 +11,15 @@ async fn said(bench: &Bench, arguments: &[&str]) -> (String, String) {
     (out.into_owned(), err.into_owned())
 }
 
+/// What a refused command says on standard error, with nothing on standard output.
+async fn refused_in_silence(bench: &Bench, arguments: &[&str]) -> String {
+    let output = command(bench, arguments).await;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(output.stdout.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stdout));
+    said
+}
+
 #[tokio::test]
 async fn a_run_is_begun_without_a_push_and_shown_in_every_form() {
     let bench = start(&[("staging", "")], "").await;
@@ -61,6 +70,51 @@ async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood
         let unknown = refused(&bench, command).await;
         assert!(unknown.contains("`staging` knows no model `digitz`; did you mean `digits`?"), "{unknown}");
     }
+    // An empty list would hide a misspelt name.
+    for command in [
+        &["environments", "history", "digitz", "staging"][..],
+        &["release", "digitz", "staging"],
+        &["rollback", "digitz", "staging", "--reason", "odd"],
+        &["runs", "list", "--model", "digitz"],
+        &["runs", "list", "--model", "digitz", "--output", "text"],
+        &["runs", "list", "--model", "digitz", "--watch"],
+        &["runs", "retry", "--all", "--model", "digitz"],
+        &["runs", "start", text(&first, "source"), "digitz"],
+        &["reject", text(&first, "source"), "digitz", text(&first, "artifact"), "--reason", "bad"],
+    ] {
+        let output = refused_in_silence(&bench, command).await;
+        assert!(output.contains("`digitz`") && output.contains("did you mean `digits`?"), "{command:?}: {output}");
+    }
+    for command in [
+        &["runs", "list", "--source", "digitz"][..],
+        &["runs", "list", "--source", "digitz", "--model", "digits"],
+        &["runs", "start", "digitz", "digits"],
+        &["deliveries", "list", "--source", "digitz"],
+        &["reports", "list", "--source", "digitz"],
+        &["reports", "retry", "--source", "digitz"],
+    ] {
+        let output = refused_in_silence(&bench, command).await;
+        let expected = format!("there is no source `digitz`; did you mean `{}`?", text(&first, "source"));
+        assert!(output.contains(&expected), "{command:?}: {output}");
+    }
+    for command in [
+        &["environments", "show", "stagign"][..],
+        &["environments", "show", "stagign", "--at", "2030-01-01"],
+        &["environments", "history", "digits", "stagign"],
+        &["hold", "stagign", "--reason", "look"],
+        &["approve", "digits", "stagign"],
+    ] {
+        let output = refused_in_silence(&bench, command).await;
+        let expected = "there is no environment `stagign`; did you mean `staging`?";
+        assert!(output.contains(expected), "{command:?}: {output}");
+    }
+    let far = refused_in_silence(&bench, &["runs", "list", "--model", "nobody"]).await;
+    assert!(far.contains("names a model `nobody`; known: `digits`"), "{far}");
+    // A filter that nothing fits is no misspelt name.
+    assert_eq!(
+        done(&bench, &["runs", "list", "--model", "digits", "--state", "failed"]).await["runs"],
+        serde_json::json!([])
+    );
     said(&bench, &["hold", "staging", "--reason", "all of it"]).await;
     said(&bench, &["release", "staging"]).await;
     let artifact = text(&first, "artifact");

@@ -73,7 +73,7 @@ impl Metric {
             column.map(|column| format!(" `{column}`")),
             k.map(|k| format!(" at k = {k}")),
             beta.map(|beta| format!(" at β = {beta}")),
-            bins.map(|bins| format!(" over {bins} bins")),
+            bins.map(|bins| format!(" over {}", crate::counted(bins, "bin"))),
             class.map(|class| format!(" of `{class}`")),
             by.map(|by| format!(" between values of `{by}`")),
             quantile.map(|quantile| format!(" at {quantile}")),

@@ -48,7 +48,11 @@ pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault 
 /// The fault of test rows with a label that no training row has. `known` are the labels of the training rows. `rows` rows have
 /// this label, the first at `line`.
 pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[String]) -> Fault {
-    let more = if rows > 1 { format!(" (as have {} more rows)", rows - 1) } else { String::new() };
+    let more = match rows {
+        0 | 1 => String::new(),
+        2 => " (as has 1 more row)".to_owned(),
+        rows => format!(" (as have {} more rows)", rows - 1),
+    };
     let message = format!("line {line} has the label `{}`, which is none of those learnt{more}", shown(label));
     let unknown = fault_at(file, line, message);
     let learnt: Vec<&str> = known.iter().map(String::as_str).collect();

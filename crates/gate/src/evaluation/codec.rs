@@ -9,6 +9,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use parquet::basic::Compression;
 use ruzstd::decoding::StreamingDecoder;
+use slipway_contract::counted;
 
 use super::EvaluationError;
 use super::table::MAX_BYTES;
@@ -91,7 +92,7 @@ fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
         return Err(Failure::TooMuch);
     }
     if claimed as u64 > MAX_SNAPPY.saturating_mul(bytes.len() as u64) {
-        return Err(Failure::Broken(format!("{} bytes claim to be {claimed}", bytes.len())));
+        return Err(Failure::Broken(format!("{} claim to be {claimed}", counted(bytes.len(), "byte"))));
     }
     let mut expanded = vec![0; claimed];
     let written = snap::raw::Decoder::new().decompress(bytes, &mut expanded).map_err(broken)?;

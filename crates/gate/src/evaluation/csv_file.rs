@@ -1,6 +1,7 @@
 //! Reads a whole CSV file into one buffer per column, so that columns can be read one by one.
 
 use csv_core::{ReadRecordResult, Reader};
+use slipway_contract::counted;
 use slipway_contract::table::{self, Lines};
 
 use super::EvaluationError;
@@ -66,7 +67,7 @@ impl CsvFile {
                 return Err(too_large(file, "cells", cells, MAX_CELLS));
             }
             if records.len() != width {
-                let why = format!("{} cells came, expected {width}, one for each name", records.len());
+                let why = format!("{} came, expected {width}, one for each name", counted(records.len(), "cell"));
                 return Err(EvaluationError::Csv { line: records.line, why });
             }
             for (column, index) in columns.iter_mut().zip(&kept) {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use slipway_contract::Metric;
 use slipway_contract::metrics::Unmeasurable;
+use slipway_contract::{Metric, counted};
 
 /// Why an evaluation is rejected. Texts from the files are shortened and escaped, because their author may be untrusted.
 #[derive(Debug, thiserror::Error)]
@@ -66,7 +66,9 @@ pub enum EvaluationError {
         stated: f64,
     },
     /// The number of rows differs.
-    #[error("{file}: {came} rows in {place}, expected {expected}; evaluate again, and keep both files unchanged")]
+    #[error(
+        "{file}: {} in {place}, expected {expected}; evaluate again, and keep both files unchanged", counted(*.came, "row")
+    )]
     Rows {
         /// The file.
         file: &'static str,

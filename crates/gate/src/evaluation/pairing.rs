@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use slipway_contract::Metric;
 use slipway_contract::metrics::{Attribute, Attributes, Estimates, Predictions, RowScores, Table, all};
+use slipway_contract::{Metric, counted};
 
 use super::Evaluation;
 use super::error::{listed, shown};
@@ -86,7 +86,7 @@ fn difference_of_reports(candidate: &Evaluation, champion: &Evaluation) -> Optio
         return Some("their reports name the same classes in another order".to_owned());
     }
     let (ours, theirs) = (candidate.table.len(), champion.table.len());
-    (ours != theirs).then(|| format!("the champion has {theirs} rows, expected the candidate's {ours}"))
+    (ours != theirs).then(|| format!("the champion has {}, expected the candidate's {ours}", counted(theirs, "row")))
 }
 
 impl<'champion> Paired<'champion> {

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use slipway_contract::counted;
 use slipway_contract::metrics::drift;
 
 use crate::evaluation::{SampleColumn, Samples};
@@ -124,8 +125,9 @@ impl Drift {
         let later = rows - positions.training;
         if positions.training < MIN_ROWS || later < MIN_ROWS {
             return Err(format!(
-                "{} rows of training and {later} recent ones, expected {MIN_ROWS} of each",
-                positions.training
+                "{} of training and {}, expected {MIN_ROWS} of each",
+                counted(positions.training, "row"),
+                counted(later, "recent one")
             ));
         }
         let strata = [positions.training, later];

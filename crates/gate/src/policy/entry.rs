@@ -1,7 +1,7 @@
 //! Converts an entry of the policy file to a check, and reports its mistakes.
 
-use slipway_contract::Metric;
 use slipway_contract::metrics::Subject;
+use slipway_contract::{Metric, counted};
 use slipway_domain::{CheckOutcome, Requirement};
 
 use super::checks::{Check, CheckSubject, MetricSubject, Seeds};
@@ -185,7 +185,11 @@ impl Reader<'_> {
         if let Some(Seeds { at_least, .. }) = seeds
             && !(2..=50).contains(&at_least)
         {
-            self.refuse(&format!("{path}.seeds.at_least"), format!("{at_least} runs, expected 2 to 50"), "3 are usual");
+            self.refuse(
+                &format!("{path}.seeds.at_least"),
+                format!("{}, expected 2 to 50", counted(at_least, "run")),
+                "3 are usual",
+            );
         }
         Some(CheckSubject::Metric(MetricSubject {
             metric: metric.clone(),

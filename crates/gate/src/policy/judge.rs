@@ -213,7 +213,10 @@ fn notes_of(this_use: &TestSetUse) -> Vec<String> {
         None => format!("test set: {}", this_use.describe()),
     }];
     if this_use.used_up > 0 {
-        notes.push(format!("{} test rows are used up and were left out", this_use.used_up));
+        notes.push(match this_use.used_up {
+            1 => "1 test row is used up and was left out".to_owned(),
+            rows => format!("{rows} test rows are used up and were left out"),
+        });
     }
     notes
 }

@@ -52,6 +52,7 @@ impl Check {
             return None;
         }
         let (needed, has) = (in_thousands(about(needed)), in_thousands(rows));
+        let rows_of = |number: &str| if number == "1" { "1 row".to_owned() } else { format!("{number} rows") };
         let name = subject.metric.describe();
         let (key, what, hopeless) = match &self.requirement {
             Requirement::NoWorseThanChampion { margin, .. } => (
@@ -78,10 +79,11 @@ impl Check {
             Requirement::AtLeast(_) if best_case => ", even of a model that is right on every row",
             _ => "",
         };
-        let message = format!("{what}: it needs about {needed} rows, has {has}{case}");
+        let message = format!("{what}: it needs about {}, has {has}{case}", rows_of(&needed));
         let help = format!(
-            "add test rows, or ask for what {has} rows can show at a confidence of {}; \
+            "add test rows, or ask for what {} can show at a confidence of {}; \
              `when_inconclusive` says what becomes of what is not decided",
+            rows_of(&has),
             precise(confidence)
         );
         let place = self.places.get(key).or_else(|| self.places.get("metric")).copied();

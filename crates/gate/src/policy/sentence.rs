@@ -1,5 +1,6 @@
 //! Writes the sentence of every check: the finding, the requirement of the policy, and its place.
 
+use slipway_contract::counted;
 use slipway_domain::{Interval, Method, Requirement};
 
 use super::checks::{Check, CheckSubject, Wanted};
@@ -105,10 +106,10 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
     if found.family > 1 {
         confidence = format!("{confidence} over all {} slices", found.family);
     }
-    let unit = if interval.method == Method::OrderStatistics { "measured times" } else { "rows" };
+    let unit = if interval.method == Method::OrderStatistics { "measured time" } else { "row" };
     let more = match (decided, found.rows_to_decide) {
-        (None, Some(rows)) => format!("; about {rows} {unit} would decide it"),
-        (None, None) => format!("; no number of {unit} is likely to decide it"),
+        (None, Some(rows)) => format!("; about {} would decide it", counted(rows, unit)),
+        (None, None) => format!("; no number of {unit}s is likely to decide it"),
         _ => String::new(),
     };
     format!("{describe} is {range} with {confidence}{bounds}; {}{more}", requirement_of(check, place))

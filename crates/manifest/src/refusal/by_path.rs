@@ -3,7 +3,7 @@
 use crate::marker::Mark;
 use crate::selector::Selector;
 use slipway_domain::{Diagnostic, Position};
-use slipway_yaml::{Kind, Node, Path, Reading, Segment, reading_of, suggestion};
+use slipway_yaml::{Kind, Node, Path, Segment, suggestion};
 
 use super::Refusal;
 use super::of_file::on_line;
@@ -117,8 +117,7 @@ impl Refusal {
             Segment::Item { key, value } => format!("a list with an item whose `{key}` is `{value}`"),
         };
         let help = match next {
-            Segment::Key(_) if is_nothing(node) => "write `{}` there first, which makes it a mapping",
-            _ if is_nothing(node) => "write the list there by hand first: items are not created",
+            _ if node.is_null() => "write the list there by hand first: items are not created",
             _ => "write keys with dots, and items as `[0]` or `[name=server]`, with any key",
         };
         let message = format!("`{path}` is {}, expected {wanted}", called(node));
@@ -145,7 +144,7 @@ impl Refusal {
         Self::NoValue(
             Diagnostic::new(file, format!("`{path}` has no value yet, so its kind cannot be told"))
                 .at(at)
-                .help("write a first value there; it may be `\"\"`"),
+                .help("give it its first value with `--create`"),
         )
     }
 
@@ -177,15 +176,10 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-/// Whether a value is left out or null.
-fn is_nothing(node: &Node) -> bool {
-    node.scalar().is_some_and(|text| !node.is_quoted() && reading_of(text) == Reading::Null)
-}
-
 fn called(node: &Node) -> &'static str {
     match node.kind {
         _ if node.is_left_out() => "empty",
-        _ if is_nothing(node) => "`null`",
+        _ if node.is_null() => "`null`",
         Kind::Scalar { .. } => "a single value",
         Kind::Mapping { .. } => "a mapping",
         Kind::Sequence { .. } => "a list",

@@ -68,6 +68,7 @@ impl Case {
             place: self.place.clone().unwrap(),
             value: self.value.clone(),
             create: self.flags.contains("create"),
+            text: false,
             anchored: false,
         }
     }

@@ -9,6 +9,7 @@ fn at(path: &str, value: &str) -> Edit {
         place: Place::Path(path.parse().unwrap()),
         value: value.to_owned(),
         create: false,
+        text: false,
         anchored: false,
     }
 }
@@ -26,7 +27,7 @@ fn several_edits_of_several_files_are_one_tree() {
     ];
     let changed: Vec<(String, String)> =
         edit_all(&files).unwrap().into_iter().map(|(name, bytes)| (name, String::from_utf8(bytes).unwrap())).collect();
-    let expected = [("a.yaml", "x: 'new' # one\ny: {z: new}\n"), ("b.yaml", "x: new\nw: \"2\"\n")];
+    let expected = [("a.yaml", "x: 'new' # one\ny: {z: new}\n"), ("b.yaml", "x: new\nw: 2\n")];
     assert_eq!(changed, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
 }
 
@@ -206,11 +207,8 @@ fn a_file_without_values_gets_its_first_one_where_that_is_asked_for() {
     for (content, path, said) in [
         ("", "a[0]", "the file holds no values, and items of lists are not created"),
         ("# c\n", "items[name=x].v", "write the list by hand first"),
-        ("null\n", "a", "write `{}` there first, which makes it a mapping"),
-        ("~\n", "a.b", "write `{}` there first, which makes it a mapping"),
-        ("a:\n", "a.b", "write `{}` there first, which makes it a mapping"),
-        ("a: null\n", "a.b", "`a` is `null`, expected a mapping with the key `b`"),
-        ("a:\n", "a", "write a first value there"),
+        ("a: !!str\n", "a.b", "`a` is empty, expected a mapping with the key `b`"),
+        ("a:\n", "a.b[0]", "list items below a new key are not created"),
         ("a:\n", "a[0]", "write the list there by hand first"),
         ("a: ~\n", "a[x=y].b", "write the list there by hand first"),
     ] {
@@ -222,4 +220,54 @@ fn a_file_without_values_gets_its_first_one_where_that_is_asked_for() {
     let refused = edit("app.yaml", b"", &select).unwrap_err().to_string();
     assert!(refused.contains("added with `--create`, and without `--select`"), "{refused}");
     assert!(create("---\n---\n", "a").is_err(), "in which of the two?");
+}
+
+#[test]
+fn a_null_is_the_place_of_a_first_value_where_that_is_asked_for() {
+    let create = |content: &str, path: &str| {
+        let edited = edit("app.yaml", content.as_bytes(), &Edit { create: true, ..at(path, "3") });
+        edited.map(|edited| String::from_utf8(edited.content.into_owned()).unwrap()).map_err(|error| error.to_string())
+    };
+    for (content, path, expected) in [
+        ("a:\nb: 1\n", "a.c", "a:\n  c: 3\nb: 1\n"),
+        ("a:", "a.c", "a:\n  c: 3"),
+        ("a: # why\n  # c: 2\nb: 1\n", "a.c", "a: # why\n  c: 3\n  # c: 2\nb: 1\n"),
+        ("a:   \r\nb: 1\r\n", "a.c.d", "a:   \r\n  c:\r\n    d: 3\r\nb: 1\r\n"),
+        ("a: null\nb: 1\n", "a.c", "a:\n  c: 3\nb: 1\n"),
+        ("a: ~\n", "a.c.d", "a:\n  c:\n    d: 3\n"),
+        ("a: null # why\n", "a.c.d", "a: {c: {d: 3}} # why\n"),
+        ("x:\n  a:\n  b: 1\n", "x.a.c", "x:\n  a:\n    c: 3\n  b: 1\n"),
+        ("- n: x\n  a:\n- n: y\n", "[n=x].a.c", "- n: x\n  a:\n    c: 3\n- n: y\n"),
+        ("- a:\n  n: x\n", "[0].a.c", "- a:\n    c: 3\n  n: x\n"),
+        ("x: {a: null, b: 1}\n", "x.a.c", "x: {a: {c: 3}, b: 1}\n"),
+        ("x: {b: 1, a: }\n", "x.a.c", "x: {b: 1, a: {c: 3} }\n"),
+        ("{\"a\": null}\n", "a.c.d", "{\"a\": {\"c\": {\"d\": 3}}}\n"),
+        ("- null\n", "[0].c", "- {c: 3}\n"),
+        ("null\n", "a", "a: 3\n"),
+        ("---\n~\n", "a.b", "---\na:\n  b: 3\n"),
+        ("--- null\n", "a", "---\na: 3\n"),
+        ("a:\n", "a", "a: 3\n"),
+        ("a: # why\n", "a", "a: 3 # why\n"),
+        ("a: null # why\n", "a", "a: 3 # why\n"),
+        ("{\"a\": null}\n", "a", "{\"a\": 3}\n"),
+    ] {
+        assert_eq!(create(content, path).as_deref(), Ok(expected), "{content:?} {path}");
+        assert_eq!(create(expected, path).as_deref(), Ok(expected), "a second edit changes nothing");
+    }
+    for (content, path, said) in [
+        ("a: &x\nb: *x\n", "a.c", "is used elsewhere through an alias"),
+        ("a: &x\nb: 1\n", "a.c", "what stands in its place has an anchor"),
+        ("a:\na: 1\n", "a.c", "duplicate key `a`"),
+    ] {
+        let refused = create(content, path).unwrap_err();
+        assert!(refused.contains(said), "{content:?} {path}: {refused}");
+    }
+    let refused = edit("app.yaml", b"a:\n", &at("a.c", "3")).unwrap_err().to_string();
+    assert!(refused.contains("there is no key `c` here") && refused.contains("`--create`"), "{refused}");
+    let refused = edit("app.yaml", b"a:\n", &at("a", "3")).unwrap_err().to_string();
+    assert!(refused.contains("give it its first value with `--create`"), "{refused}");
+    let text = edit("app.json", b"{\"a\": null}\n", &Edit { create: true, ..at("a", "v1") }).unwrap();
+    assert_eq!(&*text.content, b"{\"a\": \"v1\"}\n");
+    let change = &edit("app.yaml", b"a: ~\n", &Edit { create: true, ..at("a.c", "3") }).unwrap().changes[0];
+    assert_eq!((change.position.line, change.position.column, change.old.as_deref()), (1, 4, Some("~")));
 }

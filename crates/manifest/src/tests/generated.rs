@@ -202,7 +202,8 @@ fn at<'value>(root: &'value mut Value, path: &Path) -> &'value mut Value {
 }
 
 fn wanted(path: Path, value: &str, create: bool) -> Edit {
-    Edit { selector: Selector::default(), place: Place::Path(path), value: value.to_owned(), create, anchored: false }
+    let (selector, place) = (Selector::default(), Place::Path(path));
+    Edit { selector, place, value: value.to_owned(), create, text: false, anchored: false }
 }
 
 #[test]
@@ -246,7 +247,8 @@ proptest! {
         let written = Written::of(&shape, &layout, &[]);
         let parent = which.get(&written.mappings).clone();
         let path = keys.iter().fold(parent.clone(), |path, key| path.then(Segment::Key(key.clone())));
-        let edited = edit("app.yaml", written.text.as_bytes(), &wanted(path.clone(), &value, true)).unwrap();
+        let wanted = Edit { text: true, ..wanted(path.clone(), &value, true) };
+        let edited = edit("app.yaml", written.text.as_bytes(), &wanted).unwrap();
         let after = String::from_utf8(edited.content.into_owned()).unwrap();
         let common = |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();
         let before = written.text.as_bytes();
@@ -266,7 +268,8 @@ proptest! {
     fn other_documents_stay(shape in mapping(), layout in layout(), value in "[a-z ]{0,8}") {
         let written = Written::of(&shape, &layout, &["other: [1, x] # {\"note\": 1}", "kind: Other", "---"]);
         let added: Path = "added".parse().unwrap();
-        let wanted = Edit { selector: "kind=Other".parse().unwrap(), ..wanted(added, &value, true) };
+        let selector = "kind=Other".parse().unwrap();
+        let wanted = Edit { selector, text: true, ..wanted(added, &value, true) };
         let edited = edit("app.yaml", written.text.as_bytes(), &wanted).unwrap();
         let mut expected = documents(&written.text);
         let Value::Mapping(entries) = &mut expected[0] else { panic!("a mapping") };

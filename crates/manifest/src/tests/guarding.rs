@@ -1,7 +1,7 @@
 //! The guard catches edits that went wrong, whatever made them: here they are made wrong on purpose.
 
 use crate::guard::check;
-use crate::splice::{Splice, SpliceEffect};
+use crate::splice::{Addition, Splice, SpliceEffect};
 use slipway_yaml::{Style, Tree};
 
 const TEXT: &str = "a: old # side\nb: {c: 1}\nl: [x, y]\n";
@@ -88,10 +88,13 @@ fn verdict_of_addition(edited: &str) -> String {
         text: ", d: '2'".to_owned(),
         effect: SpliceEffect::Added {
             mapping: TEXT.find('{').unwrap(),
-            keys: vec!["d".to_owned()],
-            value: "2".to_owned(),
-            style: Style::SingleQuoted,
-            flow: true,
+            entry: Addition {
+                keys: vec!["d".to_owned()],
+                value: "2".to_owned(),
+                style: Style::SingleQuoted,
+                is_typed: false,
+                flow: true,
+            },
         },
     };
     match check("app.yaml", &tree, &[splice], edited) {

@@ -1,7 +1,7 @@
 //! Checks whether a network can learn the labels of the training rows: their number, their spellings and their form.
 
 use slipway_contract::table::{self, Counted, MAX_CLASSES};
-use slipway_contract::{Fault, FaultKind, Model};
+use slipway_contract::{Fault, FaultKind, Model, counted, counted_are};
 
 /// The most groups of labels that are reported in full.
 const MAX_REPORTED: usize = 10;
@@ -60,7 +60,8 @@ pub(super) fn of_pictures(model: &Model, present: &[Counted], outputs: u32) -> S
         present.iter().filter_map(|(class, _)| class.parse::<u32>().ok()).max().map_or(0, |largest| largest + 1);
     if needed > 0 && needed < outputs {
         let message = format!(
-            "the last layer has {outputs} outputs, but the largest label of the training rows is {}",
+            "the last layer has {}, but the largest label of the training rows is {}",
+            counted(outputs, "output"),
             needed - 1
         );
         let fault = Fault::new(FaultKind::Specification, message).key(last_layer(model));
@@ -76,7 +77,8 @@ fn last_layer(model: &Model) -> String {
 fn too_few_outputs(model: &Model, names: &[String], outputs: u32, is_number: bool) -> Fault {
     let classes = names.len();
     let message = format!(
-        "the last layer has {outputs} outputs, but the training rows have {classes} labels: {}",
+        "the last layer has {}, but the training rows have {classes} labels: {}",
+        counted(outputs, "output"),
         table::first_of(names)
     );
     let regression = if is_number || table::many_numbers(names) {
@@ -91,7 +93,8 @@ fn too_few_outputs(model: &Model, names: &[String], outputs: u32, is_number: boo
 fn too_many_outputs(names: &[String], outputs: u32, key: String) -> Fault {
     let classes = names.len();
     let message = format!(
-        "the last layer has {outputs} outputs, but the training rows have only {classes} labels: {}",
+        "the last layer has {outputs} outputs, but the training rows have only {}: {}",
+        counted(classes, "label"),
         table::first_of(names)
     );
     let help = format!("end with `- linear: {classes}`, or see whether rows of a class are missing");
@@ -105,7 +108,8 @@ fn of_spellings(classes: &[Counted]) -> Vec<Fault> {
     let mut warnings: Vec<Fault> =
         alike.into_iter().take(MAX_REPORTED).map(|message| warning(message, table::ONE_WAY)).collect();
     if more > 0 {
-        warnings.push(warning(format!("and {more} more labels are spelt in several ways"), table::ONE_WAY));
+        warnings
+            .push(warning(format!("and {} spelt in several ways", counted_are(more, "more label")), table::ONE_WAY));
     }
     let help = "drop these rows if their label is missing; rename it if it is a class";
     warnings.extend(table::doubtful_labels(classes).into_iter().map(|message| warning(message, help)));

@@ -1,7 +1,7 @@
 //! Collects the faults of one data file: the first of them in full, the others as a count.
 
-use slipway_contract::Fault;
 use slipway_contract::table;
+use slipway_contract::{Fault, counted};
 
 /// The most faults of one file that are reported in full.
 const MAX_REPORTED: usize = 10;
@@ -39,7 +39,7 @@ impl Faults {
     pub(crate) fn into_all(self) -> Vec<Fault> {
         let Self { file, key, mut reported, more } = self;
         if more > 0 {
-            reported.push(table::fault(&file, format!("and {more} more faults of this file")));
+            reported.push(table::fault(&file, format!("and {} of this file", counted(more, "more fault"))));
         }
         let keyed = |fault: Fault| if fault.key.is_none() { fault.key(&key) } else { fault };
         reported.into_iter().map(keyed).collect()

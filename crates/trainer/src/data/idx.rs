@@ -4,7 +4,7 @@
 use std::io::Read as _;
 
 use slipway_contract::table::MAX_FILE_BYTES;
-use slipway_contract::{Fault, FaultKind, IdxFiles, Shape};
+use slipway_contract::{Fault, FaultKind, IdxFiles, Shape, counted};
 use tch::Tensor;
 
 use super::file::{DataFile, Source};
@@ -44,7 +44,10 @@ fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String])
         _ => {
             return Err(data_fault(
                 &files.features,
-                format!("{} dimensions, expected two to four: [rows, height, width]", features.dimensions.len()),
+                format!(
+                    "{}, expected two to four: [rows, height, width]",
+                    counted(features.dimensions.len(), "dimension")
+                ),
             ));
         }
     };
@@ -54,10 +57,16 @@ fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String])
     }
     let shape: Vec<u32> = shape.into_iter().map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
     let [rows] = labels.dimensions[..] else {
-        return Err(data_fault(&files.labels, format!("{} dimensions, expected one: [rows]", labels.dimensions.len())));
+        let message = format!("{}, expected one: [rows]", counted(labels.dimensions.len(), "dimension"));
+        return Err(data_fault(&files.labels, message));
     };
     if rows != features.dimensions[0] {
-        let message = format!("{rows} labels for the {} rows of `{}`", features.dimensions[0], files.features);
+        let message = format!(
+            "{} for the {} of `{}`",
+            counted(rows, "label"),
+            counted(features.dimensions[0], "row"),
+            files.features
+        );
         return Err(data_fault(&files.labels, message));
     }
     if rows == 0 {
@@ -151,9 +160,11 @@ fn read_values(file: &mut DataFile, header: u64, expected: u64) -> Result<Vec<u8
     let found = values.len() as u64;
     read.map_err(|error| file.read_fault(header + found, &error))?;
     match found {
-        found if found < expected => Err(file.fault(format!("truncated: expected {expected} values, found {found}"))),
+        found if found < expected => {
+            Err(file.fault(format!("truncated: expected {}, found {found}", counted(expected, "value"))))
+        }
         found if found > expected => {
-            Err(file.fault(format!("more bytes follow the {expected} values its header names")))
+            Err(file.fault(format!("more bytes follow the {} its header names", counted(expected, "value"))))
         }
         _ => Ok(values),
     }

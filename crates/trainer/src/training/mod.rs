@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use slipway_contract::{
     API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Preprocess, Shape, TrainingJob,
-    TrainingReport,
+    TrainingReport, counted,
 };
 use tch::{Tensor, nn};
 
@@ -64,7 +64,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         head: &head,
         device: context.device,
     };
-    Reporter::stage(&format!("training on {} rows ({})", training.size()[0], device::name(context.device)));
+    Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(context.device)));
     let begun = Instant::now();
     let Outcome { epochs, kept } = course.run(model, &store, &training, &validation, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();

@@ -13,6 +13,7 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
+use slipway_domain::counted_are;
 use ureq::http::header::DATE;
 use ureq::http::{HeaderMap, StatusCode};
 
@@ -265,7 +266,7 @@ impl PreflightReport {
 
     /// Records the number of remaining calls, and when the limit resets.
     pub(super) fn calls_left(&mut self, left: u64, anew: &str) {
-        let text = format!("{left} calls are left{anew}");
+        let text = format!("{} left{anew}", counted_are(left, "call"));
         if left == 0 {
             self.warn(PreflightSubject::Limits, text, "what is to be told waits until then; who else uses this login?");
         } else {

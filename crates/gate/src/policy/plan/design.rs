@@ -61,6 +61,7 @@ impl Design {
         if let Some(slicing) = slicing {
             plan.slices = Some(slices);
             plan.assumptions.push(match slicing {
+                Slicing::By { .. } if slices == 1 => "1 slice, which has to hold it".to_owned(),
                 Slicing::By { .. } => format!("{slices} slices of equal size, all of which have to hold it"),
                 Slicing::Where { .. } => "rows are those of the slice".to_owned(),
             });

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use slipway_contract::counted;
+
 use super::bound;
 use slipway_domain::{CheckOutcome, CheckResult, Interval, Outcome, Verdict};
 
@@ -33,8 +35,8 @@ pub fn markdown(verdict: &Verdict) -> String {
     let sliced = || verdict.checks.iter().filter(|check| !check.slices.is_empty());
     let mut shown = 0;
     for check in sliced() {
-        let title =
-            format!("\n<details><summary>{} slices of {}</summary>\n\n", check.slices.len(), escaped(&check.metric));
+        let slices = counted(check.slices.len(), "slice");
+        let title = format!("\n<details><summary>{slices} of {}</summary>\n\n", escaped(&check.metric));
         // A heading without any row below it would be useless.
         if !page.has_room_for(&title.repeat(4)) {
             break;
@@ -49,16 +51,16 @@ pub fn markdown(verdict: &Verdict) -> String {
     }
     let left_out = sliced().count() - shown;
     if left_out > 0 {
-        page.add(&format!("\nThe slices of {left_out} more checks do not fit here.\n"));
+        page.add(&format!("\nThe slices of {} do not fit here.\n", counted(left_out, "more check")));
     }
     let champion = verdict.champion.as_ref().map_or("none", |digest| digest.short());
     let mut end = String::new();
     // Writing to a `String` cannot fail.
     let _ = writeln!(
         end,
-        "\nCandidate `{}`, champion `{champion}`, {} rows, policy `{}` (`{}`).",
+        "\nCandidate `{}`, champion `{champion}`, {}, policy `{}` (`{}`).",
         verdict.candidate.short(),
-        verdict.rows,
+        counted(verdict.rows, "row"),
         cut(&verdict.policy.replace('`', "'"), 500),
         verdict.policy_digest.short(),
     );

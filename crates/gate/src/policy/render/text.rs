@@ -1,5 +1,6 @@
 //! Renders a verdict as plain text, one paragraph for each check.
 
+use slipway_contract::counted;
 use slipway_domain::{CheckOutcome, CheckResult, Verdict};
 
 /// The most slices that are shown for a check.
@@ -30,9 +31,9 @@ pub fn text_with(verdict: &Verdict, mark: Mark<'_>) -> String {
     lines.push(String::new());
     lines.extend(verdict.notes.iter().map(|note| format!("note: {}", plain(note))));
     lines.push(format!(
-        "candidate {}, champion {champion}, {} rows, policy {} ({})",
+        "candidate {}, champion {champion}, {}, policy {} ({})",
         verdict.candidate.short(),
-        verdict.rows,
+        counted(verdict.rows, "row"),
         verdict.policy,
         verdict.policy_digest.short(),
     ));
