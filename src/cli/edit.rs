@@ -14,6 +14,7 @@ use slipway_manifest::{Edit as Wanted, Edited, Mark, Place, Refusal, Selector};
 /// Change one value of a YAML file and keep every other byte, or refuse with a reason.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("place").required(true)))]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct Edit {
     /// The file
     file: PathBuf,

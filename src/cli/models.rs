@@ -59,12 +59,11 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             Some(false) => text(newest, "state").to_owned(),
             None => text(model, "state").to_owned(),
         };
-        let (since, reason) = match model["offer"]["since"].as_str() {
-            Some(since) => (since, first_run(model)),
-            None => {
-                let reason = beside_state(text(newest, "state"), text(newest, "reason"));
-                (text(newest, "updated_at"), reason.to_owned())
-            }
+        let (since, reason) = if let Some(since) = model["offer"]["since"].as_str() {
+            (since, first_run(model))
+        } else {
+            let reason = beside_state(text(newest, "state"), text(newest, "reason"));
+            (text(newest, "updated_at"), reason.to_owned())
         };
         let artifact: String = text(promoted, "artifact").trim_start_matches("sha256:").chars().take(12).collect();
         vec![

@@ -24,7 +24,7 @@ fn example(name: &str) -> Option<tempfile::TempDir> {
     let data = root.join(".data").join(name);
     if !data.is_dir() {
         assert!(std::env::var_os("CI").is_none(), "the data of an example is missing: make data DATA={name}");
-        eprintln!("ignored: the data of an example is missing: make data DATA={name}");
+        println!("left out: the data of an example is missing: make data DATA={name}");
         return None;
     }
     let folder = tempfile::tempdir().expect("a folder");

@@ -46,8 +46,8 @@ fn first_model() -> (Place, Served) {
     BufReader::new(server.0.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
     let (done, said) = place.run("git commit -q -m 'A first model' && git push slipway HEAD:main");
     assert!(done, "{said}");
-    let live = "customers: e8e514d30f9b since 2026-11-29T22:15:17Z, commit a42a71a6abb0, run 01a22960";
-    until_it_says(&place, "slipway environments show staging --output text", &[live.to_owned()]);
+    let deployed = "customers: e8e514d30f9b since 2026-11-29T22:15:17Z, commit a42a71a6abb0, run 01a22960";
+    until_it_says(&place, "slipway environments show staging --output text", &[deployed.to_owned()]);
     (place, server)
 }
 

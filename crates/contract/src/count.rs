@@ -3,6 +3,7 @@
 use std::fmt;
 
 /// A number of things: `1 row`, `2 rows`, `1 policy`, `0 policies`. `thing` is the singular; of several words the last one changes.
+#[expect(clippy::needless_pass_by_value, reason = "numbers are small, and callers compute them in place")]
 pub fn counted<N: fmt::Display + PartialEq + From<u8>>(number: N, thing: &str) -> String {
     if number == N::from(1) { format!("{number} {thing}") } else { format!("{number} {}", plural(thing)) }
 }

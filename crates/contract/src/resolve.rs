@@ -5,6 +5,7 @@ use crate::{ColumnType, ImputeOptions, Keep, Model, OneHotOptions, Preprocess};
 impl Model {
     /// The same model with every default written out. Training it gives the same artifact. A default that a later version changes
     /// is then visible as a difference.
+    #[must_use]
     pub fn resolved(&self) -> Self {
         let mut model = self.clone();
         let spec = &mut model.spec;

@@ -132,7 +132,10 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
             classes.len()
         }
         Task::Regression if !classes.is_empty() => {
-            return Err(unusable(format!("predicts a number and names {}, expected none", counted(classes.len(), "class"))));
+            return Err(unusable(format!(
+                "predicts a number and names {}, expected none",
+                counted(classes.len(), "class")
+            )));
         }
         Task::Regression => 1,
     };

@@ -4,7 +4,7 @@ use slipway_contract::{Architecture, Fault, Model, Preprocess, Shape};
 use tch::{Device, Tensor};
 
 use crate::data::Rows;
-use crate::encoder::{self, Encoder, EncoderOptions};
+use crate::encoder::{self, Encoded, Encoder, EncoderOptions};
 use crate::failure;
 use crate::preprocessing::{self, Preprocessing};
 
@@ -103,8 +103,8 @@ impl Pipeline {
         match &self.encoder {
             None => self.steps.apply(rows),
             Some(encoder) => {
-                let encoded = encoder.encode(rows);
-                Tensor::cat(&[self.steps.apply(&encoded.numbers), encoded.others], 1)
+                let Encoded { numbers, others } = encoder.encode(rows);
+                Tensor::cat(&[self.steps.apply(&numbers), others], 1)
             }
         }
     }

@@ -22,7 +22,8 @@ fn random(rows: u64, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
         return Ok((order, Tensor::empty([0], (Kind::Int64, tch::Device::Cpu))));
     }
     if rows < 2 {
-        let message = format!("a validation split of {validation_split} leaves none of {} to learn from", counted(rows, "row"));
+        let message =
+            format!("a validation split of {validation_split} leaves none of {} to learn from", counted(rows, "row"));
         return Err(Fault::new(FaultKind::Specification, message).key("spec.data.validation_split"));
     }
     let aside = i64::try_from(share_of(rows, validation_split)).unwrap_or(i64::MAX);

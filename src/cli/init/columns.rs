@@ -1,6 +1,8 @@
 //! Chooses the column to predict and the columns to learn from, once and in front of the author, with a reason for each column
 //! that is left out. The rules follow from what the trainer can read: numbers and categories, of which some may be missing.
 
+use std::collections::BTreeSet;
+
 use slipway_contract::table::is_unnamed;
 use slipway_contract::{Column as ColumnSpec, ColumnType};
 
@@ -84,7 +86,7 @@ fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
         Some("its name is that of an identifier, which says nothing of new rows".to_owned())
     } else if *counts_rows && rows >= MIN_COUNTED {
         Some("it counts the rows".to_owned())
-    } else if values.as_ref().is_some_and(|values| values.is_empty()) {
+    } else if values.as_ref().is_some_and(BTreeSet::is_empty) {
         Some("it has no value in any row".to_owned())
     } else if values.as_ref().is_some_and(|values| values.len() == 1) && column.missing == 0 {
         Some("it has the same value in every row".to_owned())

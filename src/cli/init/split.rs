@@ -111,7 +111,9 @@ impl Labels {
         if table::are_measured(&classes, rows.len() as u64)
             && let Some(numbers) = values.and_then(Numbers::of)
         {
-            rows.iter_mut().for_each(|(_, class)| *class = 0);
+            for (_, class) in &mut rows {
+                *class = 0;
+            }
             return Ok(Self { classes: Vec::new(), numbers: Some(numbers), rows });
         }
         if classes.len() > table::MAX_CLASSES {

@@ -118,9 +118,10 @@ impl Cells {
                 }
                 number::parse(text).ok_or_else(|| {
                     let (message, help) = number::not_a_number(text);
-                    let help = match number::is_missing_spelling(text) {
-                        true => format!("list it: `{{type: number, missing: [\"{}\"]}}`", table::shown(text)),
-                        false => help,
+                    let help = if number::is_missing_spelling(text) {
+                        format!("list it: `{{type: number, missing: [\"{}\"]}}`", table::shown(text))
+                    } else {
+                        help
                     };
                     CellFault::NotANumber(message, help)
                 })

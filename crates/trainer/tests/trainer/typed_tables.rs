@@ -160,6 +160,9 @@ fn each_loss_learns_and_weights_shift_what_is_predicted() {
     assert!(recall(json!({"yes": 50.0})) > recall(json!({"yes": 0.02})));
 }
 
+/// A change of a model's specification.
+type Change = fn(&mut Value);
+
 #[test]
 fn mistakes_of_columns_are_named_with_their_place_and_remedy() {
     let bench = with_flats();
@@ -169,7 +172,6 @@ fn mistakes_of_columns_are_named_with_their_place_and_remedy() {
         let (faults, _) = bench.found(&model, &json!([]));
         faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
-    type Change = fn(&mut Value);
     let mistakes: [(Change, &str); 5] = [
         (|spec| spec["data"]["columns"]["size"] = json!("number"), "list it: `{type: number, missing: [\"NA\"]}`"),
         (|spec| spec["data"]["columns"]["distrikt"] = json!("category"), "did you mean `district`?"),

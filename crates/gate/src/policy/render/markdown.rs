@@ -32,9 +32,9 @@ pub fn markdown(verdict: &Verdict) -> String {
     page.add("\n<details><summary>Every check in a sentence</summary>\n\n");
     page.list("", verdict.checks.iter().map(sentence));
     page.add("\n</details>\n");
-    let sliced = || verdict.checks.iter().filter(|check| !check.slices.is_empty());
+    let with_slices = || verdict.checks.iter().filter(|check| !check.slices.is_empty());
     let mut shown = 0;
-    for check in sliced() {
+    for check in with_slices() {
         let slices = counted(check.slices.len(), "slice");
         let title = format!("\n<details><summary>{slices} of {}</summary>\n\n", escaped(&check.metric));
         // A heading without any row below it would be useless.
@@ -49,7 +49,7 @@ pub fn markdown(verdict: &Verdict) -> String {
         page.list(&format!("{title}| | slice | estimate | bounds | rows |\n| --- | --- | --- | --- | --- |\n"), rows);
         page.add("\n</details>\n");
     }
-    let left_out = sliced().count() - shown;
+    let left_out = with_slices().count() - shown;
     if left_out > 0 {
         page.add(&format!("\nThe slices of {} do not fit here.\n", counted(left_out, "more check")));
     }
