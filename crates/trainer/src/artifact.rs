@@ -8,11 +8,12 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
 use slipway_contract::{
-    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Shape, Task, counted,
+    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Preprocess, Shape, Task, counted,
 };
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::failure::of_file;
+use crate::encoder;
 use crate::head::Head;
 use crate::network::Network;
 use crate::output;
@@ -108,7 +109,7 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
         // Artifacts of earlier trainers store them as 32-bit floats, and those trainers computed with them as such.
         Ok(tensor_of(&tensors, name, &sizes, &[Dtype::F64, Dtype::F32])?.to_device(device))
     };
-    let pipeline = Pipeline::from_tensors(&architecture, fitted)?;
+    let pipeline = Pipeline::from_tensors(&architecture, fitted).map_err(|fault| Fault { kind: FaultKind::Artifact, key: None, ..fault })?;
     let head = Head::of(&architecture, |name| {
         let value = tensor_of(&tensors, name, &[1], &[Dtype::F64])?.double_value(&[0]);
         if value.is_finite() { Ok(value) } else { Err(unusable(format!("holds {value} as `{name}`"))) }
@@ -174,6 +175,14 @@ fn check_columns(architecture: &Architecture) -> Result<(), Fault> {
     };
     if encodings.iter().any(|encoding| twice(&encoding)) {
         return Err(unusable("names a value of a column twice"));
+    }
+    let inputs = encoder::width_of(encodings);
+    if inputs == 0 || inputs > encoder::MAX_INPUTS {
+        return Err(unusable(format!("has {inputs} inputs, expected 1 to {}", encoder::MAX_INPUTS)));
+    }
+    let misplaced = |step: &&Preprocess| matches!(step, Preprocess::Auto | Preprocess::Reshape(_));
+    if let Some(step) = architecture.preprocess.iter().find(misplaced) {
+        return Err(unusable(format!("has the step `{}` for typed columns", step.name())));
     }
     Ok(())
 }

@@ -11,10 +11,15 @@ use tch::{Device, Kind, Tensor};
 
 use crate::data::Rows;
 
-/// The most inputs of one column.
-const MAX_INPUTS: usize = 20_000;
+/// The most inputs of a row, whatever its columns.
+pub(crate) const MAX_INPUTS: usize = 20_000;
+/// The most bytes of the categories of one column. An artifact names them in its header.
+const MAX_TEXT_BYTES: usize = 4 << 20;
 /// The code of a text that no training row has. Codes of the others count from zero, and a missing text is NaN.
 const UNSEEN: f64 = -1.0;
+/// The help text for too many categories.
+const FEWER: &str =
+    "raise `one_hot: {min_frequency: …}` in `spec.preprocess`, or list the column in `spec.data.ignore`";
 /// The name of the tensor with the values that replace missing numbers.
 pub(crate) const FILL: &str = "columns.fill";
 
@@ -61,8 +66,8 @@ impl Encoder {
                     fill.push(value);
                     ColumnEncoding::Number { missing: column.missing.clone(), indicator }
                 }),
-                ColumnType::Binary => binary(column, &counted(values, texts).0),
-                ColumnType::Category => category(column, counted(values, texts), options.one_hot),
+                ColumnType::Binary => binary(column, &count_texts(values, texts).0),
+                ColumnType::Category => category(column, count_texts(values, texts), options.one_hot),
             };
             match fitted {
                 Ok(encoding) => encodings.push(encoding),
@@ -71,6 +76,18 @@ impl Encoder {
                     faults.push(fault.key(format!("spec.data.columns.{name}")));
                 }
             }
+        }
+        let inputs = width_of(&encodings);
+        if faults.is_empty() && inputs > MAX_INPUTS {
+            let of_columns = columns.iter().zip(&encodings).map(|((name, _), encoding)| (encoding.width(), name.as_str()));
+            let (widest, name) = of_columns.max().unwrap_or_default();
+            let message = format!(
+                "the columns become {}, of which `{}` has {widest}; expected at most {MAX_INPUTS}",
+                counted(inputs, "input"),
+                shown(name)
+            );
+            let fault = Fault::new(FaultKind::Data, message).key(format!("spec.data.columns.{name}"));
+            faults.push(fault.help(FEWER));
         }
         if !faults.is_empty() {
             return Err(faults);
@@ -136,11 +153,20 @@ impl Encoder {
         unseen
     }
 
+    /// The numbers of rows, `[rows, columns of numbers]`, with missing ones replaced.
+    pub(crate) fn numbers(&self, raw: &Tensor) -> Tensor {
+        let raw = raw.to_device(self.device);
+        let places = (0..).zip(&self.encodings).filter(|(_, encoding)| encoding.values().is_none());
+        let places: Vec<i64> = places.map(|(place, _)| place).collect();
+        let numbers = raw.index_select(1, &Tensor::from_slice(&places).to_device(self.device));
+        self.fill.where_self(&numbers.isnan(), &numbers)
+    }
+
     /// Encodes rows whose texts have the codes of the encodings, `[rows, columns]`.
     pub(crate) fn encode(&self, raw: &Tensor) -> Encoded {
         let raw = raw.to_device(self.device);
         let column = |place: usize| raw.select(1, i64::try_from(place).unwrap_or(0)).unsqueeze(1);
-        let (mut numbers, mut indicators, mut binary, mut categories) = (vec![], vec![], vec![], vec![]);
+        let (mut indicators, mut binary, mut categories) = (vec![], vec![], vec![]);
         for (place, encoding) in self.encodings.iter().enumerate() {
             let values = column(place);
             match encoding {
@@ -148,7 +174,6 @@ impl Encoder {
                     if *indicator {
                         indicators.push(values.isnan().to_kind(Kind::Float));
                     }
-                    numbers.push(values);
                 }
                 ColumnEncoding::Binary { .. } => {
                     let known = values.ge(0.0);
@@ -166,11 +191,12 @@ impl Encoder {
                 }
             }
         }
-        let rows = raw.size()[0];
-        let numbers = joined(&numbers, rows, Kind::Double, self.device);
-        let numbers = self.fill.where_self(&numbers.isnan(), &numbers);
         let others: Vec<Tensor> = [indicators, binary, categories].into_iter().flatten().collect();
-        Encoded { numbers, others: joined(&others, rows, Kind::Float, self.device) }
+        let others = match others.as_slice() {
+            [] => Tensor::zeros([raw.size()[0], 0], (Kind::Float, self.device)),
+            others => Tensor::cat(others, 1),
+        };
+        Encoded { numbers: self.numbers(&raw), others }
     }
 
     /// The same encoder on another device.
@@ -190,11 +216,6 @@ pub(crate) fn numbers_of(encodings: &[ColumnEncoding]) -> usize {
     encodings.iter().filter(|encoding| encoding.values().is_none()).count()
 }
 
-/// Columns side by side.
-fn joined(columns: &[Tensor], rows: i64, kind: Kind, device: Device) -> Tensor {
-    if columns.is_empty() { Tensor::zeros([rows, 0], (kind, device)) } else { Tensor::cat(columns, 1) }
-}
-
 /// The index of a text from its code, which is a whole number from zero on.
 fn code_of(value: f64) -> usize {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
@@ -203,7 +224,7 @@ fn code_of(value: f64) -> usize {
 }
 
 /// The texts of rows with the number of rows of each, and the number of rows without one.
-fn counted(values: impl Iterator<Item = f64>, texts: &[String]) -> (Vec<Counted>, u64) {
+fn count_texts(values: impl Iterator<Item = f64>, texts: &[String]) -> (Vec<Counted>, u64) {
     let (mut counts, mut missing) = (vec![0_u64; texts.len()], 0);
     for value in values {
         match counts.get_mut(code_of(value)).filter(|_| !value.is_nan()) {
@@ -225,8 +246,11 @@ fn number(values: Vec<f64>, options: ImputeOptions) -> Result<(f64, bool), Strin
     #[expect(clippy::cast_precision_loss, reason = "a row count")]
     let count = known.len() as f64;
     let value = match options.strategy {
-        // Each value is divided before it is added, so that the sum of large values stays finite.
-        ImputeStrategy::Mean => known.iter().map(|value| value / count).sum(),
+        // The exact mean lies between the extremes; rounding must not make a constant differ from itself.
+        ImputeStrategy::Mean => {
+            let extremes = |pick: fn(f64, f64) -> f64| known.iter().copied().reduce(pick).unwrap_or_default();
+            (sum_of(known.iter().map(|value| value / count))).clamp(extremes(f64::min), extremes(f64::max))
+        }
         ImputeStrategy::Median => {
             known.sort_by(f64::total_cmp);
             let (low, high) = (known[(known.len() - 1) / 2], known[known.len() / 2]);
@@ -236,14 +260,29 @@ fn number(values: Vec<f64>, options: ImputeOptions) -> Result<(f64, bool), Strin
     Ok((value, indicator))
 }
 
+/// A sum whose rounding errors are added up and corrected (Neumaier, 1974).
+fn sum_of(values: impl Iterator<Item = f64>) -> f64 {
+    let (mut sum, mut lost) = (0.0_f64, 0.0_f64);
+    for value in values {
+        let next = sum + value;
+        lost += if sum.abs() >= value.abs() { (sum - next) + value } else { (value - next) + sum };
+        sum = next;
+    }
+    sum + lost
+}
+
 fn binary(column: &Column, found: &[Counted]) -> Result<ColumnEncoding, String> {
     let missing = column.missing.clone();
     let mut texts: Vec<String> = found.iter().map(|(text, _)| text.clone()).collect();
-    if let Some([one, other]) = column.values.as_deref() {
-        if let Some(text) = texts.iter().find(|text| *text != one && *text != other) {
+    let listed = column.values.as_deref().map(|values| values.iter().map(|value| value.trim()).collect::<Vec<_>>());
+    if let Some([one, other]) = listed.as_deref() {
+        if texts.is_empty() {
+            return Err(format!("no training row has a value, expected `{}` or `{}`", shown(one), shown(other)));
+        }
+        if let Some(text) = texts.iter().find(|text| text != one && text != other) {
             return Err(format!("a training row has the value `{}`, expected `{one}` or `{other}`", shown(text)));
         }
-        return Ok(ColumnEncoding::Binary { missing, values: [one.clone(), other.clone()] });
+        return Ok(ColumnEncoding::Binary { missing, values: [(*one).to_owned(), (*other).to_owned()] });
     }
     texts.sort();
     match <[String; 2]>::try_from(texts) {
@@ -252,7 +291,10 @@ fn binary(column: &Column, found: &[Counted]) -> Result<ColumnEncoding, String> 
             let some: Vec<String> = texts.iter().take(5).map(|text| format!("`{}`", shown(text))).collect();
             let more = if texts.len() > some.len() { ", …" } else { "" };
             let list = if some.is_empty() { String::new() } else { format!(" ({}{more})", some.join(", ")) };
-            Err(format!("the training rows have {} values{list}, and a binary column has two", texts.len()))
+            Err(format!(
+                "the training rows have {}{list}, and a binary column has two: list both, `{{type: binary, values: [no, yes]}}`",
+                counted(texts.len(), "value")
+            ))
         }
     }
 }
@@ -261,14 +303,12 @@ fn category(column: &Column, found: (Vec<Counted>, u64), options: OneHotOptions)
     let (mut found, without) = found;
     found.retain(|(_, rows)| *rows >= options.min_frequency);
     if found.is_empty() {
-        return Err(format!("no value has {} training rows", options.min_frequency));
+        return Err(format!("no value has {}", counted(options.min_frequency, "training row")));
     }
-    if found.len() > MAX_INPUTS {
-        return Err(format!(
-            "the training rows have {} values, expected at most {MAX_INPUTS}: raise `one_hot: {{min_frequency: …}}` in \
-             `spec.preprocess`, or list the column in `spec.data.ignore`",
-            found.len()
-        ));
+    let bytes: usize = found.iter().map(|(text, _)| text.len()).sum();
+    if bytes > MAX_TEXT_BYTES {
+        let texts = counted(found.len(), "value");
+        return Err(format!("the {texts} have {bytes} bytes, expected at most {MAX_TEXT_BYTES}: {FEWER}"));
     }
     found.sort_by(|(one, one_rows), (other, other_rows)| other_rows.cmp(one_rows).then_with(|| one.cmp(other)));
     let values = found.into_iter().map(|(text, _)| text).collect();

@@ -103,6 +103,32 @@ fn rare_categories_are_unseen_and_the_median_ignores_missing_values() {
 }
 
 #[test]
+fn the_mean_of_a_constant_is_that_constant() {
+    for constant in ["0.1", "5", "1e300", "-7.3"] {
+        let cells: Vec<&str> = (0..1_000).map(|row| if row % 7 == 3 { "" } else { constant }).collect();
+        let all = rows(&[&cells], &[ColumnType::Number]);
+        let training: Vec<i64> = (0..1_000).collect();
+        let encoder = Encoder::fit(&columns(&[ColumnType::Number]), EncoderOptions::default(), &all, &training);
+        let found = encoder.expect("fits").fill().double_value(&[0]);
+        assert_eq!(found.to_bits(), constant.parse::<f64>().expect("a number").to_bits(), "{constant}: {found:e}");
+    }
+}
+
+#[test]
+fn more_inputs_than_a_network_can_take_are_refused_with_the_widest_column() {
+    let ids: Vec<String> = (0..=MAX_INPUTS).map(|row| format!("id {row}")).collect();
+    let cells: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let all = rows(&[&cells], &[ColumnType::Category]);
+    let training: Vec<i64> = (0..i64::try_from(cells.len()).expect("few")).collect();
+    let Err(faults) =
+        Encoder::fit(&columns(&[ColumnType::Category]), EncoderOptions::default(), &all, &training)
+    else {
+        panic!("fits")
+    };
+    assert!(faults[0].message.contains("`c0` has 20001; expected at most 20000"), "{faults:?}");
+}
+
+#[test]
 fn columns_that_cannot_be_encoded_are_named() {
     let messages = |cells: &[&[&str]], kinds: &[ColumnType]| {
         let rows = rows(cells, kinds);
@@ -117,8 +143,8 @@ fn columns_that_cannot_be_encoded_are_named() {
         ["c0", "c1", "c2"].map(|name| format!("spec.data.columns.{name}"))
     );
     assert!(found[0].1.contains("all training rows lack a value"), "{found:?}");
-    assert!(found[1].1.contains("have 1 values (`a`)"), "{found:?}");
-    assert!(found[2].1.contains("no value has 1 training rows"), "{found:?}");
+    assert!(found[1].1.contains("have 1 value (`a`)"), "{found:?}");
+    assert!(found[2].1.contains("no value has 1 training row"), "{found:?}");
     let mut column = Column::from(ColumnType::Binary);
     column.values = Some(["no", "yes"].map(str::to_owned).to_vec());
     let rows = rows(&[&["no", "maybe"]], &[ColumnType::Binary]);

@@ -10,6 +10,8 @@ use crate::preprocessing::{self, Preprocessing};
 
 /// The values that are encoded at a time.
 const CHUNK_VALUES: i64 = 1 << 24;
+/// The most inputs of all rows that are kept in memory: 1 GiB as 32-bit floats.
+const MAX_KEPT_VALUES: i64 = 1 << 28;
 
 /// Fitted encodings and steps.
 pub(crate) struct Pipeline {
@@ -34,7 +36,7 @@ impl Pipeline {
         let columns: Vec<_> = columns.iter().map(|(name, column)| (name.clone(), column.clone())).collect();
         let indexes = Vec::<i64>::try_from(training).map_err(|error| vec![failure::of_torch(&error)])?;
         let encoder = Encoder::fit(&columns, options_of(steps), rows, &indexes)?;
-        let numbers = encoder.encode(&rows.batch(&seen)).numbers;
+        let numbers = encoder.numbers(&rows.batch(&seen));
         let steps = Preprocessing::fit(steps, &numbers, &encoder.number_names());
         Ok(Self { encoder: Some(encoder), steps })
     }
@@ -90,7 +92,7 @@ impl Pipeline {
 
     /// The numbers of rows before the steps. Missing ones are replaced.
     pub(crate) fn numbers(&self, rows: &Tensor) -> Tensor {
-        self.encoder.as_ref().map_or_else(|| rows.shallow_clone(), |encoder| encoder.encode(rows).numbers)
+        self.encoder.as_ref().map_or_else(|| rows.shallow_clone(), |encoder| encoder.numbers(rows))
     }
 
     /// The numbers of rows after the steps, as 32-bit floats. `numbers` are those before them.
@@ -109,17 +111,26 @@ impl Pipeline {
         }
     }
 
-    /// The inputs of the network for all rows of a table, on the pipeline's device; `None` for images, whose inputs take four
-    /// times the memory of their bytes.
-    pub(crate) fn apply_to_table(&self, rows: &Rows) -> Option<Tensor> {
-        rows.columns.as_ref()?;
+    /// The inputs of the network for all rows of a table, on a device; `None` for images, and for tables whose inputs would take too
+    /// much memory. Their inputs are made batch by batch.
+    pub(crate) fn apply_to_table(&self, rows: &Rows, device: Device) -> Option<Tensor> {
+        let columns = i64::try_from(rows.columns.as_ref()?.len()).unwrap_or(i64::MAX);
         let _guard = tch::no_grad_guard();
         let count = rows.features.size()[0];
-        let width = self.encoder.as_ref().map_or(1, Encoder::width).max(1);
-        let chunk = (CHUNK_VALUES / i64::try_from(width).unwrap_or(i64::MAX)).max(1);
-        let starts = (0..count).step_by(usize::try_from(chunk).unwrap_or(1));
-        let part = |start| self.apply(&rows.features.narrow(0, start, chunk.min(count - start)));
-        Some(Tensor::cat(&starts.map(part).collect::<Vec<_>>(), 0))
+        let width = self.encoder.as_ref().map_or(columns, |encoder| i64::try_from(encoder.width()).unwrap_or(i64::MAX));
+        if count.saturating_mul(width) > MAX_KEPT_VALUES {
+            return None;
+        }
+        let chunk = (CHUNK_VALUES / width.max(1)).max(1);
+        let mut inputs: Option<Tensor> = None;
+        for start in (0..count).step_by(usize::try_from(chunk).unwrap_or(1)) {
+            let length = chunk.min(count - start);
+            let part = self.apply(&rows.features.narrow(0, start, length).to_device(device));
+            let sizes: Vec<i64> = std::iter::once(count).chain(part.size()[1..].iter().copied()).collect();
+            let all = inputs.get_or_insert_with(|| Tensor::empty(sizes.as_slice(), (part.kind(), device)));
+            all.narrow(0, start, length).copy_(&part);
+        }
+        inputs
     }
 
     /// The same pipeline on another device.

@@ -60,8 +60,12 @@ impl Preprocessing {
                 Preprocess::Standardize => {
                     let mean = rows.mean_dim([0].as_slice(), false, rows.kind());
                     let deviation = rows.std_dim([0].as_slice(), false, false);
-                    // A constant value contains no information. Dividing by one leaves it at zero.
-                    let deviation = deviation.where_self(&deviation.gt(0.0), &Tensor::ones_like(&deviation));
+                    // A constant value contains no information. Dividing by one leaves it at zero. Rounding can give a constant
+                    // a mean that differs from it, and a deviation above zero.
+                    let (least, most) = (rows.amin([0_i64], false), rows.amax([0_i64], false));
+                    let varies = least.not_equal_tensor(&most).logical_and(&deviation.gt(0.0));
+                    let deviation = deviation.where_self(&varies, &Tensor::ones_like(&deviation));
+                    let mean = mean.where_self(&varies, &least);
                     Fitted::Standardize { mean, deviation }
                 }
                 Preprocess::RobustScale => robust_scale(&rows),
@@ -171,6 +175,8 @@ fn robust_scale(rows: &Tensor) -> Fitted {
     let zero = Tensor::zeros_like(&quartiles);
     let by_extremes = (extremes.reciprocal() * 2.0).where_self(&extremes.gt(0.0), &zero);
     let factor = quartiles.reciprocal().where_self(&quartiles.gt(0.0), &by_extremes);
+    // Distances that no float can invert are those of values that hardly differ, or that differ beyond all use.
+    let factor = factor.where_self(&factor.isfinite(), &zero);
     Fitted::RobustScale { median, factor }
 }
 
@@ -185,7 +191,8 @@ fn quantile(sorted: &Tensor, share: f64) -> Tensor {
     let low = sorted.select(0, below);
     let high = sorted.select(0, (below + 1).min(last));
     let fraction = place.fract();
-    &low + (high - &low) * fraction
+    // Not `low + (high - low) · fraction`: the difference of the largest floats overflows.
+    low * (1.0 - fraction) + high * fraction
 }
 
 impl Fitted {
@@ -222,6 +229,8 @@ mod tests {
         assert!(applied.mean(Kind::Float).double_value(&[]).abs() < 1e-6);
         assert!((applied.select(1, 0).std(false).double_value(&[]) - 1.0).abs() < 1e-6);
         assert!(applied.select(1, 1).abs().max().double_value(&[]) < 1e-9);
+        let tenths = Tensor::from_slice(&[0.1_f64; 1_000]).reshape([1_000, 1]);
+        assert!(self::applied(&[Preprocess::Standardize], &tenths, &[]).abs().max().double_value(&[]) < 1e-9);
     }
 
     #[test]

@@ -19,7 +19,8 @@ const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "t", "f",
 const CURRENCIES: [char; 9] = ['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '¢'];
 
 /// The help text for a missing value.
-const FILL: &str = "fill it with a number in every such row, or drop the row";
+const FILL: &str = "list the columns in `spec.data.columns`, where `{type: number, missing: [NA]}` says what a missing value is; or \
+                    fill it with a number, or drop the row";
 
 /// The finite number in a text. White space around it is ignored.
 pub fn parse(text: &str) -> Option<f64> {

@@ -44,6 +44,10 @@ impl Model {
         if ignore.contains(label) {
             problems.add("spec.data.ignore", format!("the label `{label}` is among the ignored columns"), "");
         }
+        for name in features.iter().flatten().filter(|name| ignore.contains(name)) {
+            let message = format!("`{name}` is listed in `features` and in `ignore`, expected one of them");
+            problems.add("spec.data.features", message, "");
+        }
         let Some(columns) = columns else { return };
         if features.is_some() {
             let message = "`features` and `columns` both say what to train on, expected one of them";
@@ -77,6 +81,7 @@ fn check_values(key: &str, Column { kind, missing, values }: &Column, problems: 
         problems.add(&format!("{key}.values"), message, "only a binary column has one");
         return;
     }
+    let (values, missing) = (trimmed(values), trimmed(missing));
     let [one, other] = values.as_slice() else {
         problems.add(
             &format!("{key}.values"),
@@ -88,9 +93,14 @@ fn check_values(key: &str, Column { kind, missing, values }: &Column, problems: 
     if one == other {
         problems.add(&format!("{key}.values"), format!("both values are `{one}`, expected two different ones"), "");
     }
-    if let Some(value) = values.iter().find(|value| missing.contains(value)) {
+    if let Some(value) = values.iter().find(|value| value.is_empty() || missing.contains(value)) {
         problems.add(&format!("{key}.values"), format!("`{value}` also stands for a missing value"), "");
     }
+}
+
+/// Texts without white space around them, as cells are read.
+fn trimmed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(|text| text.trim()).collect()
 }
 
 /// Why a path is not allowed, if it is not. It must stay below its folder on every operating system.

@@ -2,7 +2,7 @@
 
 use super::Problems;
 use super::training::subject_of;
-use crate::{DataSpec, EvaluationSpec, Model};
+use crate::{DataSpec, EvaluationSpec, Model, Task};
 
 /// The most columns of a table that are copied into its predictions.
 const MAX_SLICES: usize = 20;
@@ -40,6 +40,9 @@ impl Model {
             } else if is_own && column != "label" {
                 let message = format!("`{column}` is a column that predictions have of themselves");
                 problems.add(&key, message, "name the column otherwise in the tables");
+            } else if column == "label" && self.spec.task == Task::Regression {
+                let message = "rows cannot be grouped by `label`: it is the number to predict";
+                problems.add(&key, message, "make a column of ranges in the table, and name that");
             } else if column.is_empty() || column.chars().any(char::is_control) {
                 problems.add(&key, "expected the name of a column of the test table", "");
             } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {

@@ -65,6 +65,9 @@ impl Model {
                     let message = "rows of typed columns have no other shape";
                     problems.add(&key, message, "`reshape` is for images and for tables without `columns`");
                 }
+                Preprocess::Log(_) if steps[..index].iter().any(|before| before.name() == "reshape") => {
+                    problems.add(&key, "`log` is for columns, and `reshape` before it leaves none", "put it before `reshape`");
+                }
                 Preprocess::Log(log) if log.columns.is_empty() => {
                     problems.add(&format!("{key}.log.columns"), "no column is named, expected at least one", "");
                 }

@@ -4,6 +4,9 @@ use super::Problems;
 use crate::metrics::{Metric, Subject};
 use crate::{ClassWeights, Keep, Loss, Model, Optimizer, Task};
 
+/// The weights that 32-bit floats can compute with.
+const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
+
 impl Model {
     pub(super) fn check_training(&self, problems: &mut Problems) {
         let training = &self.spec.training;
@@ -51,11 +54,11 @@ impl Model {
             problems.add("spec.training.loss", message, help);
         }
         if let Some(Loss::Huber { delta }) = training.loss
-            && !(delta > 0.0 && delta.is_finite())
+            && !WEIGHTS.contains(&delta)
         {
             problems.add(
                 "spec.training.loss.huber.delta",
-                format!("{delta} is out of range, expected a number above zero"),
+                format!("{delta} is out of range, expected 1e-6 to 1e6"),
                 "1 is usual",
             );
         }
@@ -75,8 +78,8 @@ impl Model {
             }
         }
         if let Some(ClassWeights::Named(weights)) = &training.class_weights {
-            for (class, weight) in weights.iter().filter(|(_, weight)| !(**weight > 0.0 && weight.is_finite())) {
-                let message = format!("{weight} is out of range, expected a number above zero");
+            for (class, weight) in weights.iter().filter(|(_, weight)| !WEIGHTS.contains(*weight)) {
+                let message = format!("{weight} is out of range, expected 1e-6 to 1e6");
                 problems.add(&format!("spec.training.class_weights.{class}"), message, "1 is the default");
             }
         }

@@ -72,7 +72,11 @@ impl Check {
         let of_groups = group_by.as_deref().map(|column| ("group_by", column));
         let of_metric = metric.column().map(|column| ("metric", column));
         for (key, column) in of_slices.chain(of_groups).chain(of_metric) {
-            if !model.spec.evaluation.provides(column) {
+            let is_number = task == Task::Regression && ["label", "prediction"].contains(&column);
+            if is_number {
+                let message = format!("rows cannot be grouped by `{column}`: it is a number in a regression");
+                unfit.push(self.unfit(key, message, "name a column of the model's `spec.evaluation.slices`"));
+            } else if !model.spec.evaluation.provides(column) {
                 unfit.push(self.without_column(key, column, model));
             }
         }

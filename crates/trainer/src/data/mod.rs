@@ -77,7 +77,7 @@ pub(crate) fn read_known(model: &Model, source: &Path, half: Half, architecture:
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
             let file = if half == Half::Train { train } else { test };
-            let request = Request { label, task: *task, columns: Some(columns), ignore: &[] };
+            let request = Request { label, task: *task, columns: Some(columns), ignore: &[], is_training: false };
             let mut table = table::read(&source, file, half, request);
             table.unknown_labels(classes);
             table.into_rows(classes).map_err(first)

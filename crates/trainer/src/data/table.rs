@@ -31,6 +31,8 @@ pub(super) struct Request<'names> {
     pub(super) columns: Option<Vec<WantedColumn>>,
     /// The columns that are not used on purpose.
     pub(super) ignore: &'names [String],
+    /// Whether the rows are those to learn from, which have every column that is named.
+    pub(super) is_training: bool,
 }
 
 /// A table after reading: rows without a fault, and the labels of all rows.
@@ -207,7 +209,7 @@ struct Places {
 impl Places {
     /// The places of the label and of the columns to learn from.
     fn find(header: &[String], request: Request<'_>, file: &str) -> Result<Self, Vec<Fault>> {
-        let Request { label, columns: wanted, ignore, .. } = request;
+        let Request { label, columns: wanted, ignore, is_training, .. } = request;
         let label_at = position(header, label, "spec.data.label", file);
         if header.len() < 2 && label_at.is_err() {
             // The file has no header or another separator. No other check is useful.
@@ -215,7 +217,9 @@ impl Places {
         }
         let mut faults = Vec::new();
         let label_at = label_at.map_err(|fault| faults.push(fault)).ok();
-        faults.extend(ignore.iter().filter_map(|column| position(header, column, "spec.data.ignore", file).err()));
+        // A column that is not used need not be in the test rows.
+        let named = ignore.iter().filter(|_| is_training);
+        faults.extend(named.filter_map(|column| position(header, column, "spec.data.ignore", file).err()));
         let is_free = |column: &&String| *column != label && !ignore.contains(column);
         let is_listed = wanted.is_some();
         let columns = wanted.unwrap_or_else(|| {

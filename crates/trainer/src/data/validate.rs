@@ -80,8 +80,8 @@ impl ValidatedData {
     fn read_tables(&mut self, job: &TrainingJob, spec: &TableSpec, source: &Source, outputs: u32) {
         let TableSpec { train, test, recent, label, ignore, .. } = spec;
         let task = job.model.spec.task;
-        let request = |columns| Request { label, task, columns, ignore };
-        let training = table::read(source, train, Half::Train, request(cells::wanted_by_specification(spec)));
+        let request = |columns, is_training| Request { label, task, columns, ignore, is_training };
+        let training = table::read(source, train, Half::Train, request(cells::wanted_by_specification(spec), true));
         let counted = training.classes();
         let mut said = match task {
             Task::Classification => classes::of_table(&job.model, &counted, outputs),
@@ -109,7 +109,7 @@ impl ValidatedData {
         self.warnings.extend(row_numbers.iter().map(|column| row_number(&train.file, column)));
         self.warnings.extend(unused_columns(&train.file, &unused));
 
-        let mut judged = table::read(source, test, Half::Test, request(columns));
+        let mut judged = table::read(source, test, Half::Test, request(columns, false));
         if is_learnt {
             judged.unknown_labels(&names);
         }
@@ -187,7 +187,7 @@ impl ValidatedData {
 fn row_number(file: &str, column: &str) -> Fault {
     let message = format!("column `{column}` looks like the row numbers of a data frame, and is learnt from");
     table_fault(file, message).key("spec.data.train.file").help(
-        "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns to learn from in `spec.data.features`",
+        "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns to learn from in `spec.data.columns`, or this one in `spec.data.ignore`",
     )
 }
 

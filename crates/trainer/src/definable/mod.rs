@@ -29,13 +29,37 @@ impl Complaint {
 
 /// A fault for every metric that is undefined on the test rows, or that names a class without rows.
 pub(crate) fn check(model: &Model, rows: &TestRows) -> Vec<Fault> {
-    let metrics = model.spec.evaluation.metrics.iter().enumerate();
-    let complaints = metrics.filter_map(|(index, metric)| Some((index, rows.complaint(metric)?)));
-    let fault = |(index, Complaint { message, help }): (usize, Complaint)| {
-        let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"));
-        if help.is_empty() { fault } else { fault.help(help) }
+    let listed = model.spec.evaluation.metrics.iter().enumerate();
+    let listed = listed.map(|(index, metric)| (format!("spec.evaluation.metrics[{index}]"), metric.clone()));
+    // The metric that every evaluation states follows from the label.
+    let always = Some(model.spec.task.stated_metric()).filter(|metric| !model.spec.evaluation.metrics.contains(metric));
+    let metrics = listed.chain(always.map(|metric| ("spec.data.label".to_owned(), metric)));
+    let fault = |(key, metric): (String, Metric)| {
+        let Complaint { message, help } = rows.complaint(&metric)?;
+        let fault = Fault::new(FaultKind::Specification, message).key(key);
+        Some(if help.is_empty() { fault } else { fault.help(help) })
     };
-    complaints.map(fault).collect()
+    metrics.filter_map(fault).collect()
+}
+
+/// The fault of a metric that cannot compare epochs, because it is undefined on the validation rows, whose indexes are
+/// `validation`.
+pub(crate) fn check_comparison(metric: &Metric, rows: &Rows, validation: &[i64]) -> Option<Fault> {
+    let places = || validation.iter().filter_map(|place| usize::try_from(*place).ok());
+    let observed = match &rows.target {
+        Target::Classes { labels, classes } => {
+            let labels: Vec<i64> = places().filter_map(|place| labels.get(place).copied()).collect();
+            TestRows::Classes(ClassRows::of(&labels, classes))
+        }
+        Target::Numbers(labels) => {
+            let labels: Vec<f64> = places().filter_map(|place| labels.get(place).copied()).collect();
+            TestRows::Numbers(NumberRows::of(&labels))
+        }
+    };
+    let Complaint { message, help } = observed.complaint(metric)?;
+    let message = format!("on the validation rows, {}", message.replace("test row", "validation row"));
+    let fault = Fault::new(FaultKind::Specification, message).key("spec.training.metric");
+    Some(if help.is_empty() { fault } else { fault.help(help.replace("test row", "validation row")) })
 }
 
 /// Test rows with the predictions of a model that is always right and certain.

@@ -63,7 +63,9 @@ impl Course<'_> {
         let metric = spec.metric_for(model.spec.task);
         let keeps_best = spec.keep != Some(Keep::Last) && validation.size()[0] > 0;
         let mut optimizer = optimizer::build(spec.optimizer, store)?;
-        let mut best: Option<(Epoch, KeptWeights)> = None;
+        // The best epoch so far, and its weights if they may be kept.
+        let mut best: Option<Epoch> = None;
+        let mut weights: Option<KeptWeights> = None;
         let (mut last, mut warned) = (None, false);
         for number in 1..=spec.epochs {
             let begun = Instant::now();
@@ -85,16 +87,13 @@ impl Course<'_> {
                 seconds,
             });
             let epoch = Epoch { number, training_loss, accuracy, validation };
-            if keeps_best && best.as_ref().is_none_or(|(best, _)| is_better(&epoch, best, &metric)) {
-                match &mut best {
-                    Some((best, weights)) => {
-                        *best = epoch.clone();
-                        weights.update(store);
-                    }
-                    None => best = Some((epoch.clone(), KeptWeights::of(store))),
+            if best.as_ref().is_none_or(|best| is_better(&epoch, best, &metric)) && epoch.validation.is_some() {
+                best = Some(epoch.clone());
+                if keeps_best {
+                    weights.get_or_insert_with(|| KeptWeights::of(store)).update(store);
                 }
             }
-            let waited = best.as_ref().map_or(0, |(best, _)| number - best.number);
+            let waited = best.as_ref().map_or(0, |best| number - best.number);
             last = Some(epoch);
             if number < spec.epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
                 Reporter::stage(&format!("stopped: {metric} is not better than {waited} epochs ago"));
@@ -103,8 +102,8 @@ impl Course<'_> {
         }
         let last = last.ok_or_else(|| Fault::new(FaultKind::Specification, "no epoch was trained"))?;
         let epochs = last.number;
-        let kept = match best {
-            Some((best, weights)) if best.number < epochs => {
+        let kept = match (best, weights) {
+            (Some(best), Some(weights)) if best.number < epochs => {
                 weights.restore(store);
                 let value = best.validation.as_ref().map_or(f64::NAN, |result| result.value);
                 Reporter::stage(&format!("kept the weights of epoch {}: {metric} {value:.4}", best.number));
@@ -217,7 +216,6 @@ fn is_better(epoch: &Epoch, best: &Epoch, metric: &Metric) -> bool {
     match (&epoch.validation, &best.validation) {
         (Some(now), Some(best)) if metric.higher_is_better() => now.value > best.value,
         (Some(now), Some(best)) => now.value < best.value,
-        (now, None) => now.is_some(),
-        (None, Some(_)) => false,
+        (now, _) => now.is_some(),
     }
 }

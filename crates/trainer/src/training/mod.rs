@@ -11,7 +11,10 @@ use slipway_contract::{
 };
 use tch::{Tensor, nn};
 
+use slipway_contract::table::{did_you_mean, shown};
+
 use crate::data::{self, Half, Rows, Target, ValidatedData};
+use crate::definable;
 use crate::head::{self, Head, Objective};
 use crate::job::JobContext;
 use crate::network::Network;
@@ -55,7 +58,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let rows_by_class = rows_by_class(&rows, &training)?;
     let pipeline = pipeline.to_device(context.device);
     let course = Course {
-        inputs: pipeline.apply_to_table(&rows),
+        inputs: pipeline.apply_to_table(&rows, context.device),
         targets: head.targets(&rows),
         objective: Objective::new(model, &rows, &training, outputs_of(model))?.to_device(context.device),
         rows: &rows,
@@ -177,6 +180,8 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     tch::manual_seed(seed * 1_000_003);
     let split = split::split(&rows.target, model.spec.data.validation_split());
     let (training, validation) = split.map_err(|fault| said.faults.push(fault)).ok()?;
+    said.faults.extend(comparison_fault(model, &rows, &validation));
+    said.faults.extend(unknown_log_columns(&steps, &rows));
     let pipeline = Pipeline::fit(model, &steps, &rows, &training);
     let pipeline = pipeline.map_err(|faults| said.faults.extend(faults)).ok()?;
     said.warnings.extend(recode(&pipeline, &mut rows, "training or validation"));
@@ -206,6 +211,29 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     Some(Prepared { rows, network, store, training, validation, pipeline, head, steps })
 }
 
+/// The fault of a metric that cannot compare epochs on the validation rows.
+fn comparison_fault(model: &Model, rows: &Rows, validation: &Tensor) -> Option<Fault> {
+    let places = Vec::<i64>::try_from(validation).ok().filter(|places| !places.is_empty())?;
+    // The default metrics of both tasks are defined on all rows.
+    definable::check_comparison(model.spec.training.metric.as_ref()?, rows, &places)
+}
+
+/// The faults of columns whose logarithm is to be taken and that nothing is learnt from.
+fn unknown_log_columns(steps: &[Preprocess], rows: &Rows) -> Vec<Fault> {
+    let Some(columns) = &rows.columns else { return Vec::new() };
+    let known: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let mut faults = Vec::new();
+    for (index, step) in steps.iter().enumerate() {
+        let Preprocess::Log(log) = step else { continue };
+        for name in log.columns.iter().filter(|name| !columns.contains(name)) {
+            let message = format!("`{}` is not among the columns to learn from", shown(name));
+            let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.preprocess[{index}].log.columns"));
+            faults.push(Fault { help: did_you_mean(name, &known), ..fault });
+        }
+    }
+    faults
+}
+
 /// Gives the texts of rows the codes of the encodings. Returns a warning for every column with texts that no training row has.
 fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
     let Some(encoder) = pipeline.encoder() else { return Vec::new() };
@@ -214,8 +242,9 @@ fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
         let texts: Vec<String> = unseen.iter().map(|(text, _)| text.clone()).collect();
         let count: u64 = unseen.iter().map(|(_, rows)| rows).sum();
         let message = format!(
-            "column `{}`: {count} {which} rows have values that no training row has, or too few: {}",
-            slipway_contract::table::shown(&column),
+            "column `{}`: {} of values that no training row has, or too few: {}",
+            shown(&column),
+            counted(count, &format!("{which} row")),
             slipway_contract::table::first_of(&texts)
         );
         Fault::new(FaultKind::Data, message).key(&key).help("they are encoded as a value that is not known")
@@ -225,7 +254,12 @@ fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
 
 /// The model with every default written out, as YAML.
 fn resolved_text(model: &Model) -> String {
-    let text = serde_yaml::to_string(&model.resolved()).expect("a model holds only texts and numbers");
+    let mut text = Vec::new();
+    // Plain serialisation would write enums as YAML tags, which no reader of model files accepts.
+    let mut serializer = serde_yaml::Serializer::new(&mut text);
+    serde_yaml::with::singleton_map_recursive::serialize(&model.resolved(), &mut serializer)
+        .expect("a model holds only texts and numbers");
+    let text = String::from_utf8(text).expect("YAML is text");
     format!("# Every default is written out. Training this gives the same artifact.\n{text}")
 }
 

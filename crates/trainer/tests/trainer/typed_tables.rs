@@ -102,6 +102,7 @@ fn a_model_with_every_default_written_out_gives_the_same_artifact() {
     let short = bench.train(&regression(), 1).artifact;
     let text = String::from_utf8(bench.output("resolved.yaml")).expect("a text");
     assert!(text.contains("loss: squared_error") && text.contains("strategy: mean"), "{text}");
+    assert!(!text.contains('!'), "no YAML tags: {text}");
     let resolved: Value = serde_yaml::from_str(&text).expect("a model");
     assert_eq!(bench.train(&resolved, 1).artifact, short);
 }
