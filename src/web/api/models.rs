@@ -116,9 +116,10 @@ impl Shared {
         model: &str,
     ) -> Result<Problem, Problem> {
         let scope = std::slice::from_ref(source);
-        let known = match caller.covers(source) {
-            true => self.store.models(Some(scope), None, MAX_NAMES).await?,
-            false => Vec::new(),
+        let known = if caller.covers(source) {
+            self.store.models(Some(scope), None, MAX_NAMES).await?
+        } else {
+            Vec::new()
         };
         let known: Vec<&str> = known.iter().map(|known| known.newest.model.as_str()).collect();
         let hint = if known.is_empty() { String::new() } else { hint_at(model, &known) };
