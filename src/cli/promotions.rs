@@ -10,7 +10,7 @@ use super::output::{self, text};
 use super::run_name::RunName;
 use super::target::{DigestPrefix, Meant, Target, WholeOrModel, time_to_come};
 use super::watch;
-use slipway_domain::RunState;
+use slipway_domain::{RunState, hint_at};
 
 /// Promote a model's artifact to an environment. The policy and the rules of the environment apply as to any other promotion.
 #[derive(Debug, Args)]
@@ -197,13 +197,17 @@ fn run_of(name: Option<&RunName>, server: &Server) -> Result<Option<String>, Fai
 fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
     let environment = server.call("GET", &format!("environments/{}", encoded(&target.environment)))?;
     let models = output::things(&environment, "models");
-    let model = models.iter().find(|model| text(model, "model") == target.model);
-    let runs = model.map(|model| output::things(model, "under_way")).unwrap_or_default();
+    let found = models.iter().find(|model| text(model, "model") == target.model);
+    let runs = found.map(|model| output::things(model, "under_way")).unwrap_or_default();
     // A waiting run is judged. Later runs may not be judged yet.
     let waits = runs.iter().rev().find(|run| text(run, "state") == "waiting");
     let artifact = waits.into_iter().chain(runs.iter().rev()).find_map(|run| run["artifact"].as_str());
     let Meant { model, environment } = target;
-    let missing = || exit::invalid(format!("nothing of `{model}` is on its way to `{environment}`"));
+    let missing = || {
+        let names: Vec<&str> = models.iter().map(|model| text(model, "model")).collect();
+        let hint = if names.contains(&model.as_str()) { String::new() } else { hint_at(model, &names) };
+        exit::invalid(format!("nothing of `{model}` is on its way to `{environment}`{hint}"))
+    };
     artifact.map(str::to_owned).ok_or_else(missing)
 }
 

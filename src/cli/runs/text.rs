@@ -90,7 +90,7 @@ fn verdict(verdict: &Value) -> Vec<String> {
         let rows = rows.map_or_else(String::new, |rows| format!(" (about {} would decide)", counted(rows, "row")));
         let outcome = text(check, "outcome");
         let padding = " ".repeat(12_usize.saturating_sub(outcome.chars().count()));
-        lines.push(format!("    {}{padding} {}{rows}", colour::word(outcome), sentence));
+        lines.push(format!("    {}{padding} {sentence}{rows}", colour::word(outcome)));
     }
     lines.extend(output::things(verdict, "notes").iter().filter_map(|note| Some(format!("    {}", note.as_str()?))));
     lines

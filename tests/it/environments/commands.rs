@@ -74,6 +74,7 @@ async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood
     for command in [
         &["environments", "history", "digitz", "staging"][..],
         &["release", "digitz", "staging"],
+        &["approve", "digitz", "staging"],
         &["rollback", "digitz", "staging", "--reason", "odd"],
         &["runs", "list", "--model", "digitz"],
         &["runs", "list", "--model", "digitz", "--output", "text"],
