@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::client::{Query, Server, encoded};
 use super::exit::{Exit, Failure};
 use super::form::Width;
-use super::output::{self, text};
+use super::output::{self, count, text};
 use super::repeat::Watch;
 use slipway_store::ReportStatus;
 
@@ -69,7 +69,9 @@ impl Reports {
                 let source = source.unwrap_or_default();
                 let path = format!("reports/retry?source={}", encoded(&source));
                 server.show(&server.call("POST", &path)?, |answer| {
-                    format!("{} reports of {source} are tried now", answer["due"])
+                    let due = usize::try_from(answer["due"].as_u64().unwrap_or_default()).unwrap_or(usize::MAX);
+                    let verb = if due == 1 { "is" } else { "are" };
+                    format!("{} of {source} {verb} tried now", count(due, "report"))
                 })
             }
         }?;
