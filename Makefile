@@ -119,6 +119,11 @@ lint: tools libtorch ## formatting and clippy, warnings denied
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets -- -D warnings
 
+.PHONY: deny
+deny: ## licences, advisories, duplicates and sources of all dependencies, by cargo-deny and deny.toml
+	@scripts/need.sh cargo cargo-deny
+	@cargo deny --workspace check -D unmatched-skip -D unnecessary-skip
+
 .PHONY: docs
 docs: tools libtorch ## API documentation, warnings denied
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps

@@ -4,6 +4,7 @@ missing=""
 for program in "$@"; do
     case $program in
         git) how="apt-get install git" ;;
+        cargo-deny) how="cargo install --locked cargo-deny@0.20.2" ;;
         cargo) how="https://rustup.rs" ;;
         c++) how="apt-get install g++" ;;
         python3) how="apt-get install python3" ;;

@@ -127,6 +127,11 @@ enum Command {
     Doctor(doctor::Doctor),
 }
 
+/// The parser of the command line, from which its reference and its completions are made.
+pub fn parser() -> clap::Command {
+    Cli::command()
+}
+
 /// Runs the command line and returns the exit code.
 pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -200,8 +205,8 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Restore(command) => command.run(),
         Command::Hook(command) => command.run(),
         Command::Forge(command) => command.run(),
-        Command::Generate(command) => command.run(Cli::command()),
-        Command::Completions(command) => command.run(Cli::command()),
+        Command::Generate(command) => command.run(parser()),
+        Command::Completions(command) => command.run(parser()),
         Command::Doctor(command) => command.run(),
     }
 }

@@ -1,10 +1,12 @@
 //! docs/first-model.md is played command by command, and says what it says there.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::documentation::fence::{blocks, commands};
+use crate::documentation::shape::difference;
 use crate::init::customers;
 use crate::support::{DEADLINE, slipway};
 
@@ -12,40 +14,9 @@ use crate::support::{DEADLINE, slipway};
 const PROMISED: Duration = Duration::from_mins(2);
 const MAX_COMMANDS: usize = 5;
 
-/// A command of the page with the lines that it is shown to say.
-pub(crate) struct Step {
-    pub(crate) command: String,
-    pub(crate) says: Vec<String>,
-}
-
-pub(crate) fn steps(page: &str) -> Vec<Step> {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("the page");
-    let blocks = text.split("```console\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let mut steps: Vec<Step> = Vec::new();
-    for line in blocks.flat_map(str::lines) {
-        match line.strip_prefix("$ ") {
-            Some(command) => steps.push(Step { command: command.to_owned(), says: Vec::new() }),
-            None => steps.last_mut().expect("a command first").says.push(line.to_owned()),
-        }
-    }
-    steps
-}
-
-/// A line without what differs from one time to another: every word with a digit in it is the same.
-fn shape(line: &str) -> String {
-    let is_number = |word: &&str| word.chars().any(|c| c.is_ascii_digit());
-    let is_digest = |word: &str| word.len() > 6 && word.chars().all(|c| c.is_ascii_hexdigit());
-    let words = line.split_whitespace().map(|word| {
-        let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        if is_number(&word) || is_digest(bare) { "#" } else { word }
-    });
-    words.collect::<Vec<_>>().join(" ")
-}
-
-/// The lines of a page that are not among those that came, in their order.
-pub(crate) fn missing(said: &str, lines: &[String]) -> Option<String> {
-    let mut came = said.lines().map(shape);
-    lines.iter().find(|line| !came.any(|came| came == shape(line))).cloned()
+/// The commands of the page, each with the lines that it is shown to say.
+pub(crate) fn steps(page: &str) -> Vec<(String, Vec<String>)> {
+    blocks(page).iter().filter(|block| block.language == "console").flat_map(commands).collect()
 }
 
 pub(crate) struct Place {
@@ -92,6 +63,16 @@ impl Place {
         command.replace("--local ../slipway-local", &with_port)
     }
 
+    /// What the page shows and what was not said, but for the ports, which are those of the page only by chance.
+    fn difference(&self, shown: &[String], said: &str) -> Option<String> {
+        let is_for_the_port = |line: &&str| !line.trim_start().starts_with("export SLIPWAY_SERVER=");
+        let said: String = said.lines().filter(is_for_the_port).map(|line| format!("{line}\n")).collect();
+        let said = [(self.port, 8420), (self.port + 1, 8421)]
+            .iter()
+            .fold(said, |said, (here, page)| said.replace(&format!("127.0.0.1:{here}"), &format!("127.0.0.1:{page}")));
+        difference(shown, &said)
+    }
+
     /// Exports from now on what is listed under `next:`, as a shell does that it is pasted into.
     pub(crate) fn export(&mut self, listed: &str) {
         let exports = listed.lines().map(str::trim).filter(|line| line.starts_with("export "));
@@ -132,12 +113,12 @@ const UNREAD: &str = "delivered; `slipway runs list` shows what follows";
 #[test]
 fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
     let steps = steps("docs/first-model.md");
-    let commands = steps.iter().filter(|step| !step.command.starts_with("export ")).count();
+    let commands = steps.iter().filter(|(command, _)| !command.starts_with("export ")).count();
     assert!(commands <= MAX_COMMANDS, "{commands} commands");
     let mut place = Place::new();
     let begun = Instant::now();
     let (mut server, mut listed, mut follow) = (None, String::new(), None);
-    for (index, Step { command, says }) in steps.iter().enumerate() {
+    for (index, (command, says)) in steps.iter().enumerate() {
         if index > 0 {
             assert!(listed.lines().any(|line| line.trim() == command), "`{command}` is not among {listed}");
         }
@@ -148,20 +129,22 @@ fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
             let mut child = Served(place.shell(&format!("exec {command}")).spawn().expect("it starts"));
             let mut line = String::new();
             BufReader::new(child.0.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
-            assert_eq!(missing(&line, says), None, "`{command}` said {line}");
+            assert_eq!(place.difference(says, &line), None, "`{command}` said {line}");
             server = Some(child);
             continue;
         }
         let command = place.on_our_port(command);
         let (mut done, mut said) = place.run(&command);
         // What follows the push takes a while.
-        while index + 1 == steps.len() && missing(&said, says).is_some() && begun.elapsed() < DEADLINE {
+        while index + 1 == steps.len() && place.difference(says, &said).is_some() && begun.elapsed() < DEADLINE {
             std::thread::yield_now();
             (done, said) = place.run(&command);
         }
         assert!(done, "`{command}`: {said}");
         let was_read = !said.contains(UNREAD);
-        assert!(!was_read || missing(&said, says).is_none(), "`{command}` said {said}");
+        if was_read {
+            assert_eq!(place.difference(says, &said), None, "`{command}` said {said}");
+        }
         if index == 0 {
             place.export(&said);
             listed.clone_from(&said);

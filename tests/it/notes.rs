@@ -7,7 +7,7 @@ use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, slipway, small_fi
 const NOTES: &str = "refs/notes/slipway";
 
 /// A server that writes notes, and the small model in a work tree.
-async fn bench() -> Bench {
+pub(crate) async fn bench() -> Bench {
     let mut bench = Bench::without_server(DEFAULT_SETTINGS).await;
     let plain = std::fs::read_to_string(bench.world.config()).expect("settings");
     std::fs::write(bench.world.config(), plain.replace("forge: plain", "forge: plain, notes: true")).expect("written");
@@ -24,7 +24,7 @@ async fn end_of(bench: &Bench, head: &str, model: &str) {
 }
 
 /// Waits until nothing is left to tell.
-async fn all_is_reported(bench: &Bench) {
+pub(crate) async fn all_is_reported(bench: &Bench) {
     let outbox_is_empty =
         |answer: &slipway_testkit::Answer| answer.text.lines().any(|line| line == "slipway_outbox_pending 0");
     bench.api().wait_for("all to be told", "/metrics", DEADLINE, outbox_is_empty).await.expect("it is told");

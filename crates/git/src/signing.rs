@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use ssh_key::{Algorithm, Fingerprint, HashAlg, LineEnding, PrivateKey};
+use russh::keys::ssh_key::{Fingerprint, LineEnding};
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
 
 /// The namespace of git's signatures: a signature for another purpose is never valid for a commit.
 const NAMESPACE: &str = "git";
@@ -22,7 +23,7 @@ pub struct NotASigningKey(String);
 impl SigningKey {
     /// Reads a key as `ssh-keygen -t ed25519` writes it.
     pub fn from_openssh(text: &str) -> Result<Self, NotASigningKey> {
-        // Errors of ssh-key contain kinds of mistakes, never the input.
+        // Errors of the parser contain kinds of mistakes, never the input.
         let key = PrivateKey::from_openssh(format!("{}\n", text.trim()))
             .map_err(|error| NotASigningKey(error.to_string()))?;
         if key.is_encrypted() {

@@ -197,6 +197,8 @@ struct Head {
 enum Kind {
     Policy,
     Server,
+    /// A document that Slipway itself writes beside a model, such as a report: nobody writes it by hand.
+    Written,
     /// A kind that Slipway does not know.
     Unknown(String),
     /// The kind of models, or none.
@@ -222,6 +224,7 @@ impl Head {
             Some("Policy") => Kind::Policy,
             Some("Server") => Kind::Server,
             Some("Model") | None => Kind::Other,
+            Some("ModelCard" | "TrainingReport" | "EvaluationReport") => Kind::Written,
             Some(other) => Kind::Unknown(other.to_owned()),
         };
         let ours = version.as_deref().is_some_and(|version| version.starts_with("slipway.dev/"));

@@ -9,7 +9,7 @@ use super::world::{ApiWorld, delivery, output_of, run};
 use crate::support::{DEADLINE, text};
 
 /// Changes a row behind the server's back.
-async fn tamper(world: &ApiWorld, statement: &'static str) {
+pub(crate) async fn tamper(world: &ApiWorld, statement: &'static str) {
     let file = world.path("state/slipway.db");
     let pool = SqlitePool::connect(&format!("sqlite://{}", file.display())).await.expect("a database");
     sqlx::raw_sql(statement).execute(&pool).await.expect("done");

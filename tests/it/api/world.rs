@@ -11,25 +11,25 @@ use slipway_testkit::{Api, SlipwayProcess};
 use crate::support::slipway;
 
 /// The administrator's token of the settings.
-pub(super) const ADMIN: &str = "an-administrators-token";
+pub(crate) const ADMIN: &str = "an-administrators-token";
 
 /// Settings, a store, and a server once it is started.
-pub(super) struct ApiWorld {
+pub(crate) struct ApiWorld {
     folder: tempfile::TempDir,
-    pub(super) store: Store,
+    pub(crate) store: Store,
     server: Option<SlipwayProcess>,
 }
 
-pub(super) fn source(name: &str) -> SourceName {
+pub(crate) fn source(name: &str) -> SourceName {
     SourceName::try_from(name.to_owned()).expect("a name")
 }
 
-pub(super) fn commit(number: usize) -> CommitSha {
+pub(crate) fn commit(number: usize) -> CommitSha {
     format!("{number:040x}").parse().expect("a commit")
 }
 
 /// A run that is queued.
-pub(super) fn run(source_name: &str, model: &str, number: usize) -> Run {
+pub(crate) fn run(source_name: &str, model: &str, number: usize) -> Run {
     let at = Timestamp::from_second(1_700_000_000 + i64::try_from(number).expect("small")).expect("a time");
     let cause = RunCause {
         source: source(source_name),
@@ -46,7 +46,7 @@ pub(super) fn run(source_name: &str, model: &str, number: usize) -> Run {
 }
 
 /// A delivery that says nothing.
-pub(super) fn delivery(source_name: &str, id: &str, body: &[u8]) -> Delivery {
+pub(crate) fn delivery(source_name: &str, id: &str, body: &[u8]) -> Delivery {
     let headers = [("user-agent".to_owned(), "git".to_owned())].into();
     let received_at = Timestamp::now();
     Delivery {
@@ -61,7 +61,7 @@ pub(super) fn delivery(source_name: &str, id: &str, body: &[u8]) -> Delivery {
 
 impl ApiWorld {
     /// A store and settings; `web` is added to their `web`.
-    pub(super) async fn new(web: &str) -> Self {
+    pub(crate) async fn new(web: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path();
         let settings = format!(
@@ -89,47 +89,47 @@ web: {{{web}}}
     }
 
     /// The same with the administrator's token in its settings, and its server running.
-    pub(super) async fn started() -> Self {
+    pub(crate) async fn started() -> Self {
         Self::new("api_token: {file: ./token}").await.start().await
     }
 
     /// Starts the server.
-    pub(super) async fn start(mut self) -> Self {
+    pub(crate) async fn start(mut self) -> Self {
         self.server = Some(SlipwayProcess::start(&slipway(), &self.config(), &[]).await.expect("it starts"));
         self
     }
 
-    pub(super) fn config(&self) -> PathBuf {
+    pub(crate) fn config(&self) -> PathBuf {
         self.folder.path().join("server.yaml")
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub(super) fn server(&self) -> &SlipwayProcess {
+    pub(crate) fn server(&self) -> &SlipwayProcess {
         self.server.as_ref().expect("it was started")
     }
 
     /// The API, asked with the administrator's token.
-    pub(super) fn admin(&self) -> Api {
+    pub(crate) fn admin(&self) -> Api {
         Api::at(self.server().address()).with_token(ADMIN)
     }
 
     /// The API, asked without a token.
-    pub(super) fn unauthenticated(&self) -> Api {
+    pub(crate) fn unauthenticated(&self) -> Api {
         Api::at(self.server().address())
     }
 
     /// The API, asked with a fresh token.
-    pub(super) async fn with(&self, name: &str, role: Role, sources: &[&str]) -> Api {
+    pub(crate) async fn with(&self, name: &str, role: Role, sources: &[&str]) -> Api {
         let sources: Vec<SourceName> = sources.iter().copied().map(source).collect();
         let secret = self.store.create_token(name, role, &sources, None).await.expect("a token");
         Api::at(self.server().address()).with_token(secret.reveal())
     }
 
     /// Records runs, as a delivery would.
-    pub(super) async fn record(&self, runs: &[Run]) {
+    pub(crate) async fn record(&self, runs: &[Run]) {
         for run in runs {
             let delivery = delivery(run.source.as_str(), &run.id.to_string(), b"{}");
             self.store.record_delivery(&delivery).await.expect("stored");
@@ -140,7 +140,7 @@ web: {{{web}}}
     }
 
     /// Records a run and moves it to where it waits for a person, or has ended.
-    pub(super) async fn record_as(&self, mut run: Run, events: &[RunEvent], stalled: bool) -> Run {
+    pub(crate) async fn record_as(&self, mut run: Run, events: &[RunEvent], stalled: bool) -> Run {
         self.record(std::slice::from_ref(&run)).await;
         let claim =
             Claim { now: Timestamp::now(), lease_duration: std::time::Duration::from_mins(1), max_runs_per_source: 64 };
@@ -161,7 +161,7 @@ web: {{{web}}}
     }
 
     /// Records a run that was promoted.
-    pub(super) async fn record_promoted(&self, mut run: Run) -> Run {
+    pub(crate) async fn record_promoted(&self, mut run: Run) -> Run {
         let digest = slipway_contract::Digest::of(run.head.as_str().as_bytes());
         run.artifact = Some(digest.clone());
         run.cache_key = Some(digest.clone());
@@ -179,12 +179,12 @@ web: {{{web}}}
     }
 
     /// Runs the command line with these settings.
-    pub(super) async fn beside(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn beside(&self, arguments: &[&str]) -> Output {
         self.command(arguments, &["--config".to_owned(), self.config().display().to_string()]).await
     }
 
     /// Runs the command line against this server, with the administrator's token.
-    pub(super) async fn ask(&self, arguments: &[&str]) -> Output {
+    pub(crate) async fn ask(&self, arguments: &[&str]) -> Output {
         let (server, token) = (self.server().address().to_owned(), self.path("token").display().to_string());
         self.command(arguments, &["--server".to_owned(), server, "--token-file".to_owned(), token]).await
     }
@@ -196,18 +196,18 @@ web: {{{web}}}
     }
 
     /// Actions and details of the audit log.
-    pub(super) async fn audited(&self) -> Vec<(String, String, String, String)> {
+    pub(crate) async fn audited(&self) -> Vec<(String, String, String, String)> {
         let entries = self.store.audit_entries(0, 1000).await.expect("entries");
         entries.into_iter().map(|entry| (entry.actor.to_string(), entry.action, entry.target, entry.detail)).collect()
     }
 
     /// Ends the server and checks that it ended well.
-    pub(super) async fn finish(mut self) {
+    pub(crate) async fn finish(mut self) {
         self.stop().await;
     }
 
     /// The same, with its store left to be looked at.
-    pub(super) async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         let server = self.server.take().expect("it was started");
         let errors = server.errors();
         assert!(!errors.contains("panicked"), "{errors}");
@@ -217,6 +217,6 @@ web: {{{web}}}
 }
 
 /// Standard output and standard error of a command.
-pub(super) fn output_of(output: &Output) -> String {
+pub(crate) fn output_of(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

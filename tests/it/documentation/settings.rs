@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::block::{is_current, table};
-use super::read;
+use super::commands::inline;
+use super::{pages, read};
 
 /// The keys of a schema below a path, each with its description and its default.
 struct Keys<'s> {
@@ -58,12 +59,17 @@ fn duration(text: &str) -> String {
     text.strip_prefix("PT").map_or_else(|| text.to_owned(), str::to_lowercase)
 }
 
-fn reference(schema: &str) -> String {
+/// The keys of a schema, each with its description and its default.
+fn rows(schema: &str) -> Vec<Vec<String>> {
     let schema: Value = serde_json::from_str(&read(schema)).expect("JSON");
     let mut keys = Keys { schema: &schema, rows: Vec::new() };
     keys.collect(&schema, "", 0);
     assert!(keys.rows.len() > 30, "only {} keys", keys.rows.len());
-    table(&["key", "meaning", "default"], &keys.rows)
+    keys.rows
+}
+
+fn reference(schema: &str) -> String {
+    table(&["key", "meaning", "default"], &rows(schema))
 }
 
 #[test]
@@ -74,4 +80,26 @@ fn the_reference_of_settings_lists_every_key() {
 #[test]
 fn the_reference_of_models_lists_every_key() {
     is_current("docs/models.md", "keys", &reference("schemas/model.schema.json"));
+}
+
+#[test]
+fn every_setting_that_a_sentence_names_exists() {
+    let rows = rows("schemas/server.schema.json");
+    let known: Vec<&str> = rows.iter().map(|row| row[0].trim_matches('`')).collect();
+    let mut tried = 0;
+    // The changelog names settings of earlier versions.
+    for page in pages().iter().filter(|page| *page != "CHANGELOG.md") {
+        for code in inline(page) {
+            // `web.metrics: open` names a key and its value.
+            let path = code.split([':', ' ']).next().unwrap_or_default();
+            let first = path.split(['.', '[']).next().unwrap_or_default();
+            let is_path = path.contains('.') && path.chars().all(|c| c.is_ascii_lowercase() || "._[]".contains(c));
+            let is_file = path.ends_with(".yaml") || path.ends_with(".md");
+            if is_path && !is_file && known.contains(&first) {
+                assert!(known.contains(&path), "{page}: there is no setting `{code}`");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 30, "only {tried} settings are named");
 }

@@ -10,17 +10,17 @@ use super::ground::Ground;
 use crate::support::slipway;
 
 const APP: &str = "app: {id: 4711, key: {file: ./app.pem}}";
-const ROBOT: &str = "token: {file: ./robot}";
+pub(crate) const ROBOT: &str = "token: {file: ./robot}";
 
 /// Settings of a server beside a GitHub; no server runs.
-struct Desk {
-    folder: tempfile::TempDir,
-    github: GitHub,
+pub(crate) struct Desk {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) github: GitHub,
     ground: Ground,
 }
 
 impl Desk {
-    async fn with(login: &str) -> Self {
+    pub(crate) async fn with(login: &str) -> Self {
         assert!(APP.contains(&APP_ID.to_string()), "the settings name the double's App");
         let ground = Ground::new().await;
         let github = GitHub::start(ground.bare.clone()).await.expect("a GitHub");

@@ -2,7 +2,7 @@
 //! late and the wrong way round.
 
 mod bitbucket;
-mod check;
+pub(crate) mod check;
 mod commands;
 mod commands_once;
 mod contract;

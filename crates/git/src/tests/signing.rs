@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use ssh_key::{PublicKey, SshSig};
+use russh::keys::PublicKey;
+use russh::keys::ssh_key::SshSig;
 
 use crate::SigningKey;
 

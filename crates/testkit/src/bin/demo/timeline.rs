@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use jiff::SignedDuration;
+use slipway_testkit::demo::steps;
 
 use crate::act::{Played, at, entered, text};
 use crate::paint::Paint;
@@ -17,9 +18,8 @@ pub(crate) fn show(acts: &[Played], paint: &Paint) -> Result<()> {
     for act in acts {
         println!("  {}", paint.title(act.title));
         line(paint, "git push", &seconds(act.push), "commit uploaded, hook delivered");
-        for (step, duration, cause) in steps(act)? {
-            let cause: String = cause.lines().next().unwrap_or_default().chars().take(110).collect();
-            line(paint, &step, &duration, &cause);
+        for step in steps(&act.run)? {
+            line(paint, &step.name, &seconds(step.took), &step.cause);
         }
     }
     println!();
@@ -43,31 +43,6 @@ fn line(paint: &Paint, step: &str, duration: &str, what: &str) {
 
 fn seconds(duration: Duration) -> String {
     format!("{:.3} s", duration.as_secs_f64())
-}
-
-/// Each step with the time it took and what it led to: the time between two transitions belongs to the state between.
-fn steps(act: &Played) -> Result<Vec<(String, String, String)>> {
-    let mut since = at(&act.run, "delivered_at")?;
-    let mut steps = Vec::new();
-    let transitions = act.run["transitions"].as_array().cloned().unwrap_or_default();
-    ensure!(transitions.len() > 1, "the run has no transitions");
-    for transition in &transitions {
-        let now = at(transition, "at")?;
-        let step = match text(transition, "from") {
-            "" => "intake",
-            "queued" => "plan",
-            "training" => "train",
-            "evaluating" => "evaluate",
-            "gating" => "gate",
-            "publishing" => "publish",
-            "promoting" => "promote",
-            other => other,
-        };
-        let duration = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-        steps.push((step.to_owned(), seconds(duration), text(transition, "cause").to_owned()));
-        since = now;
-    }
-    Ok(steps)
 }
 
 /// Time from the delivery to the recorded promotion, less training and evaluation.
