@@ -120,7 +120,7 @@ impl Train {
         let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&describe)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
         let weights = self.out.join("model.safetensors");
-        for name in ["model.safetensors", TRAINING_REPORT, CARD] {
+        for name in ["model.safetensors", TRAINING_REPORT, CARD, Job::RESOLVED] {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();

@@ -127,9 +127,12 @@ impl Runs {
         self.run_job(run, place, &job).await?;
         let output = place.folder.join(Job::OUTPUT);
         let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
+        let resolved = read_output(&output.join(Job::RESOLVED)).await?;
         let (weights, artifacts) = (output.join(WEIGHTS), &self.context.artifacts);
         let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
-        retry_transient(place.cancel, || artifacts.put_document(&artifact, CARD, card.clone())).await?;
+        for (name, document) in [(CARD, card), (Job::RESOLVED, resolved)] {
+            retry_transient(place.cancel, || artifacts.put_document(&artifact, name, document.clone())).await?;
+        }
         // Several trainings may produce equal weights, each with its own report.
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
         let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;

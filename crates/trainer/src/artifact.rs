@@ -12,8 +12,8 @@ use slipway_contract::{
 };
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::failure::of_file;
 use crate::encoder;
+use crate::failure::of_file;
 use crate::head::Head;
 use crate::network::Network;
 use crate::output;
@@ -109,7 +109,11 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
         // Artifacts of earlier trainers store them as 32-bit floats, and those trainers computed with them as such.
         Ok(tensor_of(&tensors, name, &sizes, &[Dtype::F64, Dtype::F32])?.to_device(device))
     };
-    let pipeline = Pipeline::from_tensors(&architecture, fitted).map_err(|fault| Fault { kind: FaultKind::Artifact, key: None, ..fault })?;
+    let pipeline = Pipeline::from_tensors(&architecture, fitted).map_err(|fault| Fault {
+        kind: FaultKind::Artifact,
+        key: None,
+        ..fault
+    })?;
     let head = Head::of(&architecture, |name| {
         let value = tensor_of(&tensors, name, &[1], &[Dtype::F64])?.double_value(&[0]);
         if value.is_finite() { Ok(value) } else { Err(unusable(format!("holds {value} as `{name}`"))) }

@@ -79,7 +79,8 @@ impl Encoder {
         }
         let inputs = width_of(&encodings);
         if faults.is_empty() && inputs > MAX_INPUTS {
-            let of_columns = columns.iter().zip(&encodings).map(|((name, _), encoding)| (encoding.width(), name.as_str()));
+            let of_columns =
+                columns.iter().zip(&encodings).map(|((name, _), encoding)| (encoding.width(), name.as_str()));
             let (widest, name) = of_columns.max().unwrap_or_default();
             let message = format!(
                 "the columns become {}, of which `{}` has {widest}; expected at most {MAX_INPUTS}",

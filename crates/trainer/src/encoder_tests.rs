@@ -120,8 +120,7 @@ fn more_inputs_than_a_network_can_take_are_refused_with_the_widest_column() {
     let cells: Vec<&str> = ids.iter().map(String::as_str).collect();
     let all = rows(&[&cells], &[ColumnType::Category]);
     let training: Vec<i64> = (0..i64::try_from(cells.len()).expect("few")).collect();
-    let Err(faults) =
-        Encoder::fit(&columns(&[ColumnType::Category]), EncoderOptions::default(), &all, &training)
+    let Err(faults) = Encoder::fit(&columns(&[ColumnType::Category]), EncoderOptions::default(), &all, &training)
     else {
         panic!("fits")
     };

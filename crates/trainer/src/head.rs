@@ -282,14 +282,15 @@ mod tests {
             (objective(Loss::CrossEntropy, None, 0.0), &classes, 1.313_738_5),
             (objective(Loss::SquaredError, None, 0.0), &numbers, 3.625),
             (objective(Loss::AbsoluteError, None, 0.0), &numbers, 1.75),
-            (objective(Loss::Huber { delta: 2.0 }, None, 0.0), &numbers, 1.75),
+            (objective(Loss::Huber { delta: 1.5 }, None, 0.0), &numbers, (0.5 + 1.5 * (2.5 - 0.75)) / 2.0),
         ] {
             let found = objective.of(&outputs, targets).double_value(&[]);
             assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
         }
-        // A weight of one class alone cancels out of the weighted mean. Smoothing by 0.5 adds a quarter of the other class.
-        let weighted = objective(Loss::CrossEntropy, Some([4.0, 1.0]), 0.0).of(&outputs, &classes).double_value(&[]);
-        assert!((weighted - 1.313_738_5).abs() < 1e-5, "{weighted}");
+        // The mean is divided by the sum of the weights of the rows: (4 · 0.0486 + 1 · 0.0789) / (4 + 1).
+        let both = Tensor::from_slice(&[0_i64, 1]);
+        let weighted = objective(Loss::CrossEntropy, Some([4.0, 1.0]), 0.0).of(&outputs, &both).double_value(&[]);
+        assert!((weighted - (4.0 * 0.048_587_35 + 0.078_889_73) / 5.0).abs() < 1e-5, "{weighted}");
         let smooth = objective(Loss::CrossEntropy, None, 0.5).of(&outputs, &classes).double_value(&[]);
         let expected = ((0.048_587_35 + 0.25 * 3.0) + (2.578_889_7 - 0.25 * 2.5)) / 2.0;
         assert!((smooth - expected).abs() < 1e-5, "{smooth} is not {expected}");

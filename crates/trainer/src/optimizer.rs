@@ -45,7 +45,9 @@ mod tests {
         // AdamW(lr=0.05, weight_decay=0.1) of PyTorch 2.11.0.
         let descent = Optimizer::Sgd { learning_rate: 0.05, momentum: 0.9, weight_decay: 0.1 };
         let adam = Optimizer::Adam { learning_rate: 0.05, weight_decay: 0.1 };
+        let decoupled = Optimizer::AdamW { learning_rate: 0.05, weight_decay: 0.1 };
         for (optimizer, first, last) in [
+            (decoupled, [0.945, -1.94], [0.782_489_3, -1.762_194_6]),
             (descent, [0.695, -1.89], [-0.654_852_2, -1.086_070_4]),
             (adam, [0.95, -1.95], [0.800_752_5, -1.800_326_7]),
         ] {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use slipway_contract::table::is_unnamed;
 use slipway_contract::{Column as ColumnSpec, ColumnType};
 
-use super::table::{Column, Profile};
+use super::table::{Column, MAX_REMEMBERED, Profile};
 
 /// Common names of the predicted column.
 const LABELS: [&str; 6] = ["label", "target", "class", "outcome", "y", "labels"];
@@ -49,12 +49,14 @@ pub(super) struct Feature {
     pub(super) name: String,
     /// How its values are read.
     pub(super) column: ColumnSpec,
+    /// Whether every row has a value.
+    pub(super) is_complete: bool,
 }
 
 impl Feature {
     /// Whether every value is a number, so that the column needs no type.
     pub(super) fn is_plain(&self) -> bool {
-        self.column == ColumnSpec::from(ColumnType::Number)
+        self.is_complete && self.column == ColumnSpec::from(ColumnType::Number)
     }
 }
 
@@ -64,9 +66,9 @@ pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<Feature>, Vec<LeftO
     let (mut features, mut left_out) = (Vec::new(), Vec::new());
     for column in profile.columns.iter().filter(|column| column.name != label) {
         let is_twice = names.get(column.name.as_str()).is_some_and(|times| *times > 1);
-        let name = column.name.clone();
+        let (name, is_complete) = (column.name.clone(), column.missing == 0);
         match why_not(column, is_twice, profile.rows).map_or_else(|| type_of(column, profile.rows), Err) {
-            Ok(column) => features.push(Feature { name, column }),
+            Ok(column) => features.push(Feature { name, column, is_complete }),
             Err(reason) => left_out.push(LeftOut { name, reason }),
         }
     }
@@ -107,11 +109,17 @@ fn type_of(column: &Column, rows: usize) -> Result<ColumnSpec, String> {
     if text.as_ref().is_some_and(|(_, value)| looks_like_date(value)) {
         return Err(format!("{first} looks like a date: make numbers of it, such as days since a fixed day"));
     }
-    let Some(values) = values.as_ref().filter(|values| values.len() * 2 <= rows) else {
-        return Err(format!("its values differ in most rows ({first}): an identifier or a text, most likely"));
+    let Some(values) = values else {
+        return Err(format!("it has more than {MAX_REMEMBERED} different values, or long ones ({first})"));
     };
-    let kind = if values.len() == 2 { ColumnType::Binary } else { ColumnType::Category };
-    Ok(ColumnSpec::from(kind))
+    if values.len() * 2 > rows {
+        return Err(format!("its values differ in most rows ({first}): an identifier or a text, most likely"));
+    }
+    if values.len() > 2 {
+        return Ok(ColumnSpec::from(ColumnType::Category));
+    }
+    // Both values are listed, so that training does not depend on which rows it gets.
+    Ok(ColumnSpec { values: Some(values.iter().cloned().collect()), ..ColumnSpec::from(ColumnType::Binary) })
 }
 
 /// Whether a text begins with a year, a month and a day (ISO 8601).
@@ -170,7 +178,7 @@ mod tests {
             typed(&features),
             [
                 "zip: \"category\"",
-                "colour: \"binary\"",
+                "colour: {\"type\":\"binary\",\"values\":[\"blue\",\"red\"]}",
                 "size: \"category\"",
                 "age: \"number\"",
                 "bonus: \"number\"",
@@ -198,6 +206,13 @@ mod tests {
     }
 
     #[test]
+    fn a_table_of_numbers_with_gaps_is_typed() {
+        let seen = table("a,b,y", |row| format!("{row}.5,{},{}", if row == 2 { "" } else { "7.5" }, row % 2));
+        let (features, _) = choose(&seen, "y");
+        assert_eq!(features.iter().map(Feature::is_plain).collect::<Vec<_>>(), [true, false]);
+    }
+
+    #[test]
     fn only_usual_spellings_of_missing_values_leave_a_column_a_number() {
         let of = |value: &str| {
             let seen =
@@ -208,7 +223,7 @@ mod tests {
             assert_eq!(of(missing), format!("b: {{\"type\":\"number\",\"missing\":[\"{missing}\"]}}"));
         }
         for text in ["inf", "1,5", "1_000", "0x1F", "1e999"] {
-            assert_eq!(of(text), "b: \"binary\"", "{text}: two texts are two values, which the author sees");
+            assert!(of(text).starts_with("b: {\"type\":\"binary\""), "{text}: two texts, which the author sees");
         }
     }
 

@@ -196,7 +196,8 @@ impl Init {
             let wanted = self.features.iter().map(|feature| feature.trim());
             let known = |name: &str| features.iter().find(|feature| feature.name == name).cloned();
             // A column that would be left out is read as numbers, and the check of the data reports what it holds.
-            let plain = |name: &str| Feature { name: name.to_owned(), column: ColumnType::Number.into() };
+            let plain =
+                |name: &str| Feature { name: name.to_owned(), column: ColumnType::Number.into(), is_complete: true };
             return Ok((wanted.map(|name| known(name).unwrap_or_else(|| plain(name))).collect(), Vec::new()));
         }
         if !features.is_empty() {

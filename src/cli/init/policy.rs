@@ -178,7 +178,7 @@ mod tests {
         policy(&Chosen {
             model: "churn",
             label: "y",
-            features: &[Feature { name: "x".to_owned(), column: ColumnType::Number.into() }],
+            features: &[Feature { name: "x".to_owned(), column: ColumnType::Number.into(), is_complete: true }],
             left_out: &[],
             classes: &classes,
             numbers: None,

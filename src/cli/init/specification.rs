@@ -134,13 +134,13 @@ fn columns(features: &[Feature]) -> String {
         let names = features.iter().map(|feature| scalar_of(&feature.name)).collect::<Vec<_>>().join(", ");
         return format!("    features: [{names}]\n");
     }
-    let line = |Feature { name, column }: &Feature| {
+    let line = |Feature { name, column, .. }: &Feature| {
         let kind = column.kind.name();
-        let written = if column.missing.is_empty() {
-            kind.to_owned()
-        } else {
-            let missing = column.missing.iter().map(|text| scalar_of(text)).collect::<Vec<_>>().join(", ");
-            format!("{{type: {kind}, missing: [{missing}]}}")
+        let list = |texts: &[String]| texts.iter().map(|text| scalar_of(text)).collect::<Vec<_>>().join(", ");
+        let written = match (&column.values, column.missing.as_slice()) {
+            (Some(values), _) => format!("{{type: {kind}, values: [{}]}}", list(values)),
+            (None, []) => kind.to_owned(),
+            (None, missing) => format!("{{type: {kind}, missing: [{}]}}", list(missing)),
         };
         format!("      {}: {written}\n", scalar_of(name))
     };

@@ -13,7 +13,7 @@ use slipway_contract::table::{self, Records};
 pub(super) const MAX_ROWS: usize = 10_000_000;
 /// Maximum number and maximum length of the different values of a column that are remembered. They suffice to distinguish
 /// categories from other texts.
-const MAX_REMEMBERED: usize = 1_000;
+pub(super) const MAX_REMEMBERED: usize = 1_000;
 const MAX_REMEMBERED_LENGTH: usize = 200;
 /// Maximum number of spellings of a missing value that are remembered for a column.
 const MAX_SPELLINGS: usize = 10;

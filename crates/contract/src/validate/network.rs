@@ -66,7 +66,11 @@ impl Model {
                     problems.add(&key, message, "`reshape` is for images and for tables without `columns`");
                 }
                 Preprocess::Log(_) if steps[..index].iter().any(|before| before.name() == "reshape") => {
-                    problems.add(&key, "`log` is for columns, and `reshape` before it leaves none", "put it before `reshape`");
+                    problems.add(
+                        &key,
+                        "`log` is for columns, and `reshape` before it leaves none",
+                        "put it before `reshape`",
+                    );
                 }
                 Preprocess::Log(log) if log.columns.is_empty() => {
                     problems.add(&format!("{key}.log.columns"), "no column is named, expected at least one", "");

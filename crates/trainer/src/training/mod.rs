@@ -227,7 +227,8 @@ fn unknown_log_columns(steps: &[Preprocess], rows: &Rows) -> Vec<Fault> {
         let Preprocess::Log(log) = step else { continue };
         for name in log.columns.iter().filter(|name| !columns.contains(name)) {
             let message = format!("`{}` is not among the columns to learn from", shown(name));
-            let fault = Fault::new(FaultKind::Specification, message).key(format!("spec.preprocess[{index}].log.columns"));
+            let fault =
+                Fault::new(FaultKind::Specification, message).key(format!("spec.preprocess[{index}].log.columns"));
             faults.push(Fault { help: did_you_mean(name, &known), ..fault });
         }
     }
