@@ -273,6 +273,22 @@ fn a_policy_with_a_mistake_and_an_unknown_kind_are_found_in_a_folder() {
 }
 
 #[test]
+fn what_slipway_itself_wrote_beside_a_model_is_no_mistake() {
+    let document =
+        |kind: &str| format!("{{\n  \"apiVersion\": \"slipway.dev/v1alpha1\",\n  \"kind\": \"{kind}\"\n}}\n");
+    let policy = "apiVersion: slipway.dev/v1alpha1\nkind: Policy\nmetadata: {name: a}\nspec: {checks: [{metric: accuracy, at_least: 0.5}]}\n";
+    let [card, report, training] = ["ModelCard", "EvaluationReport", "TrainingReport"].map(document);
+    let files = [
+        ("policy.yaml", policy),
+        ("out/card.json", card.as_str()),
+        ("out/evaluation/report.json", report.as_str()),
+        ("out/training.json", training.as_str()),
+    ];
+    let (code, said) = checked(&files);
+    assert!(code == Some(0) && said.contains("1 file checked: no mistakes"), "{said}");
+}
+
+#[test]
 fn a_policy_of_another_tool_is_no_policy_of_ours() {
     let kyverno =
         "apiVersion: kyverno.io/v1\nkind: Policy\nmetadata: {name: a}\nuri: none # {\"slipway\": \"churn:uri\"}\n";

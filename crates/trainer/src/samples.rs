@@ -9,7 +9,6 @@ use parquet::file::writer::SerializedRowGroupWriter;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
 use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
-use tch::Kind;
 
 use crate::data::{self, Half, Rows, Table};
 use crate::job::JobContext;
@@ -92,28 +91,18 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
 
 /// A digest of the values and the label of every row. Equal rows have equal digests.
 fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
-    let flat = rows.features.view([-1]);
-    // Bytes are hashed as bytes. As floats they would take eight times as much memory.
-    let bytes: Vec<u8> = if flat.kind() == Kind::Uint8 {
-        Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
-    } else {
-        let values = Vec::<f64>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
-        // Adding zero turns -0.0 into 0.0. Both compare as equal.
-        values.iter().flat_map(|value| (value + 0.0).to_le_bytes()).collect()
-    };
-    let width = bytes.len() / rows.len().max(1);
-    // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
-    let mut inexact = rows.origin.iter().flat_map(|origin| &origin.inexact).peekable();
-    let digest = |(number, (row, label)): (u32, (&[u8], &i64))| {
+    let mut digests = Vec::with_capacity(rows.len());
+    rows.each_content(|label, values, inexact| {
         let mut hasher = Sha256::new();
         hasher.update(label.to_le_bytes());
-        hasher.update(row);
-        if let Some(inexact) = inexact.next_if(|inexact| inexact.row == number) {
-            hasher.update(inexact.digest.to_le_bytes());
+        hasher.update(values);
+        // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
+        if let Some(inexact) = inexact {
+            hasher.update(inexact.to_le_bytes());
         }
-        hex::encode(&hasher.finalize()[..DIGEST_BYTES])
-    };
-    Ok((0..).zip(bytes.chunks(width.max(1)).zip(&rows.labels)).map(digest).collect())
+        digests.push(hex::encode(&hasher.finalize()[..DIGEST_BYTES]));
+    })?;
+    Ok(digests)
 }
 
 fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {

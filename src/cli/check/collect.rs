@@ -120,6 +120,7 @@ impl Collected {
                 let content = content.filter(|content| may_be_marked(content));
                 content.and_then(|content| match Head::of(&content) {
                     Head { ours: true, kind: Kind::Policy, .. } => Some(Subject::Policy),
+                    Head { ours: true, kind: Kind::Unknown(kind), .. } if WRITTEN.contains(&kind.as_str()) => None,
                     Head { ours: true, kind: Kind::Unknown(kind), .. } => Some(Subject::UnknownKind(kind)),
                     Head { ours: true, .. } => None,
                     _ if is_pointer(&content) => is_called_manifest(&path).then_some(Subject::Pointer),
@@ -181,6 +182,9 @@ fn read_up_to(path: &Path, most: u64) -> Option<Vec<u8>> {
     let is_small = path.metadata().is_ok_and(|found| found.is_file() && found.len() <= most);
     is_small.then(|| std::fs::read(path).ok()).flatten()
 }
+
+/// The kinds of documents that Slipway itself writes, such as `slipway train` into the folder `out`.
+const WRITTEN: [&str; 4] = ["EvaluationReport", "Evidence", "ModelCard", "TrainingReport"];
 
 /// The most opening brackets of a file that is parsed for its type alone: the parser takes quadratic time for nested ones.
 const MAX_BRACKETS: usize = 2_000;

@@ -1,6 +1,7 @@
 //! Reads the rows for training and evaluation, and validates them before any computation.
 
 mod classes;
+mod content;
 mod csv_file;
 mod csv_table;
 mod expected;
@@ -8,6 +9,7 @@ mod faults;
 mod file;
 mod idx;
 mod row_digests;
+mod shared;
 mod validate;
 
 use std::collections::BTreeMap;

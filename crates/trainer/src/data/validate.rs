@@ -9,7 +9,7 @@ use super::classes::{self, Said};
 use super::csv_table;
 use super::expected::Judged;
 use super::file::Source;
-use super::{Half, Rows, csv_file, idx};
+use super::{Half, Rows, csv_file, idx, shared};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -46,6 +46,7 @@ pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> Valida
         validated.faults.push(Fault::new(FaultKind::Data, message).key("spec.data.test"));
         validated.test = None;
     }
+    validated.compare_rows();
     validated.judge(job, &source);
     validated
 }
@@ -110,6 +111,15 @@ impl ValidatedData {
             && let Err(fault) = csv_file::open(source, "spec.data.recent.file", &recent.file)
         {
             self.faults.push(fault.key("spec.data.recent.file"));
+        }
+    }
+
+    /// Warns of test rows that are training rows.
+    fn compare_rows(&mut self) {
+        let (Some(training), Some(test)) = (&self.training, &self.test) else { return };
+        match shared::warning(training, test) {
+            Ok(warning) => self.warnings.extend(warning),
+            Err(fault) => self.faults.push(fault),
         }
     }
 

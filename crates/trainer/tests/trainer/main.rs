@@ -9,4 +9,5 @@ mod expected;
 mod found;
 mod inputs;
 mod learning;
+mod shared;
 mod support;
