@@ -81,9 +81,10 @@ pub(crate) fn excepted(check: &CheckResult, exception: &ExceptionNote) -> String
     format!("{sentence}; accepted until {expires} by {approver}: {reason} ({place})")
 }
 
-/// Why a champion could not be evaluated.
+/// Why a champion could not be evaluated. The advice of the fault is for training, and would change the candidate's data.
 pub(crate) fn champion_fault(fault: Option<Fault>) -> String {
-    fault.map_or_else(|| "its evaluation left an unreadable fault".to_owned(), |fault| fault.to_string())
+    let without_help = |fault| Fault { help: None, ..fault }.to_string();
+    fault.map_or_else(|| "its evaluation left an unreadable fault".to_owned(), without_help)
 }
 
 /// Evaluation is done.

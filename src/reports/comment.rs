@@ -44,6 +44,8 @@ pub(crate) fn context_of(run: &Run) -> String {
     match run.origin {
         // A promotion downstream or a rollback has its own check, beside that of the revision.
         Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
+        // The push may change the model as well, and then its training has the other check.
+        None if run.only_policy => format!("{SUMMARY}/{}: policy", run.model),
         None => format!("{SUMMARY}/{}", run.model),
     }
 }

@@ -25,7 +25,8 @@ fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
         let Report { context, state, title, .. } = comment::of_run(run, None);
         matches!(state, ReportState::Ended(_)).then(|| (context, sentence(run, &title)))
     };
-    std::iter::once(run).filter(|run| run.origin.is_some()).chain(newest).filter_map(ended).collect()
+    let is_beside = |run: &&Run| run.origin.is_some() || run.only_policy;
+    std::iter::once(run).filter(is_beside).chain(newest).filter_map(ended).collect()
 }
 
 /// State and reason. The state is not repeated if the reason begins with it.
@@ -34,5 +35,22 @@ fn sentence(run: &Run, reason: &str) -> String {
     match beside_state(state, reason) {
         "" => state.to_owned(),
         reason => format!("{state}: {reason}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::sample::run;
+    use slipway_domain::RunState;
+
+    #[test]
+    fn a_broken_policy_has_a_line_beside_that_of_its_model() {
+        let reason = Some("policy.yaml:7:7: unknown key `at_laest`".to_owned());
+        let policy = Run { only_policy: true, reason, ..run("digits", RunState::Refused) };
+        let lines = lines_of(&policy, &[run("digits", RunState::Done)]);
+        let contexts: Vec<&str> = lines.keys().map(String::as_str).collect();
+        assert_eq!(contexts, ["slipway/digits", "slipway/digits: policy"]);
+        assert_eq!(lines["slipway/digits: policy"], "refused: policy.yaml:7:7: unknown key `at_laest`");
     }
 }

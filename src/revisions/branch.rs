@@ -112,12 +112,14 @@ impl Revisions {
             Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
                 let cause = Cause { pull_request: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-                let said = head.clone();
-                let mut note = blocking(move || summary(&said, &touched)).await?;
                 let mirror = source.mirror.clone();
-                for file in
-                    blocking(move || with_broken_policy(&mirror, base.as_ref(), &head, others, &paths)).await??
-                {
+                let read = move || {
+                    let note = summary(&head, &touched);
+                    let models = touched.into_iter().chain(others).collect();
+                    Ok::<_, StepError>((note, with_broken_policy(&mirror, base.as_ref(), &head, models, &paths)?))
+                };
+                let (mut note, broken) = blocking(read).await??;
+                for file in broken {
                     let run = Run { only_policy: true, ..new_run(name, source, &cause, &file) };
                     note = format!("{note}; the policy of {} is broken", run.model);
                     runs.push(run);

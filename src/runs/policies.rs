@@ -104,7 +104,11 @@ impl Runs {
             let name = model.metadata.name.as_str();
             let short = |policy: &Policy| policy.short_of_rows(rows, name, Timestamp::now());
             let mandatory_policies = policies.mandatory.iter().flat_map(short);
-            for Shortage { diagnostic, hopeless } in mandatory_policies.chain(short(&policies.own)) {
+            let note = read_where(&policies.place.revision, run);
+            let own = short(&policies.own)
+                .into_iter()
+                .map(|Shortage { diagnostic, hopeless }| Shortage { diagnostic: noted(diagnostic, &note), hopeless });
+            for Shortage { diagnostic, hopeless } in mandatory_policies.chain(own) {
                 let list = if hopeless { &mut unfit } else { &mut warnings };
                 list.push(diagnostic);
             }
@@ -128,7 +132,7 @@ impl Runs {
         model.metadata.name.as_str().clone_into(&mut run.model);
         let mirror = self.context.source(run)?.mirror.clone();
         let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
-        let mistakes = blocking(move || mistakes_of(&mirror, &head, &file, &model)).await??;
+        let mistakes = blocking(move || mistakes_of(&mirror, &head, &file, &model, |_| true)).await??;
         if mistakes.is_empty() {
             return Ok((
                 RunEvent::NothingToPromote,
@@ -161,8 +165,12 @@ impl Runs {
 /// that revision.
 fn read_at(revision: &CommitSha, run: &Run, mistakes: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let note = read_where(revision, run);
-    let warnings = |mistake: Diagnostic| Diagnostic { message: format!("{}{note}", mistake.message), ..mistake };
-    mistakes.into_iter().map(warnings).collect()
+    mistakes.into_iter().map(|mistake| noted(mistake, &note)).collect()
+}
+
+/// Adds a suffix to the message of a diagnostic.
+fn noted(diagnostic: Diagnostic, note: &str) -> Diagnostic {
+    Diagnostic { message: format!("{}{note}", diagnostic.message), ..diagnostic }
 }
 
 /// A suffix for messages with the place where a policy was read; empty for the run's own revision.
@@ -177,8 +185,9 @@ fn read_where(revision: &CommitSha, run: &Run) -> String {
     format!(" (read at {}, {before})", revision.short())
 }
 
-/// The models that a push does not rebuild but whose policy it breaks. The author of the push receives the mistakes now, and not
-/// with the next push.
+/// The models whose policy a push breaks, whether the push rebuilds them or not. The author of the push receives the mistakes
+/// now, and not with the next push. A model that is judged by the policy of the push itself is left out, because its own run
+/// reports them. `changed` are the paths that the push changed; it is empty if they are unknown.
 pub(crate) fn with_broken_policy(
     mirror: &Mirror,
     base: Option<&CommitSha>,
@@ -188,21 +197,19 @@ pub(crate) fn with_broken_policy(
 ) -> Result<Vec<ModelFile>, StepError> {
     let mut broken = Vec::new();
     let is_yaml = |path: &String| [".yaml", ".yml"].iter().any(|ending| path.ends_with(ending));
-    if !changed.iter().any(is_yaml) {
-        return Ok(broken);
-    }
+    let Some(base) = base.filter(|_| changed.is_empty() || changed.iter().any(is_yaml)) else { return Ok(broken) };
     for file in models {
         let model = file.text.as_ref().ok().and_then(|text| source::valid_model(&file.path, text));
         let Some(model) = model else { continue };
-        if mistakes_of(mirror, head, &file.path, &model)?.is_empty() {
+        let path = folder_path(&file.path, &model.spec.policy);
+        let (judging, judging_path) = place_of_policy(mirror, &file.path, head, Some(base), &path)?;
+        let is_changed = |path: &str| changed.iter().any(|changed| changed == path);
+        if judging == *head || mistakes_of(mirror, head, &file.path, &model, is_changed)?.is_empty() {
             continue;
         }
-        let own = changed.contains(&folder_path(&file.path, &model.spec.policy));
         // If a file that it extends had already broken the policy, that was reported then.
-        let before = match base {
-            Some(base) if !own => mistakes_of(mirror, base, &file.path, &model)?,
-            _ => Vec::new(),
-        };
+        let is_own = changed.contains(&path) || judging_path != path;
+        let before = if is_own { Vec::new() } else { mistakes_of(mirror, base, &file.path, &model, is_changed)? };
         if before.is_empty() {
             broken.push(file);
         }
@@ -210,13 +217,33 @@ pub(crate) fn with_broken_policy(
     Ok(broken)
 }
 
-/// The mistakes at a revision in the policy of the model at `file`: it cannot be read, or could not judge the model.
-fn mistakes_of(mirror: &Mirror, revision: &CommitSha, file: &str, model: &Model) -> Result<Vec<Diagnostic>, StepError> {
+/// The mistakes at a revision in the policy of the model at `file`: it cannot be read, could not judge the model, or no model could
+/// pass it on the test rows. The test rows are only read if one of the policy's files `is_changed`.
+fn mistakes_of(
+    mirror: &Mirror,
+    revision: &CommitSha,
+    file: &str,
+    model: &Model,
+    is_changed: impl Fn(&str) -> bool,
+) -> Result<Vec<Diagnostic>, StepError> {
     match read_policy(mirror, revision, &folder_path(file, &model.spec.policy)) {
-        Ok((policy, _)) => Ok(policy.unfit_for(model)),
+        Ok((policy, place)) => {
+            let mut mistakes = policy.unfit_for(model);
+            if place.texts.keys().any(|path| is_changed(path)) {
+                mistakes.extend(never_passed(&policy, &Revision { mirror, commit: revision }, file, model));
+            }
+            Ok(mistakes)
+        }
         Err(StepError::Refused { diagnostics, .. }) => Ok(diagnostics),
         Err(error) => Err(error),
     }
+}
+
+/// The checks of a policy that no model could pass on the test rows.
+fn never_passed(policy: &Policy, revision: &Revision<'_>, file: &str, model: &Model) -> Vec<Diagnostic> {
+    let Some(rows) = model_check::test_rows(revision, file, model) else { return Vec::new() };
+    let short = policy.short_of_rows(rows, model.metadata.name.as_str(), Timestamp::now());
+    short.into_iter().filter(|shortage| shortage.hopeless).map(|shortage| shortage.diagnostic).collect()
 }
 
 /// The revision and the path of the policy that judges the model at `file`. `path` is the path that the model gives at `head`.

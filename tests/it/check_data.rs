@@ -46,7 +46,8 @@ fn repository() -> tempfile::TempDir {
     write(folder.path(), "policy.yaml", POLICY);
     let rows = "age,months,region,churned\r\n".to_owned() + &"1,2,north,yes\r\n3,4,south,no\r\n".repeat(50);
     write(folder.path(), "data/train.csv", &rows);
-    write(folder.path(), "data/test.csv", &rows);
+    // No test row is a training row.
+    write(folder.path(), "data/test.csv", &rows.replace(",north", ".5,north").replace(",south", ".5,south"));
     features(folder.path(), "[age, months]");
     git(folder.path(), &["add", "."]);
     git(folder.path(), &["commit", "-q", "-m", "a model"]);
@@ -117,7 +118,7 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
 #[test]
 fn annotations_stand_at_the_row_and_nowhere_else() {
     let folder = repository();
-    rewrite(folder.path(), "data/test.csv", "3,4,south,no", "3,NaN,south,NO");
+    rewrite(folder.path(), "data/test.csv", "3,4.5,south,no", "3,NaN,south,NO");
     let found = findings(folder.path());
     let mistakes: Vec<&serde_json::Value> = found.iter().filter(|finding| finding["severity"] == "error").collect();
     assert_eq!(mistakes.len(), 2, "{found:#?}");
@@ -237,4 +238,18 @@ fn classes_that_no_training_row_has_are_reported_where_no_trainer_is_beside() {
     );
     let unread = check(&["--no-data"]);
     assert_eq!(unread.status.code(), Some(0), "{}", said(&unread));
+}
+
+#[test]
+fn test_rows_that_are_training_rows_are_warned_of_at_the_first_of_them() {
+    let folder = repository();
+    rewrite(folder.path(), "data/test.csv", "3,4.5,south,no", "3.0,4,east,no");
+    git(folder.path(), &["commit", "-q", "-a", "-m", "a copied row"]);
+    let checked = check(folder.path(), &[]);
+    let output = said(&checked);
+    assert_eq!(checked.status.code(), Some(0), "{output}");
+    // Another region makes no other row, because it is not learnt from.
+    let expected =
+        "warning: data/test.csv:3:1: 1 of 100 test rows is also a training row: line 3 is line 3 of `data/train.csv`";
+    assert!(output.contains(expected) && output.contains("take copied rows out of one of the files"), "{output}");
 }

@@ -2,7 +2,7 @@
 
 use slipway_testkit::{Answer, git};
 
-use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, POLICY, text};
+use crate::support::{Bench, DEADLINE, DEFAULT_SETTINGS, MODEL, POLICY, small_files, text};
 
 #[tokio::test]
 async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only() {
@@ -140,6 +140,43 @@ async fn a_push_that_breaks_only_the_policy_is_refused_and_later_ones_name_the_r
     let head = bench.push_with("epochs: 4", "epochs: 7").await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 4, "a sound policy alone is no run");
+    bench.finish().await;
+}
+
+#[tokio::test]
+async fn a_policy_that_a_push_breaks_together_with_its_model_is_reported_beside_the_run_that_the_old_one_judges() {
+    let bench = Bench::start().await;
+    bench.promote_a_first_model().await;
+    bench.world.work.write("policy.yaml", POLICY.replace("at_least", "at_laest")).expect("written");
+    let head = bench.push_with("epochs: 4", "epochs: 6").await;
+    let ends_as = |state: &'static str| {
+        let head = head.clone();
+        move |run: &serde_json::Value| run["head"] == head.as_str() && run["state"] == state
+    };
+    let reported = bench.api().wait_for_run("the mistakes", DEADLINE, ends_as("refused")).await.expect("a report");
+    let reason = text(&reported, "reason");
+    assert!(reason.contains("policy.yaml:7:") && reason.contains("at_laest"), "{reason}");
+    assert!(!reason.contains("read at"), "its lines are those of the push: {reason}");
+    let judged = bench.api().wait_for_run("the model", DEADLINE, ends_as("done")).await.expect("it is judged");
+    assert_eq!(judged["model"], reported["model"]);
+    let deliveries = bench.api().get("/api/v1/deliveries?state=done").await.expect("deliveries");
+    let notes = deliveries.json["deliveries"].to_string();
+    assert!(notes.contains("touches digits; the policy of digits is broken"), "{notes}");
+
+    // The first policy of a new model judges the model's own run, which reports the mistakes alone.
+    bench.world.work.write("policy.yaml", POLICY).expect("written");
+    for (path, content) in small_files() {
+        let content = match path {
+            "slipway.yaml" => MODEL.replace("name: digits", "name: other").into_bytes(),
+            "policy.yaml" => POLICY.replace("at_least", "at_laest").into_bytes(),
+            _ => content,
+        };
+        bench.world.work.write(format!("models/other/{path}"), content).expect("written");
+    }
+    let head = bench.push("a new model with a broken policy").await;
+    let run = bench.end_of(&head).await;
+    assert!(text(&run, "reason").contains("models/other/policy.yaml:7:"), "{run:#}");
+    assert_eq!(bench.api().runs().await.expect("runs").len(), 4, "one run of the new model");
     bench.finish().await;
 }
 

@@ -1,12 +1,13 @@
-"""Computes the reference values of `crates/gate/src/policy/tests/reference.rs` with SciPy and statsmodels.
+"""Computes the reference values of `crates/gate/src/policy/measure/tests/reference.rs` with SciPy and statsmodels.
 
-Run `pip install scipy statsmodels` and `python tests/reference/statistics.py > crates/gate/src/policy/tests/reference.rs`,
+Run `pip install scipy statsmodels` and `python tests/reference/statistics.py > crates/gate/src/policy/measure/tests/reference.rs`,
 then `cargo fmt`.
 """
 
 import numpy
 import scipy
 import statsmodels
+from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import bootstrap, norm
 from statsmodels.stats.proportion import proportion_confint
 
@@ -36,6 +37,29 @@ def newcombe(both, candidate, champion, neither, confidence):
         return numpy.sqrt(numpy.array([one, other]) @ matrix @ numpy.array([one, other]))
 
     return p1 - p2 - reach(p1 - l1, u2 - p2), p1 - p2 + reach(u1 - p1, p2 - l2)
+
+
+def score(both, candidate, champion, neither, confidence):
+    """Tango 1998: the differences that the score test does not reject. The likelihood of a difference is maximised as it is."""
+    rows, z = both + candidate + champion + neither, norm.ppf(confidence)
+
+    def statistic(difference):
+        # The share of rows that only the champion gets right, which leaves at most one for all others.
+        least, most = max(0.0, -difference), (1 - difference) / 2
+
+        def surprise(share):
+            cells = [(champion, share), (candidate, share + difference), (both + neither, 1 - 2 * share - difference)]
+            return -sum(count * numpy.log(max(likely, 1e-300)) for count, likely in cells if count > 0)
+
+        share = minimize_scalar(surprise, bounds=(least, most), method="bounded", options={"xatol": 1e-13}).x
+        share = min([share, least, most], key=surprise)
+        variance = rows * (2 * share + difference - difference**2)
+        return (candidate - champion - rows * difference) / numpy.sqrt(max(variance, 1e-300))
+
+    estimate = (candidate - champion) / rows
+    lower = brentq(lambda difference: statistic(difference) - z, -1 + 1e-9, estimate - 1e-9, xtol=1e-12)
+    upper = brentq(lambda difference: statistic(difference) + z, estimate + 1e-9, 1 - 1e-9, xtol=1e-12)
+    return lower, upper
 
 
 def sample(rows):
@@ -76,6 +100,12 @@ def main():
     ]:
         for confidence in [0.975, 0.95]:
             lower, upper = newcombe(*cells, confidence)
+            print(f"([{', '.join(f'{cell}.0' for cell in cells)}], {confidence}, ({float(lower)!r}, {float(upper)!r})),")
+    print("];\n\n/// `([both, candidate, champion, neither], confidence, (lower, upper))`: Tango's score test")
+    print("pub(super) const SCORES: &[([f64; 4], f64, (f64, f64))] = &[")
+    for cells in [(36, 12, 2, 0), (10, 15, 5, 20), (14, 5, 0, 22), (29, 0, 1, 24), (150, 0, 4, 150), (900, 40, 50, 10)]:
+        for confidence in [0.975, 0.95]:
+            lower, upper = score(*cells, confidence)
             print(f"([{', '.join(f'{cell}.0' for cell in cells)}], {confidence}, ({float(lower)!r}, {float(upper)!r})),")
     print("];\n\n/// `(name, rows, acceleration, (lower, upper))` of the sample: `scipy.stats.bootstrap(method=\"BCa\")` at 0.95,")
     print("/// with 200,000 resamples.")

@@ -51,7 +51,7 @@ pub enum Method {
     Exact,
     /// Wilson's score interval of a proportion.
     Wilson,
-    /// Newcombe's tenth method for the difference of paired proportions.
+    /// Newcombe's tenth method for the difference of paired proportions, or Tango's score test if that is wider.
     Newcombe,
     /// The interval of `McNemar`'s exact test, for few rows on which the models differ.
     McnemarExact,

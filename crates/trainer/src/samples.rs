@@ -7,9 +7,8 @@ use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
 use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
-use tch::Kind;
 
-use crate::data::{self, Half, Rows, Table, Target};
+use crate::data::{self, Half, Rows, Table};
 use crate::job::JobContext;
 use crate::predictions::{number_column, text_column, write_numbers, write_texts, writer};
 use crate::progress::Reporter;
@@ -91,54 +90,18 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
 /// A digest of the values and the label of every row. Equal rows have equal digests, also rows of two tables, in which a text has
 /// different codes.
 fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
-    let flat = rows.features.view([-1]);
-    // Bytes are hashed as bytes. As floats they would take eight times as much memory.
-    let bytes: Vec<u8> = if flat.kind() == Kind::Uint8 {
-        Vec::<u8>::try_from(&flat).map_err(|error| failure::of_torch(&error))?
-    } else {
-        let values = Vec::<f64>::try_from(&flat).map_err(|error| failure::of_torch(&error))?;
-        let of_texts: Vec<Option<Vec<u64>>> =
-            rows.texts.iter().map(|texts| texts.as_ref().map(|texts| texts.iter().map(digest_of).collect())).collect();
-        let columns = rows.columns.as_ref().map_or(1, Vec::len).max(1);
-        let bits = |(place, value): (usize, &f64)| match of_texts.get(place % columns) {
-            // All missing values are equal, whatever their bits.
-            _ if value.is_nan() => f64::NAN.to_bits(),
-            Some(Some(texts)) => text_at(texts, *value),
-            // Adding zero turns -0.0 into 0.0. Both compare as equal.
-            _ => (value + 0.0).to_bits(),
-        };
-        values.iter().enumerate().flat_map(|value| bits(value).to_le_bytes()).collect()
-    };
-    let width = bytes.len() / rows.len().max(1);
-    // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
-    let mut inexact = rows.origin.iter().flat_map(|origin| &origin.inexact).peekable();
-    let labels: Vec<[u8; 8]> = match &rows.target {
-        Target::Classes { labels, .. } => labels.iter().map(|label| label.to_le_bytes()).collect(),
-        Target::Numbers(labels) => labels.iter().map(|label| (label + 0.0).to_le_bytes()).collect(),
-    };
-    let digest = |(number, (row, label)): (u32, (&[u8], &[u8; 8]))| {
+    let mut digests = Vec::with_capacity(rows.len());
+    rows.each_content(|label, values, inexact| {
         let mut hasher = Sha256::new();
         hasher.update(label);
-        hasher.update(row);
-        if let Some(inexact) = inexact.next_if(|inexact| inexact.row == number) {
-            hasher.update(inexact.digest.to_le_bytes());
+        hasher.update(values);
+        // Rows whose whole numbers differ only in digits that floats do not keep are different rows.
+        if let Some(inexact) = inexact {
+            hasher.update(inexact.to_le_bytes());
         }
-        hex::encode(&hasher.finalize()[..DIGEST_BYTES])
-    };
-    Ok((0..).zip(bytes.chunks(width.max(1)).zip(&labels)).map(digest).collect())
-}
-
-/// The beginning of a text's digest, as a number.
-fn digest_of(text: &String) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(text).into();
-    digest[..8].iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
-}
-
-/// The digest of the text with a code, which is a whole number from zero on.
-fn text_at(texts: &[u64], code: f64) -> u64 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
-    let place = code as usize;
-    texts.get(place).copied().unwrap_or(0)
+        digests.push(hex::encode(&hasher.finalize()[..DIGEST_BYTES]));
+    })?;
+    Ok(digests)
 }
 
 fn encode(sample: &Sample) -> Result<Vec<u8>, ParquetError> {

@@ -1,12 +1,13 @@
 //! Splits rows into training and test rows: the same share of every class, decided by the rows themselves and not by their order.
 //! Equal rows stay on one side as long as both sides have rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use slipway_contract::Fault;
-use slipway_contract::table;
+use slipway_contract::table::{self, number};
 
 use super::table::{open, shown};
 
@@ -253,12 +254,17 @@ fn whole(rows: f64) -> usize {
     rows.round() as usize
 }
 
-/// Returns a number that equal texts share.
+/// Returns a number that equal values share. Numbers are equal if the check `leakage` of a policy takes them as equal.
 fn digest<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
     let mut hasher = Sha256::new();
     for value in values {
+        let value = match number::parse(value) {
+            // Adding zero turns -0.0 into 0.0.
+            Some(parsed) if number::lost_digits(value, parsed).is_none() => Cow::Owned((parsed + 0.0).to_string()),
+            _ => Cow::Borrowed(value),
+        };
         hasher.update((value.len() as u64).to_le_bytes());
-        hasher.update(value);
+        hasher.update(value.as_bytes());
     }
     let bytes: [u8; 32] = hasher.finalize().into();
     u64::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3], bytes[4], bytes[5], bytes[6], bytes[7]])
@@ -330,6 +336,7 @@ mod tests {
         );
         assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,a\n"), own([3, 1], 4, true), "another order of rows");
         assert_eq!(compare("x,y\n3,a\n2,b\n3,a\n1,b\n"), own([2, 2], 4, false), "another class");
+        assert_eq!(compare("x,y\n3.0,a\n+2,b\n1e0,a\n4,a\n"), own([3, 1], 3, false), "another spelling");
         assert_eq!(compare("x,y\n"), own([0, 0], 0, false));
         std::fs::write(&path, "z,y\n1,a\n").expect("written");
         assert!(found.compare(&path, "t.csv", "y", &["x".to_owned()]).is_err());

@@ -6,7 +6,7 @@ use super::checks::{Check, CheckSubject, MetricSubject, Seeds, Wanted};
 use super::holm;
 use super::measure::{Measurement, Spread};
 use super::parts::{Measured, Trouble};
-use super::sentence::{self, Place, Subject};
+use super::sentence::{self, Agreement, Place, Subject};
 
 /// The result of a check before severity and exceptions. Later values are worse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -197,9 +197,12 @@ fn decided(check: &Check, parts: Vec<Measured>, confidence: f64) -> Vec<Part> {
                             (_, Decided::Fails) => Some(false),
                             _ => None,
                         },
+                        agreement: part
+                            .value
+                            .and_then(|_| figure.unseen_share(holds.1))
+                            .map(|(units, unseen)| Agreement { rows: figure.rows, units, unseen }),
                         rows_to_decide: if !holds.0 && decided != Decided::Fails {
-                            rows_to_decide(wanted, &interval, figure.rows)
-                                .or_else(|| figure.fewest_for(1.0 - holds.1.min(fails.1)).map(rounded_up))
+                            rows_that_decide(wanted, &figure, &interval, (holds.1, fails.1))
                         } else {
                             None
                         },
@@ -261,12 +264,26 @@ fn bounds(figure: &Measurement, wanted: Wanted, holding: f64, failing: f64) -> I
     }
 }
 
+/// The approximate number of rows that would decide, at the levels of holding and of failing.
+fn rows_that_decide(
+    wanted: Wanted,
+    figure: &Measurement,
+    interval: &Interval,
+    (holding, failing): (f64, f64),
+) -> Option<u64> {
+    if figure.is_alike() {
+        let rows = figure.rows_if_alike(wanted.nearest(figure.estimate), holding)?;
+        return whole_rows(rows);
+    }
+    rows_to_decide(wanted, interval, figure.rows)
+        .or_else(|| figure.fewest_for(1.0 - holding.min(failing)).map(rounded_up))
+}
+
 /// The approximate number of rows that would decide, if the estimate stayed the same. The width of an interval falls with the
 /// square root of the rows, so this is n (reach / gap)². The reach is the distance from the estimate to its bound beyond the
 /// threshold. The gap is the distance from the estimate to the threshold. `None` if the estimate equals the threshold, or if the
 /// number exceeds a thousand million.
 fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64> {
-    const MAX: f64 = 1e9;
     let threshold = wanted.nearest(interval.estimate);
     let gap = (interval.estimate - threshold).abs();
     let reach = if interval.estimate >= threshold {
@@ -276,6 +293,12 @@ fn rows_to_decide(wanted: Wanted, interval: &Interval, rows: u64) -> Option<u64>
     };
     #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
     let needed = rows as f64 * (reach / gap).powi(2);
+    whole_rows(needed)
+}
+
+/// A number of rows, rounded up; `None` above a thousand million.
+fn whole_rows(needed: f64) -> Option<u64> {
+    const MAX: f64 = 1e9;
     if !needed.is_finite() || needed > MAX {
         return None;
     }

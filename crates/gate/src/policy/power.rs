@@ -3,7 +3,7 @@
 
 use super::checks::Wanted;
 use super::measure::{
-    MIN_UNITS, Pairs, difference, fewest_wins, normal_below, normal_quantile, reach_of_resampling,
+    MIN_UNITS, Pairs, fewest_wins, is_at_least, normal_below, normal_quantile, reach_of_resampling,
     share as bounds_of_share,
 };
 
@@ -22,7 +22,7 @@ const LARGE: f64 = 100.0;
 pub(super) enum Bounding {
     /// A share of rows, by Wilson.
     Share,
-    /// The difference of two shares of the same rows, by Newcombe.
+    /// The difference of two shares of the same rows, by Newcombe and Tango.
     Pairs {
         /// The share of rows on which only one of the two models is right.
         disagreement: f64,
@@ -62,7 +62,7 @@ impl Bounding {
                             champion: discordant - candidate,
                             neither: rows - discordant - both,
                         };
-                        difference(pairs, error).0 >= needed
+                        is_at_least(pairs, needed, error)
                     })
                 };
                 of_differing(disagreement, truth, rows, wins)
@@ -94,7 +94,7 @@ impl Bounding {
                     let both = both * (rows - differing);
                     let pairs =
                         Pairs { both, candidate, champion: differing - candidate, neither: rows - differing - both };
-                    difference(pairs, error).0 >= threshold
+                    is_at_least(pairs, threshold, error)
                 });
                 (wins <= differing).then(|| signed((2.0 * wins - differing) / rows))
             }

@@ -1,7 +1,7 @@
 //! Writes the sentence of every check: the finding, the requirement of the policy, and its place.
 
 use slipway_contract::counted;
-use slipway_domain::{Interval, Method, Requirement};
+use slipway_domain::{CheckOutcome, Interval, Method, Requirement};
 
 use super::checks::{Check, CheckSubject, Wanted};
 
@@ -53,10 +53,22 @@ pub(super) struct Found<'interval> {
     pub(super) family: usize,
     /// Whether the measure is exact and not an estimate.
     pub(super) exact: bool,
+    /// The agreement of the models, if no row shows a difference between them.
+    pub(super) agreement: Option<Agreement>,
     /// Whether the check holds, if that is decided.
     pub(super) decided: Option<bool>,
     /// The approximate number of rows that would decide.
     pub(super) rows_to_decide: Option<u64>,
+}
+
+/// Two models that agree on all rows.
+pub(super) struct Agreement {
+    /// The number of rows.
+    pub(super) rows: u64,
+    /// The number of independent units that count: rows, rows of a class, queries or groups.
+    pub(super) units: f64,
+    /// The share of other units on which they may differ.
+    pub(super) unseen: f64,
 }
 
 /// The smallest and the largest number of digits after the point.
@@ -107,12 +119,34 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
         confidence = format!("{confidence} over all {} slices", found.family);
     }
     let unit = if interval.method == Method::OrderStatistics { "measured time" } else { "row" };
-    let more = match (decided, found.rows_to_decide) {
-        (None, Some(rows)) => format!("; about {} would decide it", counted(rows, unit)),
-        (None, None) => format!("; no number of {unit}s is likely to decide it"),
-        _ => String::new(),
+    let more = match (decided, found.rows_to_decide, &found.agreement) {
+        (None, Some(rows), None) => format!("; about {} would decide it", counted(rows, unit)),
+        (None, None, None) => format!("; no number of {unit}s is likely to decide it"),
+        (None, Some(rows), Some(_)) => {
+            let rows = counted(rows, unit);
+            format!("; about {rows} without a difference would decide it{}", person_decides(check))
+        }
+        (None, None, Some(_)) => {
+            format!("; no number of {unit}s decides it while the models agree{}", person_decides(check))
+        }
+        (Some(_), ..) => String::new(),
     };
-    format!("{describe} is {range} with {confidence}{bounds}; {}{more}", requirement_of(check, place))
+    let agreement = found.agreement.as_ref().map_or_else(String::new, |Agreement { rows, units, unseen }| {
+        #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
+        let units = if *units < *rows as f64 { format!(" ({units} independent units)") } else { String::new() };
+        let unseen = unseen * 100.0;
+        format!("; the models agree on all {rows} rows{units}, and may differ on up to {unseen:.2} % of others")
+    });
+    format!("{describe} is {range} with {confidence}{bounds}{agreement}; {}{more}", requirement_of(check, place))
+}
+
+/// The way out of a check that rows cannot decide, unless the policy takes it already.
+fn person_decides(check: &Check) -> &'static str {
+    if check.undecided == CheckOutcome::Inconclusive {
+        ", or a person, by `when_inconclusive: require_approval`"
+    } else {
+        ""
+    }
 }
 
 /// The sentence of a check against a champion when there is none.

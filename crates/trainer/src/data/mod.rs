@@ -2,6 +2,7 @@
 
 mod cells;
 mod classes;
+mod content;
 mod csv_file;
 mod expected;
 mod faults;
@@ -11,6 +12,7 @@ mod labels;
 mod numbers;
 mod row_digests;
 mod rows;
+mod shared;
 mod table;
 mod validate;
 

@@ -11,7 +11,7 @@ use super::classes::{self, Said};
 use super::expected::Judged;
 use super::file::Source;
 use super::table::Request;
-use super::{Half, Rows, cells, csv_file, idx, numbers, table};
+use super::{Half, Rows, cells, csv_file, idx, numbers, shared, table};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -48,6 +48,7 @@ pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> Valida
         validated.faults.push(Fault::new(FaultKind::Data, message).key("spec.data.test"));
         validated.test = None;
     }
+    validated.compare_rows();
     validated.judge(job, &source);
     validated
 }
@@ -125,6 +126,15 @@ impl ValidatedData {
             && let Err(fault) = csv_file::open(source, "spec.data.recent.file", &recent.file)
         {
             self.faults.push(fault.key("spec.data.recent.file"));
+        }
+    }
+
+    /// Warns of test rows that are training rows.
+    fn compare_rows(&mut self) {
+        let (Some(training), Some(test)) = (&self.training, &self.test) else { return };
+        match shared::warning(training, test) {
+            Ok(warning) => self.warnings.extend(warning),
+            Err(fault) => self.faults.push(fault),
         }
     }
 

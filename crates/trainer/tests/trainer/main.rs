@@ -9,5 +9,6 @@ mod expected;
 mod found;
 mod inputs;
 mod learning;
+mod shared;
 mod support;
 mod typed_tables;

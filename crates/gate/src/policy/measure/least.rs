@@ -4,8 +4,8 @@ use slipway_contract::Metric;
 use slipway_contract::metrics::Average;
 
 use super::mcnemar;
-use super::newcombe::{self, Pairs};
-use super::{normal, wilson};
+use super::newcombe::Pairs;
+use super::{normal, paired, wilson};
 
 /// The largest number of rows that is considered.
 const MAX: f64 = 1e9;
@@ -25,14 +25,14 @@ pub(in crate::policy) fn share(share: f64, rows: f64, confidence: f64) -> (f64, 
     wilson::bounds(share * rows, rows, normal::quantile(confidence))
 }
 
-/// Newcombe's bounds of the difference of two models that are both right on each of `rows` rows: z²/(n + z²) to each side.
+/// The bounds of the difference of two models that never differ on `rows` rows: 1 − α^(1/n) to each side.
 pub(in crate::policy) fn no_difference(rows: f64, confidence: f64) -> (f64, f64) {
-    newcombe::bounds(Pairs { both: rows, ..Pairs::default() }, normal::quantile(confidence))
+    paired::bounds(Pairs { both: rows, ..Pairs::default() }, 1.0 - confidence)
 }
 
-/// Newcombe's bounds of the difference of two models on these rows, each wrong with probability `error`.
-pub(in crate::policy) fn difference(pairs: Pairs, error: f64) -> (f64, f64) {
-    newcombe::bounds(pairs, normal::quantile(1.0 - error))
+/// Whether the difference of two models on these rows is shown to be at least `difference`, wrong with probability `error`.
+pub(in crate::policy) fn is_at_least(pairs: Pairs, difference: f64, error: f64) -> bool {
+    paired::is_at_least(pairs, difference, error)
 }
 
 /// The fewest of `differing` rows, on which only one model is right, that the candidate must win so that `McNemar`'s test shows
@@ -77,17 +77,17 @@ mod tests {
 
     #[test]
     fn the_fewest_rows_are_those_of_the_formulas() {
-        // z² p/(1 − p) for Wilson's lower bound at a share of one, z² (1 − m)/m for Newcombe's at no difference.
+        // z² p/(1 − p) for Wilson's lower bound at a share of one, ln α / ln(1 − m) for models that never differ.
         let square = normal::quantile(0.95).powi(2);
-        let is_near = |found: Option<u64>, odds: f64| {
+        let is_near = |found: Option<u64>, expected: f64| {
             let found = f64::from(u32::try_from(found.unwrap()).unwrap());
-            assert!((found - (square * odds).ceil()).abs() <= 1.0, "{found} rows for odds of {odds}");
+            assert!((found - expected.ceil()).abs() <= 1.0, "{found} rows, expected {expected}");
         };
         for threshold in [0.5, 0.99, 0.9999] {
-            is_near(fewest(|rows| share(1.0, rows, 0.95).0 >= threshold), threshold / (1.0 - threshold));
+            is_near(fewest(|rows| share(1.0, rows, 0.95).0 >= threshold), square * threshold / (1.0 - threshold));
         }
         for margin in [0.05, 0.01, 0.0001] {
-            is_near(fewest(|rows| no_difference(rows, 0.95).0 >= -margin), (1.0 - margin) / margin);
+            is_near(fewest(|rows| no_difference(rows, 0.95).0 >= -margin), 0.05_f64.ln() / (-margin).ln_1p());
         }
         assert_eq!(fewest(|_| false), None);
         assert_eq!(fewest(|_| true), Some(1));

@@ -7,18 +7,21 @@ mod least;
 mod mcnemar;
 mod newcombe;
 mod normal;
+mod paired;
 mod question;
 mod random;
 mod ranked;
 mod spread;
 mod trial;
 mod units;
+mod unseen;
 mod wilson;
 
 pub(super) use bootstrap::{MIN_UNITS, of_samples};
 pub(super) use figure::Counted;
 pub(super) use least::{
-    difference, fewest, fewest_wins, is_share, no_difference, normal_below, normal_quantile, reach_of_resampling, share,
+    fewest, fewest_wins, is_at_least, is_share, no_difference, normal_below, normal_quantile, reach_of_resampling,
+    share,
 };
 pub(super) use newcombe::Pairs;
 pub(super) use question::{NoInterval, Question};

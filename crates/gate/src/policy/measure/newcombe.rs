@@ -40,6 +40,16 @@ impl Pairs {
     pub(super) fn trials(self) -> f64 {
         self.both + self.candidate + self.champion + self.neither
     }
+
+    /// Whether only one model is right on some row.
+    pub(in crate::policy) fn differ(self) -> bool {
+        self.candidate + self.champion > 0.0
+    }
+
+    /// The numbers of rows with the models exchanged.
+    pub(super) fn exchanged(self) -> Self {
+        Self { candidate: self.champion, champion: self.candidate, ..self }
+    }
 }
 
 /// The correlation φ of the two shares. A positive numerator is reduced by half the number of rows, at most to zero. The result

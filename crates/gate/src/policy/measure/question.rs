@@ -10,6 +10,7 @@ use super::random::Random;
 use super::spread::{Measurement, Spread};
 use super::trial;
 use super::units::Units;
+use super::unseen::{self, Unseen};
 
 /// The largest difference of two log losses of one row. Both are limited to this value at scores of zero.
 const WIDEST_LOG_LOSS: f64 = 36.05;
@@ -174,35 +175,57 @@ impl Question<'_> {
         Ok((estimate, Spread::Grouped { error, freedom }))
     }
 
-    /// The uncertainty if all rows are alike. A kind of row that none of n rows shows has a share of at most 1 − α^(1/n) (Clopper
-    /// and Pearson's bound at zero events). Metrics by class weigh a class as a whole. There n is the number of rows of the
-    /// rarest class, and at most the number of independent units. Such rows can move the metric by its whole range.
+    /// The uncertainty if all rows are alike: what rows of a kind that the rows do not show could change. Metrics by class weigh a
+    /// class as a whole, so there the rarest class counts.
     fn unseen(&self, units: &Units) -> Spread {
-        let mut rarest = u32::try_from(self.of.len()).unwrap_or(u32::MAX);
-        if self.metric.subject() == Subject::Classes
+        let mut rarest = u32::try_from(units.independent).unwrap_or(u32::MAX);
+        if self.weighs_classes()
             && let Some(table) = self.candidate.table.classes()
         {
             let mut by_class = vec![0_u32; table.classes.len()];
             for row in self.of {
                 by_class[table.labels[*row as usize] as usize] += 1;
             }
-            rarest = by_class.into_iter().filter(|rows| *rows > 0).min().unwrap_or(1);
+            rarest = rarest.min(by_class.into_iter().filter(|rows| *rows > 0).min().unwrap_or(1));
         }
-        let rarest = rarest.min(u32::try_from(units.independent).unwrap_or(u32::MAX));
+        let rarest = f64::from(rarest);
         let (least, most) = self.metric.range();
-        let mut width = match self.metric {
-            Metric::LogLoss => WIDEST_LOG_LOSS,
-            Metric::MeanOf(_) | Metric::QuantileOf { .. } => self.width_of_scores(),
+        let width = match self.metric {
+            Metric::MeanOf(_) => self.width_of_scores(),
             _ if most - least < f64::INFINITY => most - least,
-            _ => self.width_of_numbers(),
+            _ => {
+                let (models, (together, _)) = ((self.candidate, self.champion), self.independent());
+                let seen = unseen::by_seen_units(self.metric, models, self.relative, self.of, together);
+                if let Some(unseen) = seen {
+                    return Spread::Unseen(unseen);
+                }
+                match self.metric {
+                    Metric::LogLoss => WIDEST_LOG_LOSS,
+                    Metric::QuantileOf { .. } => self.width_of_scores(),
+                    _ => self.width_of_numbers(),
+                }
+            }
         };
-        if self.relative
-            && let Some(champion) = self.champion
-            && let Ok(Some(value)) = self.metric.over(champion, self.of)
-        {
-            width /= value.abs();
-        }
-        Spread::Unseen { rarest: f64::from(rarest), width }
+        let width = width / self.size_of_champion();
+        Spread::Unseen(match self.metric {
+            Metric::RootMeanSquaredError => Unseen::root(rarest, width),
+            _ => Unseen::straight(rarest, width),
+        })
+    }
+
+    /// Whether a row of a rare class counts more than others.
+    fn weighs_classes(&self) -> bool {
+        let is_mean_of_rows = matches!(
+            self.metric,
+            Metric::LogLoss | Metric::BrierScore { .. } | Metric::ExpectedCalibrationError { .. }
+        );
+        self.metric.subject() == Subject::Classes && !is_mean_of_rows && !self.metric.is_proportion()
+    }
+
+    /// The size of the champion's value if the difference is a share of it, else one.
+    fn size_of_champion(&self) -> f64 {
+        let value = self.champion.filter(|_| self.relative).map(|champion| self.metric.over(champion, self.of));
+        value.and_then(|value| value.ok().flatten()).map_or(1.0, f64::abs)
     }
 
     /// The smallest and the largest value of the metric, or of a difference of two.
@@ -224,8 +247,8 @@ impl Question<'_> {
         if most > least { most - least } else { 1.0 }
     }
 
-    /// How far a row can move a metric without limits: one if the metric is a share (of the labels, or of a naive forecast's
-    /// error), otherwise the range of the labels.
+    /// How far a row can move a metric without limits if all rows are alike: one if the metric is a share (of the labels, or of a
+    /// naive forecast's error), otherwise the range of the labels. If they have none, it is their size, or one.
     fn width_of_numbers(&self) -> f64 {
         let is_share =
             matches!(self.metric, Metric::R2 | Metric::MeanAbsolutePercentageError | Metric::Wape | Metric::Mase(_));
@@ -233,6 +256,11 @@ impl Question<'_> {
             return 1.0;
         };
         let labels = || self.of.iter().map(|row| table.labels[*row as usize]);
-        labels().fold(f64::NEG_INFINITY, f64::max) - labels().fold(f64::INFINITY, f64::min)
+        let (least, most) = (labels().fold(f64::INFINITY, f64::min), labels().fold(f64::NEG_INFINITY, f64::max));
+        match (most > least, most.abs() > 0.0) {
+            (true, _) => most - least,
+            (false, true) => most.abs(),
+            (false, false) => 1.0,
+        }
     }
 }

@@ -3,9 +3,9 @@
 use slipway_domain::{Interval, Method};
 
 use super::bootstrap::{Resamples, SEED};
-use super::mcnemar;
-use super::newcombe::{self, Pairs};
-use super::{normal, wilson};
+use super::newcombe::Pairs;
+use super::unseen::Unseen;
+use super::{mcnemar, normal, paired, wilson};
 
 /// The largest number of measured times that is suggested.
 const MAX_TIMES: u64 = 1_000_000;
@@ -66,12 +66,7 @@ pub(in crate::policy) enum Spread {
         freedom: f64,
     },
     /// Rows that are all alike. The effect of different rows is bounded by how many of them there can be.
-    Unseen {
-        /// The number of rows of the rarest required kind.
-        rarest: f64,
-        /// How far such rows can move the measure.
-        width: f64,
-    },
+    Unseen(Unseen),
     /// A quantile of measured times, in rising order.
     Times {
         /// The times.
@@ -117,13 +112,49 @@ impl Measurement {
         enough.filter(|rows| *rows > self.rows)
     }
 
+    /// Whether no row shows how the measure varies.
+    pub(in crate::policy) fn is_alike(&self) -> bool {
+        match &self.spread {
+            Spread::Unseen(_) => true,
+            Spread::Pairs(pairs) | Spread::Discordant(pairs) => !pairs.differ(),
+            _ => false,
+        }
+    }
+
+    /// The number of rows that would show the measure to be beyond a threshold, wrong with probability `error`, if no row of them
+    /// shows a difference either. `None` if no number is large enough, or if rows do differ.
+    pub(in crate::policy) fn rows_if_alike(&self, threshold: f64, error: f64) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "row counts stay far below 2^53")]
+        let rows = self.rows as f64;
+        let change = threshold - self.estimate;
+        match &self.spread {
+            Spread::Unseen(unseen) => Some(rows * unseen.units_for(change, error)? / unseen.units()),
+            Spread::Pairs(pairs) if !pairs.differ() && change != 0.0 => {
+                Some(rows * paired::rows_without_difference(change.abs(), error) / pairs.trials())
+            }
+            _ => None,
+        }
+    }
+
+    /// The number of independent units on which two models agree, and the largest share of other units on which they can differ,
+    /// wrong with probability `error`. `None` if they do differ.
+    pub(in crate::policy) fn unseen_share(&self, error: f64) -> Option<(f64, f64)> {
+        match &self.spread {
+            Spread::Unseen(unseen) if self.estimate.abs() <= 1e-12 => Some((unseen.units(), unseen.share(error))),
+            Spread::Pairs(pairs) | Spread::Discordant(pairs) if !pairs.differ() => {
+                Some((pairs.trials(), paired::bounds(*pairs, error).1))
+            }
+            _ => None,
+        }
+    }
+
     fn bounds(&self, confidence: f64) -> (f64, f64) {
         let z = || normal::quantile(confidence);
         let around = |reach: f64| (self.estimate - reach, self.estimate + reach);
         match &self.spread {
             Spread::Known => (self.estimate, self.estimate),
             Spread::Share { right, trials } => wilson::bounds(*right, *trials, z()),
-            Spread::Pairs(pairs) => newcombe::bounds(*pairs, z()),
+            Spread::Pairs(pairs) => paired::bounds(*pairs, 1.0 - confidence),
             Spread::Discordant(pairs) => mcnemar::bounds(*pairs, 1.0 - confidence),
             Spread::Odds { error, freedom } => on_odds(self.estimate, *error, normal::student(confidence, *freedom)),
             Spread::Resampled(resamples) => resamples.bounds(confidence),
@@ -131,7 +162,10 @@ impl Measurement {
             Spread::Area { error, freedom } | Spread::Grouped { error, freedom } => {
                 around(normal::student(confidence, *freedom) * error)
             }
-            Spread::Unseen { rarest, width } => around((1.0 - (1.0 - confidence).powf(1.0 / rarest)) * width),
+            Spread::Unseen(unseen) => {
+                let (lower, upper) = unseen.reach(1.0 - confidence);
+                (self.estimate + lower, self.estimate + upper)
+            }
             Spread::Times { sorted, share } => quantile_bounds(sorted, *share, z()),
         }
     }
@@ -141,6 +175,7 @@ impl Measurement {
         match &self.spread {
             Spread::Known => (Method::Exact, None),
             Spread::Share { .. } => (Method::Wilson, None),
+            Spread::Pairs(pairs) if !pairs.differ() => (Method::UnseenRows, None),
             Spread::Pairs(_) => (Method::Newcombe, None),
             Spread::Discordant(pairs) if mcnemar::is_exact(*pairs) => (Method::McnemarExact, None),
             Spread::Discordant(_) => (Method::McnemarMidP, None),
@@ -148,7 +183,7 @@ impl Measurement {
             Spread::Resampled(_) => (Method::BcaBootstrap, Some(SEED)),
             Spread::Distance(_) => (Method::PercentileBootstrap, Some(SEED)),
             Spread::Grouped { .. } => (Method::GroupedJackknife, Some(SEED)),
-            Spread::Unseen { .. } => (Method::UnseenRows, None),
+            Spread::Unseen(_) => (Method::UnseenRows, None),
             Spread::Times { .. } => (Method::OrderStatistics, None),
         }
     }

@@ -178,7 +178,7 @@ fn what_the_rows_at_hand_could_never_show_is_reported_with_how_many_it_takes() {
     assert!(!short[0].hopeless && short[1..].iter().all(|short| short.hopeless), "{short:?}");
     let shown: Vec<String> = short.iter().map(|short| short.diagnostic.to_string()).collect();
     assert_snapshot!(shown.join("\n"), @r"
-policies/digits.yaml:6:50: a margin of 0.0001 to the champion's accuracy cannot be shown, unless a candidate is clearly better: it needs about 27,000 rows, has 1,000, even if both models are right on every row
+policies/digits.yaml:6:50: a margin of 0.0001 to the champion's accuracy cannot be shown, unless a candidate is clearly better: it needs about 30,000 rows, has 1,000, even if both models are right on every row
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided
 policies/digits.yaml:7:36: accuracy of at least 0.9999 cannot be shown: it needs about 27,000 rows, has 1,000, even of a model that is right on every row
   help: add test rows, or ask for what 1,000 rows can show at a confidence of 0.95; `when_inconclusive` says what becomes of what is not decided

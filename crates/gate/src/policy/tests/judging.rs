@@ -70,7 +70,7 @@ fn differences_from_a_champion_are_shown_with_their_side() {
     ];
     assert_snapshot!(compare(42, &both), @r"
 Pass
-Pass: accuracy is 0.958, 0.003 to 0.001 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
+Pass: accuracy is 0.958, 0.004 to 0.001 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6)
 Pass: log_loss is 0.227, 0.002 to 0.009 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7)
 ");
     assert_snapshot!(compare(20, &both), @r"
@@ -85,7 +85,7 @@ Fail: log_loss is 0.365, at least 0.128 above the champion's with 95 % confidenc
 ");
     assert_snapshot!(compare(48, &both), @r"
 Inconclusive
-Inconclusive: accuracy is 0.952, 0.011 to 0.006 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6); about 6500 rows would decide it
+Inconclusive: accuracy is 0.952, 0.011 to 0.006 below the champion's with 95 % confidence (one-sided bounds); the policy allows 0.01 below (policies/digits.yaml:6); about 7200 rows would decide it
 Inconclusive: log_loss is 0.244, 0.017 to 0.030 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 above (policies/digits.yaml:7); about 18000 rows would decide it
 ");
 }
@@ -197,7 +197,7 @@ fn perfect_predictions_on_few_rows_are_not_taken_for_certainty() {
     let few = evaluation_of("candidate", table(60, |_| true));
     assert_snapshot!(said(&verdict(&check, &few, Champion::None)), @r"
 Inconclusive
-Inconclusive: macro_f1 is 0.861 to 1.000 with 95 % confidence (one-sided bounds); the policy asks for at least 0.95 (policies/digits.yaml:6); about 470 rows would decide it
+Inconclusive: macro_f1 is 0.861 to 1.000 with 95 % confidence (one-sided bounds); the policy asks for at least 0.95 (policies/digits.yaml:6); about 180 rows would decide it
 ");
     let many = evaluation_of("candidate", table(600, |_| true));
     assert_snapshot!(said(&verdict(&check, &many, Champion::None)), @r"
@@ -208,7 +208,7 @@ Pass: macro_f1 is 0.985 to 1.000 with 95 % confidence (one-sided bounds); the po
         verdict(&["metric: macro_f1, no_worse_than_champion: {margin: 0.02}"], &many, Champion::Evaluated(&many));
     assert_snapshot!(said(&same), @r"
 Pass
-Pass: macro_f1 is 1.000, 0.015 below to 0.015 above the champion's with 95 % confidence (one-sided bounds); the policy allows 0.02 below (policies/digits.yaml:6)
+Pass: macro_f1 is 1.000, 0.015 below to 0.015 above the champion's with 95 % confidence (one-sided bounds); the models agree on all 600 rows (200 independent units), and may differ on up to 1.49 % of others; the policy allows 0.02 below (policies/digits.yaml:6)
 ");
 }
 

@@ -1,5 +1,6 @@
 //! The gate's tests: what policies are read, what verdicts say.
 
+mod alike;
 mod checking;
 mod closed;
 mod data;

@@ -71,7 +71,7 @@ fn a_candidate_is_compared_with_the_champion_row_by_row_whichever_way_is_better(
         &ours,
         Champion::Evaluated(&theirs),
     );
-    assert_eq!(share.checks[0].interval.expect("bounds").method, Method::Newcombe);
+    assert_eq!(share.checks[0].interval.expect("bounds").method, Method::UnseenRows);
     assert_eq!(share.outcome, Outcome::Pass);
 }
 

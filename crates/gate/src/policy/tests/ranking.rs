@@ -80,7 +80,8 @@ fn rankings_are_compared_query_by_query() {
         &champion,
         Champion::Evaluated(&champion.clone()),
     );
-    assert_eq!(hits.checks[0].interval.expect("bounds").method, Method::Newcombe, "{}", said(&hits));
+    assert_eq!(hits.checks[0].interval.expect("bounds").method, Method::UnseenRows, "{}", said(&hits));
+    assert!(said(&hits).contains("agree on all 2000 rows (200 independent units)"), "{}", said(&hits));
     let alone = verdict(&["metric: {hit_rate: {k: 3, query: query}}, at_least: 0.5"], &champion, Champion::None);
     let interval = alone.checks[0].interval.expect("bounds");
     assert_eq!((interval.method, interval.estimate), (Method::Wilson, 0.6));

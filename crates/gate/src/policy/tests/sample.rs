@@ -11,7 +11,7 @@ use crate::policy::{Champion, Evidence, Policy};
 use slipway_domain::Verdict;
 
 /// Metrics that evaluations built here state, if they have them.
-const STATED: [&str; 12] = [
+const STATED: [&str; 13] = [
     "accuracy",
     "balanced_accuracy",
     "macro_f1",
@@ -22,6 +22,7 @@ const STATED: [&str; 12] = [
     "recall(class=\"cat\")",
     "precision(class=\"cat\")",
     "mean_absolute_error",
+    "root_mean_squared_error",
     "r2",
     "median_absolute_error",
 ];

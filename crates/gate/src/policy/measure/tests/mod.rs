@@ -9,6 +9,7 @@ mod calibration;
     reason = "a script writes the values as `SciPy` prints them"
 )]
 mod reference;
+mod unseen;
 
 use reference::{BCA, NEWCOMBE, QUANTILES, SHARES_BELOW, WILSON};
 
