@@ -57,7 +57,7 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             Some(false) => text(newest, "state").to_owned(),
             None => text(model, "state").to_owned(),
         };
-        let (since, reason) = match model["offer"]["since"].as_str() {
+        let (since, reason) = match model["first_run"]["since"].as_str() {
             Some(since) => (since, first_run(model)),
             None => (text(newest, "updated_at"), text(newest, "reason").to_owned()),
         };
@@ -95,7 +95,7 @@ mod tests {
                             "updated_at": "2026-11-01T11:59:30Z"},
              "promoted": null},
             {"source": "risk", "model": "spam", "state": "new", "newest_run": null, "promoted": null,
-             "offer": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
+             "first_run": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
         insta::assert_snapshot!(colour::plain(&list(&answer, Width::Narrow, now)), @"

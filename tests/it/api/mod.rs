@@ -5,6 +5,7 @@ mod beside;
 mod client;
 mod events;
 mod limits;
+mod names;
 mod quarantine;
 mod reading;
 mod reports;
