@@ -5,6 +5,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod context;
+pub mod deprecated;
 pub mod intake;
 pub mod promotions;
 pub mod reconcile;

@@ -14,11 +14,14 @@ use super::form::{Format, Width};
 use super::known::Names;
 use super::output;
 use super::repeat::Watch;
+use crate::web;
 
 /// How long a server may take to respond.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum size of a response, in bytes. The largest response is a delivery of 25 MiB, written as JSON.
 const MAX_ANSWER_BYTES: u64 = 256 << 20;
+/// Path of the API.
+const ROOT: &str = "/api/v1/";
 /// Maximum length of a page of the API.
 const MAX_PAGE_LENGTH: usize = 500;
 
@@ -87,7 +90,7 @@ impl Server {
     }
 
     fn url(&self, path: &str) -> Result<String, Failure> {
-        Ok(format!("{}/api/v1/{path}", self.address.url()?))
+        Ok(format!("{}{ROOT}{path}", self.address.url()?))
     }
 
     /// Sends a request and returns the response. A refusal is a failure with its reason.
@@ -113,8 +116,14 @@ impl Server {
         let mut body = String::new();
         let read = response.into_body().into_reader().take(MAX_ANSWER_BYTES).read_to_string(&mut body);
         read.map_err(|error| exit::unreachable(format!("{url}: {error}")))?;
-        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
-        if (200..300).contains(&status) { Ok(answer) } else { Err(refusal(status, &answer)) }
+        let mut answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        if !(200..300).contains(&status) {
+            return Err(refusal(status, &answer));
+        }
+        // A server of the previous release sends only the old names of renamed fields.
+        let path = path.split('?').next().unwrap_or_default();
+        web::schemas().complete_response(method, &format!("{ROOT}{path}"), &mut answer);
+        Ok(answer)
     }
 
     /// Lists items page by page up to a limit. Returns the list under its `key`, as one page would contain it.

@@ -114,8 +114,8 @@ fn rules(rules: &Value) -> String {
 }
 
 /// Formats an artifact by its first digits, or the content in its place.
-fn named(named: &Value) -> String {
-    match (named["artifact"].as_str(), named["unclear"].as_str()) {
+fn artifact(deployed: &Value) -> String {
+    match (deployed["artifact"].as_str(), deployed["unclear"].as_str()) {
         (Some(artifact), _) => short(artifact),
         (None, Some(unclear)) => format!("unclear: {}", output::first_line(unclear)),
         (None, None) => "none".to_owned(),
@@ -128,7 +128,7 @@ fn short(artifact: &str) -> String {
 
 /// Formats the author of a deployment record.
 fn writer(record: &Value) -> String {
-    match (record["run"].as_str(), record["hand"].as_str()) {
+    match (record["run"].as_str(), record["manual_author"].as_str()) {
         (Some(run), _) => format!("run {run}"),
         (None, Some(author)) => format!("by hand: {author}"),
         (None, None) => "before the history that was read".to_owned(),
@@ -137,7 +137,7 @@ fn writer(record: &Value) -> String {
 
 fn record(record: &Value) -> Vec<String> {
     let commit = text(record, "commit").chars().take(12).collect();
-    vec![named(&record["named"]), text(record, "since").to_owned(), commit, writer(record)]
+    vec![artifact(&record["deployed"]), text(record, "since").to_owned(), commit, writer(record)]
 }
 
 fn show(environment: &Value) -> String {
@@ -150,9 +150,9 @@ fn show(environment: &Value) -> String {
     lines.extend(output::things(environment, "holds").iter().map(|hold| held(hold, "all models")));
     for model in output::things(environment, "models") {
         let name = text(model, "model");
-        lines.push(if model["now"].is_object() {
-            let [named, since, commit, writer] = &record(&model["now"])[..] else { continue };
-            format!("{name}: {named} since {since}, commit {commit}, {writer}")
+        lines.push(if model["current"].is_object() {
+            let [artifact, since, commit, writer] = &record(&model["current"])[..] else { continue };
+            format!("{name}: {artifact} since {since}, commit {commit}, {writer}")
         } else {
             format!("{name}: not read yet")
         });
@@ -160,8 +160,8 @@ fn show(environment: &Value) -> String {
             lines.push(format!("  rejected by {reason}; `slipway rollback` brings an earlier one back"));
         }
         lines.extend(output::things(model, "holds").iter().map(|hold| held(hold, "this model")));
-        for run in output::things(model, "under_way") {
-            lines.extend(under_way(run));
+        for run in output::things(model, "active_runs") {
+            lines.extend(active_run(run));
         }
         lines.extend(first_promotion(environment, model));
     }
@@ -170,7 +170,8 @@ fn show(environment: &Value) -> String {
 
 /// Formats the first promotion of a model, if one is possible.
 fn first_promotion(environment: &Value, model: &Value) -> Option<String> {
-    let (from, version) = (model["offer"]["from"].as_str()?, text(&model["offer"], "version"));
+    let promotion = &model["first_promotion"];
+    let (from, version) = (promotion["from"].as_str()?, text(promotion, "version"));
     let (name, here) = (text(model, "model"), text(environment, "name"));
     Some(format!("  {name}: {from} holds {version}; slipway promote {name} {here}"))
 }
@@ -180,11 +181,11 @@ fn held(hold: &Value, what: &str) -> String {
     format!("  {what} held by {}{until}: {}", text(hold, "actor"), text(hold, "reason"))
 }
 
-fn under_way(run: &Value) -> Vec<String> {
+fn active_run(run: &Value) -> Vec<String> {
     let artifact = run["artifact"].as_str().map_or_else(|| "no artifact yet".to_owned(), short);
     let stalled = if run["stalled"] == Value::Bool(true) { " (stalled)" } else { "" };
     let mut lines = vec![format!("  {artifact} of run {} is {}{stalled}", text(run, "run"), text(run, "state"))];
-    for reason in output::things(run, "held_back") {
+    for reason in output::things(run, "blocking_rules") {
         let earliest = reason["earliest"].as_str().map(|time| format!(", until {time} at the earliest"));
         lines.push(format!("    {}: {}{}", text(reason, "rule"), text(reason, "reason"), earliest.unwrap_or_default()));
     }
@@ -198,13 +199,13 @@ fn under_way(run: &Value) -> Vec<String> {
 fn then(answer: &Value) -> String {
     let commit: String = text(answer, "commit").chars().take(12).collect();
     let heading = format!("{} at {}: commit {commit}", text(answer, "environment"), text(answer, "at"));
-    let row = |model: &Value| vec![text(model, "model").to_owned(), named(&model["named"])];
+    let row = |model: &Value| vec![text(model, "model").to_owned(), artifact(&model["deployed"])];
     let rows: Vec<Vec<String>> = output::things(answer, "models").iter().map(row).collect();
     format!("{heading}\n{}", output::table(&["MODEL", "ARTIFACT"], &rows))
 }
 
 fn history(answer: &Value) -> String {
-    let rows: Vec<Vec<String>> = output::things(answer, "placements").iter().map(record).collect();
+    let rows: Vec<Vec<String>> = output::things(answer, "deployment_records").iter().map(record).collect();
     output::table(&["ARTIFACT", "SINCE", "COMMIT", "WRITTEN BY"], &rows)
 }
 
@@ -217,9 +218,9 @@ mod tests {
         let environment = serde_json::json!({
             "name": "production", "branch": "main", "rules": {"after": null, "approvals": null}, "holds": [],
             "models": [
-                {"model": "churn", "now": null, "holds": [], "under_way": [],
-                 "offer": {"from": "staging", "artifact": "sha256:0123", "version": "20261130-0123456789ab", "run": "7"}},
-                {"model": "fraud", "now": null, "holds": [], "under_way": [], "offer": null},
+                {"model": "churn", "current": null, "holds": [], "active_runs": [], "first_promotion":
+                    {"from": "staging", "artifact": "sha256:0123", "version": "20261130-0123456789ab", "run": "7"}},
+                {"model": "fraud", "current": null, "holds": [], "active_runs": [], "first_promotion": null},
             ],
         });
         let shown = show(&environment);

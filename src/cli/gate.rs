@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use serde::Serialize;
 use slipway_contract::{Digest, TrainingReport, counted};
 
 use super::exit::{self, Exit, Failure};
@@ -13,7 +14,7 @@ use super::policy::read_policy;
 use super::trained::{EvaluationInputs, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMPLE, evaluation_in};
 use super::{colour, output};
 use crate::repository::read_model;
-use slipway_domain::{Feedback, Outcome, TestSetUse, Verdict};
+use slipway_domain::{Feedback, MandatoryPolicy, Outcome, TestSetUse, Verdict};
 use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
 use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, RequiredEvidence, TestSet, Uses, render};
 
@@ -84,6 +85,21 @@ enum Form {
     Junit,
 }
 
+/// A verdict with the mandatory policies under both names. The stored form has only the deprecated name `floors`.
+#[derive(Serialize)]
+struct VerdictOutput<'a> {
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+    #[serde(skip_serializing_if = "<[MandatoryPolicy]>::is_empty")]
+    mandatory_policies: &'a [MandatoryPolicy],
+}
+
+impl<'a> VerdictOutput<'a> {
+    fn of(verdict: &'a Verdict) -> Self {
+        Self { verdict, mandatory_policies: &verdict.mandatory_policies }
+    }
+}
+
 impl Gate {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let named = self.policy.clone().map_or_else(policy_of_model, Ok)?;
@@ -140,8 +156,8 @@ impl Gate {
         Ok(match self.output {
             Form::Text => render::text_with(verdict, &colour::word),
             Form::Markdown => render::markdown(verdict),
-            Form::Json => serde_json::to_string_pretty(verdict).map_err(exit::defect)?,
-            Form::Yaml => super::form::yaml(verdict)?,
+            Form::Json => serde_json::to_string_pretty(&VerdictOutput::of(verdict)).map_err(exit::defect)?,
+            Form::Yaml => super::form::yaml(&VerdictOutput::of(verdict))?,
             Form::Svg => render::svg(verdict),
             Form::Junit => render::junit(verdict),
         })

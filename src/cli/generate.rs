@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::exit::{self, Exit, Failure};
 use super::output;
 use crate::config::{self, ServerFile};
+use crate::deprecated::{OUTPUT_FIELDS, RenamedField};
 use crate::web;
 use slipway_domain::Verdict;
 use slipway_gate::policy;
@@ -84,7 +85,7 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     Ok(vec![
         ("model.schema.json", text_of(&of_a_file("model", schema_for!(Model)))?),
         ("policy.schema.json", text_of(&of_a_file("policy", policy::schema()))?),
-        ("verdict.schema.json", schema::<Verdict>()?),
+        ("verdict.schema.json", text_of(&with_both_names("slipway gate", schema_for!(Verdict)))?),
         ("server.schema.json", text_of(&of_a_file("server", schema_for!(ServerFile)))?),
         ("catalog.json", pretty(&catalog())?),
         ("job.schema.json", schema::<Job>()?),
@@ -109,6 +110,20 @@ fn schema_address(kind: &str) -> String {
 
 fn schema<T: JsonSchema>() -> Result<String, Failure> {
     text_of(&schema_for!(T))
+}
+
+/// Adds the other name of each renamed field to the schema of a command's output.
+fn with_both_names(command: &str, mut schema: schemars::Schema) -> schemars::Schema {
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return schema };
+    for RenamedField { of: _, old, new } in OUTPUT_FIELDS.iter().filter(|field| field.of == command) {
+        let Some(described) = properties.get(*old).or_else(|| properties.get(*new)).cloned() else { continue };
+        let mut deprecated = described.clone();
+        deprecated["description"] = format!("Deprecated: use `{new}`.").into();
+        deprecated["deprecated"] = true.into();
+        properties.insert((*old).to_owned(), deprecated);
+        properties.insert((*new).to_owned(), described);
+    }
+    schema
 }
 
 fn text_of(schema: &schemars::Schema) -> Result<String, Failure> {

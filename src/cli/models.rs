@@ -59,7 +59,7 @@ fn list(answer: &Value, width: Width, now: Timestamp) -> String {
             Some(false) => text(newest, "state").to_owned(),
             None => text(model, "state").to_owned(),
         };
-        let (since, reason) = if let Some(since) = model["offer"]["since"].as_str() {
+        let (since, reason) = if let Some(since) = model["first_run"]["since"].as_str() {
             (since, first_run(model))
         } else {
             let reason = beside_state(text(newest, "state"), text(newest, "reason"));
@@ -99,7 +99,7 @@ mod tests {
                             "updated_at": "2026-11-01T11:59:30Z"},
              "promoted": null},
             {"source": "risk", "model": "spam", "state": "new", "newest_run": null, "promoted": null,
-             "offer": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
+             "first_run": {"file": "spam/slipway.yaml", "since": "2026-11-01T11:50:00Z"}},
         ]});
         let now = "2026-11-01T12:00:00Z".parse().expect("a time");
         insta::assert_snapshot!(colour::plain(&list(&answer, Width::Narrow, now)), @"

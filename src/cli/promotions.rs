@@ -198,7 +198,7 @@ fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
     let environment = server.call("GET", &format!("environments/{}", encoded(&target.environment)))?;
     let models = output::things(&environment, "models");
     let found = models.iter().find(|model| text(model, "model") == target.model);
-    let runs = found.map(|model| output::things(model, "under_way")).unwrap_or_default();
+    let runs = found.map(|model| output::things(model, "active_runs")).unwrap_or_default();
     // A waiting run is judged. Later runs may not be judged yet.
     let waits = runs.iter().rev().find(|run| text(run, "state") == "waiting");
     let artifact = waits.into_iter().chain(runs.iter().rev()).find_map(|run| run["artifact"].as_str());

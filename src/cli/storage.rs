@@ -14,6 +14,7 @@ use super::exit::{self, Exit, Failure};
 use super::form::Format;
 use super::output;
 use crate::config::Settings;
+use crate::deprecated::complete_output;
 use crate::reconcile::{self, DeployedArtifacts, SweepError, Swept};
 use slipway_artifacts::ArtifactStore;
 use slipway_domain::Actor;
@@ -52,11 +53,12 @@ impl Storage {
             Ok((usage, removed, swept))
         })?;
         let retention = json!({ "done": removal == Removal::Done, "rows": removed, "artifacts": swept });
-        let document = json!({
+        let mut document = json!({
             "tables": usage.tables,
             "sources": usage.sources.iter().map(|(name, source)| usage.source(name, source)).collect::<Vec<_>>(),
             "retention": retention,
         });
+        complete_output("slipway storage", &mut document);
         self.format.show(&document, |_, _| {
             let said = sentence(removal, &removed, &swept);
             if self.prune { said } else { format!("{}\n{said}", usage.text(&swept)) }

@@ -34,7 +34,7 @@ impl Command {
             Self::Retrain => Some("run.retrain"),
             Self::Cancel => Some("run.cancel"),
             Self::Explain | Self::Help => None,
-            Self::Judge(_) => Some("change.approve"),
+            Self::Judge(_) => Some("pull_request.approve"),
             Self::Environment(EnvironmentCommand::Approve, _) => Some("promotion.approve"),
             Self::Environment(EnvironmentCommand::Hold, _) => Some("promotion.hold"),
             Self::Environment(EnvironmentCommand::Rollback, _) => Some("promotion.rollback"),

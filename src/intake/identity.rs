@@ -279,5 +279,5 @@ fn ignored(reason: &'static str, note: String) -> NotOurs {
 
 /// Counts a delivery that does not belong to the source's repository.
 fn count(reason: &'static str) {
-    metrics::counter!("slipway_deliveries_of_others_total", "reason" => reason).increment(1);
+    metrics::counter!("slipway_deliveries_other_repository_total", "reason" => reason).increment(1);
 }

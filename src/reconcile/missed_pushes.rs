@@ -97,7 +97,7 @@ impl Reconciler {
             let (headers, received_at) = (BTreeMap::new(), Timestamp::now());
             let delivery = Delivery { source: name.clone(), id, event, headers, body, received_at };
             if self.intake.accept(&delivery).await? == Receipt::Stored {
-                metrics::counter!("slipway_missed_deliveries_total").increment(1);
+                metrics::counter!("slipway_deliveries_recovered_total").increment(1);
                 tracing::warn!(source = %name, delivery.id, "delivery {} was sent in vain: fetched", delivery.id);
             }
         }
@@ -138,7 +138,7 @@ impl Reconciler {
             received_at: Timestamp::now(),
         };
         if self.intake.accept(&delivery).await? == Receipt::Stored {
-            metrics::counter!("slipway_missed_pushes_total").increment(1);
+            metrics::counter!("slipway_pushes_recovered_total").increment(1);
             tracing::warn!(source = %name, "no delivery told of {} on `{}`: found by looking", tip.short(), branch);
         }
         Ok(None)

@@ -53,7 +53,6 @@ pub struct Swept {
     /// Their bytes.
     pub removed_bytes: u64,
     /// Number of artifacts that were restored, because something needs them again.
-    #[serde(rename = "brought_back")]
     pub restored: u64,
     /// Number of artifacts that were purged.
     pub purged: u64,

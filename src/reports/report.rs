@@ -129,7 +129,7 @@ impl Reports {
         };
         match ended {
             Ok(()) => {
-                metrics::counter!("slipway_reports_total", "outcome" => "told").increment(1);
+                metrics::counter!("slipway_report_attempts_total", "outcome" => "reported").increment(1);
                 self.context.store.record_reported(&report, Timestamp::now()).await?;
                 if has_called_forge && context.outage().succeeded() {
                     let due = self.context.store.revive_reports(&context.name).await?;
@@ -160,7 +160,7 @@ impl Reports {
                 (pause, Fault::None, format!("the forge asks to wait {}", spoken(pause)))
             }
             NotReported::Forge(error) if error.is_final() && report.attempts >= MAX_REFUSALS => {
-                metrics::counter!("slipway_reports_total", "outcome" => "refused").increment(1);
+                metrics::counter!("slipway_report_attempts_total", "outcome" => "refused").increment(1);
                 tracing::error!(report.id, %error, "report `{}` of `{name}` is refused for good: {error}", report.id);
                 return self.context.store.refuse_report(report, &error.to_string()).await;
             }
@@ -177,7 +177,7 @@ impl Reports {
                 (pause, fault, note)
             }
         };
-        metrics::counter!("slipway_reports_total", "outcome" => "failed").increment(1);
+        metrics::counter!("slipway_report_attempts_total", "outcome" => "failed").increment(1);
         let DueReport { id, attempts, .. } = report;
         tracing::warn!(report.id = id, attempts, note, "report `{id}` of `{name}` was not made: {note}");
         self.context.store.requeue_report(report, now, pause, fault, &note).await

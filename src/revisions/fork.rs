@@ -69,9 +69,9 @@ impl Revisions {
         }
         let entry = NewAuditEntry {
             actor: actor.clone(),
-            action: "change.approve".to_owned(),
+            action: "pull_request.approve".to_owned(),
             target: approved.to_string(),
-            detail: format!("change {} of {name}{}", pull_request.number, if fork { " from a fork" } else { "" }),
+            detail: format!("pull request {} of {name}{}", pull_request.number, if fork { " from a fork" } else { "" }),
         };
         let mut outcome = judge_head(name, source, pull_request, found, arrived);
         let runs = std::mem::take(&mut outcome.runs);

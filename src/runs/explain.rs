@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use serde_json::Value;
 use slipway_contract::Digest;
 
@@ -12,14 +11,13 @@ use slipway_domain::{Run, RunId};
 use slipway_store::StoreError;
 
 /// Why a run trained, or why it did not need to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Explanation {
     /// The run.
     pub run: RunId,
     /// One sentence for people.
     pub sentence: String,
     /// Digest of everything that decides the result of training; `None` before the step of training.
-    #[serde(rename = "run_key")]
     pub cache_key: Option<Digest>,
     /// The run whose artifact was reused.
     pub reused_from: Option<RunId>,
@@ -32,7 +30,7 @@ pub struct Explanation {
 }
 
 /// One part of a cache key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CacheKeyPart {
     /// Its name.
     pub name: String,

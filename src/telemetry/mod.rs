@@ -1,5 +1,6 @@
 //! Logs to standard error, traces to a collector, metrics for Prometheus.
 
+mod aliases;
 mod metrics;
 mod traces;
 
@@ -7,6 +8,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
+pub use aliases::{RENAMED_METRICS, RenamedMetric};
 pub use metrics::{RenderMetrics, start_metrics};
 pub use traces::{NotACollector, OtlpUrl, Traces};
 

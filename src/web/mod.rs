@@ -47,7 +47,7 @@ use slipway_domain::SourceName;
 use slipway_forge::{Forge, Secret};
 use slipway_store::Store;
 
-pub use api::description as openapi;
+pub use api::{description as openapi, schemas};
 pub use refusals::write_refusals;
 pub use registration::{Registration, wait_for_code};
 

@@ -29,9 +29,9 @@ pub(super) struct Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(super) struct ProblemDocument<'a> {
-    /// Always `about:blank`. The status identifies the kind of problem.
+    /// Always `about:blank`. The status identifies the problem.
     r#type: &'a str,
-    /// The name of the status.
+    /// Name of the HTTP status.
     title: &'a str,
     /// The HTTP status code.
     #[schema(minimum = 400, maximum = 599)]
@@ -140,14 +140,14 @@ pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
 
 fn described(status: u16) -> RefOr<response::Response> {
     let description = match status {
-        400 => "The request cannot be understood: an unknown parameter, or a value of the wrong form.",
-        401 => "No bearer token was sent, or it is not known, revoked or expired.",
-        403 => "The token's role does not suffice.",
-        404 => "There is no such thing, or the token does not cover its source.",
-        409 => "What is asked for does not fit the present state.",
-        429 => "Too many requests.",
-        502 => "The environment's git server does not answer as it should.",
-        _ => "The server failed; its log says why.",
+        400 => "The request is invalid: it contains an unknown parameter or an invalid value.",
+        401 => "The bearer token is missing, unknown, revoked or expired.",
+        403 => "The role of the token does not permit the action.",
+        404 => "The object does not exist, or the token does not cover its source.",
+        409 => "The action conflicts with the current state of the object.",
+        429 => "The client sent too many requests.",
+        502 => "The git server of the environment did not respond correctly.",
+        _ => "The server failed. Its log contains the cause.",
     };
     let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
     let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);

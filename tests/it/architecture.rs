@@ -46,6 +46,7 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
 
 /// `(module of the controller, the modules that it may import)`. Rows run from the core outwards.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("deprecated", &[]),
     ("telemetry", &[]),
     ("repository", &[]),
     ("context", &[]),
@@ -57,10 +58,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("intake", &["context", "promotions", "revisions", "commands"]),
     ("reconcile", &["repository", "context", "promotions", "runs", "intake"]),
     ("activities", &["context", "promotions", "runs", "revisions", "reports", "commands", "intake", "reconcile"]),
-    ("web", &["promotions", "runs", "reports", "activities"]),
+    ("web", &["deprecated", "promotions", "runs", "reports", "activities"]),
     ("config", &["telemetry", "context", "reconcile", "web"]),
     ("app", &["telemetry", "context", "reconcile", "activities", "web", "config"]),
-    ("cli", &["telemetry", "repository", "context", "reconcile", "web", "config", "app"]),
+    ("cli", &["deprecated", "telemetry", "repository", "context", "reconcile", "web", "config", "app"]),
 ];
 
 /// `(crate, the only modules of the controller that may name it)`.

@@ -84,8 +84,9 @@ fn diagnostics_are_written_for_annotations_with_paths_of_the_repository() {
     let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "slipway.yaml", "{log:#}");
     let json = check(&below, &["--output", "json", ".."]);
-    let findings: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
-    assert_eq!((&findings["files"], &findings["findings"][0]["line"]), (&2.into(), &16.into()), "{findings:#}");
+    let checked: serde_json::Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    assert_eq!((&checked["files"], &checked["diagnostics"][0]["line"]), (&2.into(), &16.into()), "{checked:#}");
+    assert_eq!(checked["findings"], checked["diagnostics"], "the deprecated name stays for one release");
 }
 
 #[test]

@@ -77,10 +77,10 @@ fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn findings(folder: &Path) -> Vec<serde_json::Value> {
+fn diagnostics(folder: &Path) -> Vec<serde_json::Value> {
     let output = check(folder, &["--output", "json"]);
     let log: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", said(&output)));
-    log["findings"].as_array().expect("a list").clone()
+    log["diagnostics"].as_array().expect("a list").clone()
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
 fn annotations_stand_at_the_row_and_nowhere_else() {
     let folder = repository();
     rewrite(folder.path(), "data/test.csv", "3,4.5,south,no", "3,NaN,south,NO");
-    let found = findings(folder.path());
+    let found = diagnostics(folder.path());
     let mistakes: Vec<&serde_json::Value> = found.iter().filter(|finding| finding["severity"] == "error").collect();
     assert_eq!(mistakes.len(), 2, "{found:#?}");
     for mistake in mistakes {
@@ -132,7 +132,7 @@ fn annotations_stand_at_the_row_and_nowhere_else() {
     assert_eq!(place["region"]["startLine"], 3, "{log:#}");
     // What is of a whole file stands at the key that names it.
     write(folder.path(), "data/test.csv", "");
-    let found = findings(folder.path());
+    let found = diagnostics(folder.path());
     let empty = found.iter().find(|finding| finding["message"].as_str().is_some_and(|said| said.contains("is empty")));
     let empty = empty.unwrap_or_else(|| panic!("{found:#?}"));
     assert_eq!((&empty["file"], &empty["line"]), (&"slipway.yaml".into(), &12.into()));

@@ -23,7 +23,7 @@ async fn a_repository_with_models_in_it_lists_their_first_runs_until_somebody_be
         bench.api().wait_for("the offer", "/api/v1/models", DEADLINE, shows_first_run).await.expect("an offer");
     let model = &answer.json["models"][0];
     assert_eq!((text(model, "source"), text(model, "model")), ("digits", "digits"), "{model:#}");
-    assert_eq!((&model["newest_run"], text(&model["offer"], "file")), (&Value::Null, "slipway.yaml"), "{model:#}");
+    assert_eq!((&model["newest_run"], text(&model["first_run"], "file")), (&Value::Null, "slipway.yaml"), "{model:#}");
     let (list, _) = said(&bench, &["models", "list"]).await;
     assert!(list.contains("new") && list.contains("slipway runs start digits digits"), "{list}");
     let (_, hint) = said(&bench, &["runs", "list"]).await;
@@ -44,7 +44,7 @@ async fn a_repository_with_models_in_it_lists_their_first_runs_until_somebody_be
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     let answer = bench.api().get("/api/v1/models").await.expect("models");
     let model = &answer.json["models"][0];
-    assert_eq!((text(model, "state"), &model["offer"]), ("done", &Value::Null), "{model:#}");
+    assert_eq!((text(model, "state"), &model["first_run"]), ("done", &Value::Null), "{model:#}");
     bench.finish().await;
 }
 

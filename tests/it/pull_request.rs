@@ -59,7 +59,7 @@ async fn a_pull_request_is_judged_and_promotes_nothing_and_closing_it_ends_its_r
     assert_eq!(deliver_pull_request(&bench, "opened", &head, &base, false).await, 202);
     let run = bench.end_of(&head).await;
     assert_eq!(text(&run, "state"), "done", "{run:#}");
-    assert_eq!((&run["change"], text(&run, "base")), (&json!(7), &*base));
+    assert_eq!((&run["pull_request"], text(&run, "base")), (&json!(7), &*base));
     assert!(text(&run, "reason").contains("passes its policy"), "{run:#}");
     assert_eq!(bench.promotions().await, 0, "a change promotes nothing");
 

@@ -14,7 +14,8 @@ use crate::{Fault, FaultKind, Metric};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Expectation {
     /// The requirement.
-    #[serde(rename = "asked")]
+    // Trainers of the previous release read only `asked`.
+    #[serde(rename = "asked", alias = "check")]
     pub check: ExpectedCheck,
     /// Whether no candidate can pass if no row meets the requirement. Otherwise it is only a warning.
     pub refuses: bool,

@@ -24,7 +24,9 @@ pub(super) const RUN: &str = "run";
 pub(super) const DELIVERY: &str = "delivery";
 pub(super) const APPROVAL: &str = "approval";
 /// A deployment record of an environment's history.
-pub(super) const DEPLOYMENT_RECORD: &str = "placement";
+pub(super) const DEPLOYMENT_RECORD: &str = "deployment_record";
+/// The name of this kind in the store, which servers of earlier versions read too.
+const STORED_DEPLOYMENT_RECORD: &str = "placement";
 pub(super) const TOKEN: &str = "token";
 /// The result of a training.
 pub(super) const TRAINED: &str = "training";
@@ -49,6 +51,16 @@ pub struct Quarantined {
     pub reason: String,
     /// Time since which it is skipped.
     pub since: Timestamp,
+}
+
+/// The name of a kind in the store.
+fn stored_name(kind: &str) -> &str {
+    if kind == DEPLOYMENT_RECORD { STORED_DEPLOYMENT_RECORD } else { kind }
+}
+
+/// The kind with this name in the store.
+fn kind_of(stored: String) -> String {
+    if stored == STORED_DEPLOYMENT_RECORD { DEPLOYMENT_RECORD.to_owned() } else { stored }
 }
 
 impl Quarantined {
@@ -78,7 +90,7 @@ impl RecentlyLogged {
 
 /// The condition that this program may read a row of a kind with the key expression `key`.
 pub(super) fn readable(kind: &str, key: &str) -> String {
-    let format = migrations::newest();
+    let (format, kind) = (migrations::newest(), stored_name(kind));
     format!("{key} NOT IN (SELECT key FROM quarantined WHERE kind = '{kind}' AND format >= {format})")
 }
 
@@ -96,7 +108,7 @@ pub(super) async fn set_aside(
                ON CONFLICT (kind, key) DO UPDATE SET reason = excluded.reason, format =
                    CASE WHEN quarantined.format > excluded.format THEN quarantined.format ELSE excluded.format END";
     sqlx::query(put)
-        .bind(kind)
+        .bind(stored_name(kind))
         .bind(text(key))
         .bind(source.map(text))
         .bind(migrations::newest())
@@ -109,7 +121,7 @@ pub(super) async fn set_aside(
 
 fn read(row: &AnyRow) -> Result<Quarantined, StoreError> {
     Ok(Quarantined {
-        kind: row.try_get("kind")?,
+        kind: kind_of(row.try_get("kind")?),
         key: row.try_get("key")?,
         source: row.try_get::<Option<String>, _>("source")?.and_then(|source| SourceName::try_from(source).ok()),
         reason: row.try_get("reason")?,
@@ -166,10 +178,11 @@ impl Store {
         rows.fetch_all(&self.database.pool).await?.iter().map(read).collect()
     }
 
-    /// One row in the quarantine.
+    /// One row in the quarantine. Accepts the name of the kind in the store as well.
     pub async fn quarantined_row(&self, kind: &str, key: &str) -> Result<Quarantined, StoreError> {
         let select = "SELECT kind, key, source, reason, since FROM quarantined WHERE kind = $1 AND key = $2";
-        let row = sqlx::query(select).bind(text(kind)).bind(text(key)).fetch_optional(&self.database.pool).await?;
+        let row = sqlx::query(select).bind(text(stored_name(kind))).bind(text(key));
+        let row = row.fetch_optional(&self.database.pool).await?;
         let missing = || StoreError::NotQuarantined { kind: kind.to_owned(), key: key.to_owned() };
         read(&row.ok_or_else(missing)?)
     }
@@ -178,7 +191,7 @@ impl Store {
     pub async fn quarantined_by_kind(&self) -> Result<Vec<(String, u64)>, StoreError> {
         let rows = sqlx::query("SELECT kind, COUNT(*) AS count FROM quarantined GROUP BY kind");
         let rows = rows.fetch_all(&self.database.pool).await?;
-        rows.iter().map(|row| Ok((row.try_get("kind")?, count_of(row, "count")?))).collect()
+        rows.iter().map(|row| Ok((kind_of(row.try_get("kind")?), count_of(row, "count")?))).collect()
     }
 
     /// Retries a row. Returns why it is still unreadable; `None` if it is readable and in use again.
@@ -189,7 +202,7 @@ impl Store {
             Err(error) => Err(error),
             Ok(()) => {
                 let delete = sqlx::query("DELETE FROM quarantined WHERE kind = $1 AND key = $2");
-                delete.bind(text(kind)).bind(text(key)).execute(&self.database.pool).await?;
+                delete.bind(text(stored_name(kind))).bind(text(key)).execute(&self.database.pool).await?;
                 Ok(None)
             }
         }

@@ -8,6 +8,7 @@ use slipway_contract::counted;
 use crate::cli::client::encoded;
 use crate::cli::colour::{self, Tone, painted};
 use crate::cli::exit::{self, Failure};
+use crate::deprecated::complete_output;
 use slipway_domain::{Diagnostic, Position};
 
 /// The output format of the diagnostics.
@@ -83,7 +84,9 @@ fn json(located: &[LocatedDiagnostic], files: usize) -> serde_json::Value {
         let (line, column) = position.map_or((None, None), |Position { line, column }| (Some(line), Some(column)));
         json!({"severity": severity, "file": file, "line": line, "column": column, "message": message, "help": help})
     });
-    json!({"files": files, "findings": diagnostics.collect::<Vec<_>>()})
+    let mut document = json!({"files": files, "diagnostics": diagnostics.collect::<Vec<_>>()});
+    complete_output("slipway check", &mut document);
+    document
 }
 
 /// Returns the message with its help, for formats without a separate field for help.
@@ -177,6 +180,6 @@ mod tests {
     fn text_says_so_when_nothing_is_wrong() {
         assert_eq!(colour::plain(&text(&[], 2)), "2 files checked: no mistakes");
         assert!(colour::plain(&text(&located(), 2)).starts_with("slipway.yaml:3:7: epochs"));
-        assert_eq!(json(&located(), 2)["findings"][0]["help"], "try another");
+        assert_eq!(json(&located(), 2)["diagnostics"][0]["help"], "try another");
     }
 }

@@ -8,6 +8,7 @@ use crate::cli::beside::SettingsArgs;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::form::Form;
 use crate::config::{Settings, Source};
+use crate::deprecated::complete_output;
 use slipway_domain::SourceName;
 use slipway_forge::{ForgeApi, PreflightCheck, PreflightStatus, PreflightSubject, WebhookAddress};
 
@@ -40,7 +41,6 @@ struct CheckedApi<'a> {
     kind: Kind,
     name: &'a str,
     /// `None` if there is no API.
-    #[serde(rename = "findings")]
     checks: Option<Vec<PreflightCheck>>,
     /// The check of the source's repository; `None` for environments, and for forges without identifiers.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,9 +81,9 @@ impl Check {
             let checks = Some(runtime.block_on(api.preflight_checks(None)));
             all.push(CheckedApi { kind: Kind::Environment, name: name.as_str(), checks, identity: None });
         }
-        self.output.show(&serde_json::json!({ "checked": all }), |_, _| {
-            all.iter().map(as_text).collect::<Vec<_>>().join("\n")
-        })?;
+        let mut document = serde_json::json!({ "checked": all });
+        complete_output("slipway forge check", &mut document);
+        self.output.show(&document, |_, _| all.iter().map(as_text).collect::<Vec<_>>().join("\n"))?;
         let checks =
             all.iter().flat_map(|checked_api| checked_api.checks.iter().flatten().chain(&checked_api.identity));
         Ok(match checks.map(|preflight_check| preflight_check.status).max() {
@@ -128,8 +128,8 @@ fn as_text(checked_api: &CheckedApi<'_>) -> String {
         None => vec![format!("{kind} {name}: no `api` is set, there is nobody to ask")],
         Some(_) => vec![format!("{kind} {name}")],
     };
-    for PreflightCheck { subject, status, text, help } in checks.iter().flatten().chain(identity) {
-        lines.push(format!("  {:<11}  {:<11}  {text}", word(status), word(subject)));
+    for PreflightCheck { subject, status, message, help } in checks.iter().flatten().chain(identity) {
+        lines.push(format!("  {:<11}  {:<11}  {message}", word(status), word(subject)));
         lines.extend(help.iter().map(|help| format!("  {:<11}  {:<11}  help: {help}", "", "")));
     }
     lines.join("\n")

@@ -31,7 +31,7 @@ pub(super) fn preflight_check(
     found: Option<Result<Repository, ApiError>>,
 ) -> PreflightCheck {
     let found = found.and_then(Result::ok);
-    let check = |status, text, help| PreflightCheck { subject: PreflightSubject::Identity, status, text, help };
+    let check = |status, message, help| PreflightCheck { subject: PreflightSubject::Identity, status, message, help };
     let set = source.repository_id.as_ref();
     let id = set.or_else(|| pinned.map(|pinned| &pinned.repository.id));
     let Some(id) = id else {

@@ -10,6 +10,7 @@ use super::specification::Chosen;
 use super::{Form, Init, table};
 use crate::cli::exit::{self, Failure};
 use crate::cli::output;
+use crate::deprecated::complete_output;
 
 impl Init {
     pub(super) fn question(chosen: &Chosen<'_>) -> String {
@@ -35,19 +36,20 @@ impl Init {
         let next = local.map_or_else(|| vec!["slipway train".to_owned()], Local::next);
         if self.output == Form::Json {
             let files: Vec<_> =
-                made.iter().map(|(path, became)| json!({"file": path, "became": became.as_str()})).collect();
+                made.iter().map(|(path, became)| json!({"file": path, "result": became.as_str()})).collect();
             let left_out: Vec<_> =
                 chosen.left_out.iter().map(|left| json!({"column": left.name, "reason": left.reason})).collect();
             let names: Vec<&str> = chosen.features.iter().map(|feature| feature.name.as_str()).collect();
             let columns: serde_json::Map<_, _> =
                 chosen.features.iter().map(|feature| (feature.name.clone(), json!(feature.column))).collect();
-            let document = json!({
+            let mut document = json!({
                 "model": chosen.model, "task": chosen.task(), "label": chosen.label, "features": names, "columns": columns, "left_out": left_out,
                 "classes": chosen.classes.iter().map(|(class, rows)| json!({"class": class, "rows": rows})).collect::<Vec<_>>(),
                 "train": {"file": chosen.train.file, "rows": chosen.train.rows},
                 "test": {"file": chosen.test.file, "rows": chosen.test.rows},
                 "files": files, "next": next,
             });
+            complete_output("slipway init", &mut document);
             output::say(&serde_json::to_string_pretty(&document).map_err(exit::defect)?);
             return Ok(());
         }

@@ -182,7 +182,7 @@ impl List {
         let Ok(answer) = server.list("models", &Query::default(), "models", MAX_MODELS) else { return };
         let fits = |wish: Option<&str>, value: &Value| wish.is_none_or(|wish| *value == *wish);
         let is_meant = |model: &&Value| {
-            model["offer"].is_object()
+            model["first_run"].is_object()
                 && fits(self.source.as_deref(), &model["source"])
                 && fits(self.model.as_deref(), &model["model"])
         };

@@ -20,7 +20,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
     let now = Timestamp::now();
     let header = width.with(
         vec!["RUN", "AGE", "MODEL", "ENVIRONMENT", "REVISION", "STATE", "REASON"],
-        ["SOURCE", "BRANCH", "CHANGE", "ARTIFACT"],
+        ["SOURCE", "BRANCH", "PULL REQUEST", "ARTIFACT"],
     );
     let row = |run: &Value| {
         let cell = |key: &str| text(run, key).to_owned();
@@ -34,7 +34,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
             width.cell(beside_state(text(run, "state"), text(run, "reason"))),
         ];
         let pull_request =
-            run["change"].as_u64().map_or_else(|| "–".to_owned(), |pull_request| pull_request.to_string());
+            run["pull_request"].as_u64().map_or_else(|| "–".to_owned(), |pull_request| pull_request.to_string());
         width.with(narrow, [cell("source"), cell("branch"), pull_request, cell("artifact")])
     };
     let rows: Vec<Vec<String>> = output::things(answer, "runs").iter().map(row).collect();
@@ -53,16 +53,16 @@ pub(in crate::cli) fn show(run: &Value) -> String {
             lines.push(format!("  {key}: {value}"));
         }
     }
-    if let Some(pull_request) = run["change"].as_u64() {
-        lines.push(format!("  change: {pull_request}"));
+    if let Some(pull_request) = run["pull_request"].as_u64() {
+        lines.push(format!("  pull request: {pull_request}"));
     }
     if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
         lines.push(format!("  queue: place {position} of {waiting}"));
     }
     lines.extend(cost(&run["cost"]));
     lines.extend(verdict(&run["verdict"]));
-    for reason in output::things(run, "held_back") {
-        lines.push(format!("  held back by {}: {}", text(reason, "rule"), text(reason, "reason")));
+    for reason in output::things(run, "blocking_rules") {
+        lines.push(format!("  blocked by {}: {}", text(reason, "rule"), text(reason, "reason")));
     }
     lines.extend(output::things(run, "transitions").iter().map(transition));
     lines.push(format!("  next: {}", next(run)));
@@ -107,12 +107,14 @@ fn next(run: &Value) -> String {
     if run["stalled"] == Value::Bool(true) {
         return format!("mend what the reason names, then `slipway runs retry {id}`");
     }
-    let is_held_by = |rule: &str| output::things(run, "held_back").iter().any(|reason| reason["rule"] == *rule);
+    let is_held_by = |rule: &str| output::things(run, "blocking_rules").iter().any(|reason| reason["rule"] == *rule);
     match text(run, "state") {
         "waiting" if is_held_by("approval") => format!("`slipway approve {model} {environment}` lets it in"),
         "waiting" if is_held_by("hold") => format!("`slipway release {model} {environment}` ends the hold"),
-        "waiting" => "it goes on by itself once nothing holds it back".to_owned(),
-        "done" if run["change"].is_u64() => "merge the change: what was judged is promoted without training".to_owned(),
+        "waiting" => "the run continues when no rule blocks it".to_owned(),
+        "done" if run["pull_request"].is_u64() => {
+            "merge the pull request: the judged artifact is promoted without training".to_owned()
+        }
         "done" => format!(
             "`slipway environments show {environment}` says what is there; `slipway rollback {model} \
                            {environment} --reason …` goes back"
@@ -195,7 +197,7 @@ mod tests {
                 {"outcome": "pass", "sentence": "accuracy 0.91 is at least 0.8", "rows_to_decide": null},
             ]},
             "cost": {"seconds": 1.25, "device": "cpu", "parameters": 42, "bytes": 2048},
-            "held_back": [{"rule": "approval", "reason": "1 of 2 approvals"}],
+            "blocking_rules": [{"rule": "approval", "reason": "1 of 2 approvals"}],
             "transitions": [],
         });
         let painted = show(&run);
@@ -211,7 +213,7 @@ mod tests {
             "run 7 of churn for production: waiting",
             "accuracy 0.91 is at least 0.8",
             "training: 1.2 s on cpu, 42 parameters",
-            "held back by approval: 1 of 2 approvals",
+            "blocked by approval: 1 of 2 approvals",
             "next: `slipway approve churn production` lets it in",
         ] {
             assert!(shown.contains(expected), "expected `{expected}`, came:\n{shown}");

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json};
 use super::extract::{Query, number};
-use super::{Answer, cursor, page};
+use super::{cursor, page};
 use crate::web::Shared;
 use crate::web::access::Admin;
 use crate::web::problem::AdminProblems;
@@ -17,19 +17,20 @@ use crate::web::problem::AdminProblems;
 /// An entry of the audit log. Each entry contains the digest of the previous one.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditEntry {
-    /// Its number, from one.
+    /// Number of the entry, counted from one.
     number: u64,
+    /// Time of the entry.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Who acted.
+    /// The actor that performed the action.
     actor: String,
-    /// The action, such as `run.cancel`, `run.cancel.refused` or `refused`.
+    /// The action, such as `run.cancel`. A refused action ends with `.refused`.
     action: String,
-    /// Whether the action was refused.
+    /// Whether the server refused the action.
     refused: bool,
-    /// The target of the action.
+    /// The target of the action, such as the identifier of a run.
     target: String,
-    /// Further details.
+    /// Further details as text, such as the reason.
     detail: String,
     /// Digest of the previous entry.
     previous: String,
@@ -45,11 +46,12 @@ impl From<slipway_store::AuditEntry> for AuditEntry {
     }
 }
 
-/// A page of the audit log, oldest first.
+/// A page of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AuditList {
+    /// The entries, oldest first.
     entries: Vec<AuditEntry>,
-    /// The `cursor` of the next page; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -64,11 +66,11 @@ pub(super) struct Listing {
     /// Maximum number of entries; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the previous page. It takes precedence over `after`.
+    /// Value of `next` on the previous page. It takes precedence over `after`.
     cursor: Option<String>,
 }
 
-/// Lists the audit log, oldest entries first.
+/// Lists the entries of the audit log, oldest first.
 #[utoipa::path(
     get,
     path = "/audit",

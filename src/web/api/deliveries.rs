@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,9 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json};
 use super::enums::DeliveryState;
 use super::extract::{DeliveryOf, NoParameters, Query};
-use super::{Answer, cursor, page};
+use super::{cursor, page};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
@@ -24,24 +24,26 @@ use slipway_store::{DeliveryFilter, DeliveryHead, StoreError, StoredDelivery};
 /// A delivery and the state of its processing.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliverySummary {
-    /// The source that it belongs to.
+    /// Name of the source in the server's settings.
     source: String,
-    /// The sender's identifier of the delivery, unique within a source.
+    /// Identifier of the delivery, as the sender chose it. It is unique within a source.
     id: String,
-    /// The sender's name of the event, such as `push`.
+    /// Name of the event, as the sender chose it, such as `push`.
     event: String,
+    /// The state of the processing.
     state: DeliveryState,
     /// Explanation of the state.
     note: String,
-    /// Number of failed attempts to process it.
+    /// Number of failed attempts to process the delivery.
     attempts: u64,
+    /// Time at which the server stored the delivery.
     #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
-    /// Time of the next attempt, if it was postponed.
+    /// Time of the next attempt after a failed one; null if there is none.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
+    /// Time at which the processing ended; null while the delivery is pending.
     #[schema(value_type = Option<String>, format = DateTime)]
-    #[serde(rename = "settled_at")]
     acknowledged_at: Option<Timestamp>,
 }
 
@@ -77,11 +79,12 @@ fn postponed(state: slipway_domain::DeliveryState, attempts: u64, due_at: Timest
     (state == slipway_domain::DeliveryState::Pending && attempts > 0).then_some(due_at)
 }
 
-/// A page of deliveries, newest first.
+/// A page of deliveries.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeliveryList {
+    /// The deliveries, newest first.
     deliveries: Vec<DeliverySummary>,
-    /// The `cursor` of the next page; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -90,13 +93,13 @@ pub(super) struct DeliveryList {
 pub(super) struct DeliveryDetail {
     #[serde(flatten)]
     summary: DeliverySummary,
-    /// Its headers, with secrets redacted.
+    /// The headers of the request. Values of secret headers are redacted.
     headers: BTreeMap<String, String>,
-    /// Size of the body in bytes.
+    /// Size of the body, in bytes.
     size: usize,
     /// The encoding of `body`.
     encoding: Encoding,
-    /// The body.
+    /// The body of the request.
     body: String,
 }
 
@@ -142,7 +145,7 @@ pub(super) struct Listing {
     /// Maximum number of deliveries; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the previous page.
+    /// Value of `next` on the previous page.
     cursor: Option<String>,
 }
 
@@ -188,8 +191,8 @@ impl Shared {
     operation_id = "showDelivery",
     tag = "deliveries",
     params(
-        ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
-        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 1024)
+        ("source" = String, Path, description = "Name of the source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
+        ("id" = String, Path, description = "Identifier of the delivery.", min_length = 1, max_length = 1024)
     ),
     responses((status = 200, description = "The delivery.", body = DeliveryDetail), ReadProblems)
 )]
@@ -203,15 +206,15 @@ pub(super) async fn show(
     Ok(Json(shared.store.delivery(&source, &id).await?.into()))
 }
 
-/// Processes a done, ignored or dead delivery again.
+/// Processes a delivery again that is done, ignored or dead.
 #[utoipa::path(
     post,
     path = "/deliveries/{source}/{id}/replay",
     operation_id = "replayDelivery",
     tag = "deliveries",
     params(
-        ("source" = String, Path, description = "The source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
-        ("id" = String, Path, description = "The sender's identifier.", min_length = 1, max_length = 1024)
+        ("source" = String, Path, description = "Name of the source.", pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"),
+        ("id" = String, Path, description = "Identifier of the delivery.", min_length = 1, max_length = 1024)
     ),
     responses((status = 200, description = "The delivery, pending again.", body = DeliveryDetail), ActionProblems)
 )]

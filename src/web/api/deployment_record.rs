@@ -9,89 +9,94 @@ use super::enums::RunState;
 /// A model in an environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelState {
+    /// Name of the model.
     model: String,
-    /// The source that owns the model in this environment. Only this source promotes it. Null if the model has no owner yet.
+    /// The source that owns the model in this environment; null if the model has no owner yet. Only the owner promotes the model.
     owner: Option<String>,
-    /// The current deployment record; null before the history was read.
-    now: Option<DeploymentRecord>,
-    /// Who rejected the current artifact, and why it must not be promoted again; null if it was not rejected.
+    /// The current deployment record; null before the server has read the git history.
+    current: Option<DeploymentRecord>,
+    /// Who rejected the current artifact, and the reason; null if nobody rejected it.
     rejected: Option<String>,
     /// Holds on promotions of the model.
     holds: Vec<Hold>,
-    /// Active runs that promote to this environment, oldest first.
-    under_way: Vec<UnderWay>,
-    /// The first promotion to this environment, which `promote` can start; null if none is possible.
-    #[serde(rename = "offer")]
+    /// Active runs that promote the model to this environment, oldest first.
+    active_runs: Vec<ActiveRun>,
+    /// The first promotion of the model to this environment, which `promote` can start; null if there is none.
     first_promotion: Option<FirstPromotion>,
 }
 
-/// A possible first promotion: the upstream environments name an artifact, and the model never had a run for this environment.
+/// A possible first promotion: upstream environments name an artifact, and the model never had a run for this environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct FirstPromotion {
     /// The upstream environment that names the artifact.
     from: String,
+    /// Digest of the artifact.
     artifact: String,
-    /// The short version of the artifact, as manifests contain it.
+    /// Short version of the artifact, as the manifests contain it.
     version: String,
-    /// The run to promote downstream.
+    /// The run whose artifact `promote` promotes downstream.
     #[schema(format = Uuid)]
     run: String,
 }
 
-/// A deployment record: the artifact that an environment names for a model since a commit.
+/// The artifact that an environment names for a model since a commit.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeploymentRecord {
-    #[serde(rename = "named")]
+    /// The artifact that the manifests name.
     deployed: DeployedArtifact,
-    /// Time of the commit that wrote it, as recorded in the commit.
+    /// Time of the commit, as recorded in the commit.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
-    /// Time at which the server first saw it, from which `soak` counts; null if an earlier version of Slipway read it.
+    /// Time at which the server first read the commit; null if an earlier version of Slipway read it. The rule `soak` counts from
+    /// this time.
     #[schema(value_type = Option<String>, format = DateTime)]
     seen_at: Option<Timestamp>,
-    /// The commit that wrote it.
+    /// The commit that wrote the artifact.
     commit: String,
-    /// The run whose promotion wrote it; null if it was not a promotion or its author is unknown.
+    /// The run whose promotion wrote the artifact; null if no run wrote it, or if the writer is unknown.
     #[schema(format = Uuid)]
     run: Option<String>,
-    /// The author who wrote it by hand; null if it was a promotion, or if it is older than the history that was read.
-    hand: Option<String>,
+    /// Author of the commit if no run wrote the artifact; null if a run wrote it, or if the writer is unknown.
+    manual_author: Option<String>,
 }
 
-/// Content of a model's marked places.
+/// The content of the marked values of a model in the manifests.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeployedArtifact {
-    /// The artifact; null if there is none.
+    /// Digest of the artifact; null if the manifests name none, or more than one.
     artifact: Option<String>,
-    /// Description of the content, if it is neither empty nor one artifact.
+    /// Description of the content if it is neither empty nor one artifact; null otherwise.
     unclear: Option<String>,
 }
 
-/// An active run that promotes to an environment.
+/// An active run that promotes a model to an environment.
 #[derive(Serialize, ToSchema)]
-pub(super) struct UnderWay {
+pub(super) struct ActiveRun {
+    /// Identifier of the run.
     #[schema(format = Uuid)]
     run: String,
+    /// The state of the run.
     state: RunState,
-    /// The candidate; null before it is trained.
+    /// Digest of the candidate; null before training.
     artifact: Option<String>,
-    /// Whether it waits for a person.
+    /// Whether the run waits for a person.
     stalled: bool,
-    /// Why it waits, or its current state.
+    /// Explanation of the state; null if there is none.
     reason: Option<String>,
-    /// The rules that block its promotion.
-    #[serde(rename = "held_back")]
+    /// The rules that block the promotion.
     blocking_rules: Vec<BlockingRule>,
-    /// Its approvals.
+    /// The approvals of the candidate for this environment.
     approvals: Vec<Approval>,
 }
 
 /// A rule that blocks a promotion.
 #[derive(Serialize, ToSchema)]
 pub(super) struct BlockingRule {
+    /// Kind of the rule.
     rule: Rule,
+    /// Why the rule blocks the promotion.
     reason: String,
-    /// The earliest time at which it may end; null if that depends on people or other promotions.
+    /// The earliest time at which the rule may stop blocking; null if that depends on people or on other promotions.
     #[schema(value_type = Option<String>, format = DateTime)]
     earliest: Option<Timestamp>,
 }
@@ -108,40 +113,44 @@ enum Rule {
     Request,
 }
 
-/// An approval.
+/// A person's approval of an artifact for an environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Approval {
+    /// The person who approved.
     person: String,
-    /// The actor as which the person approved, such as a token.
+    /// The actor through which the person approved, such as a token.
     actor: String,
+    /// Time of the approval.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
 
-/// A hold on promotions.
+/// A hold: a person's stop of promotions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Hold {
-    /// Null for a hold on all models of the environment.
+    /// Name of the held model; null for a hold on all models of the environment.
     model: Option<String>,
+    /// The actor that placed the hold.
     actor: String,
+    /// The reason.
     reason: String,
+    /// Time at which the hold was placed.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// When it expires; null if it does not expire.
+    /// Time at which the hold expires; null if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
 
 impl ModelState {
     pub(super) fn of(model: &str) -> Self {
-        let (holds, under_way) = (Vec::new(), Vec::new());
         Self {
             model: model.to_owned(),
             owner: None,
-            now: None,
+            current: None,
             rejected: None,
-            holds,
-            under_way,
+            holds: Vec::new(),
+            active_runs: Vec::new(),
             first_promotion: None,
         }
     }
@@ -152,7 +161,7 @@ impl ModelState {
 
     /// Whether the model has no active run for this environment.
     pub(super) fn is_at_rest(&self) -> bool {
-        self.under_way.is_empty()
+        self.active_runs.is_empty()
     }
 
     pub(super) fn show_first_promotion(&mut self, first_promotion: crate::promotions::FirstPromotion) {
@@ -162,11 +171,11 @@ impl ModelState {
     }
 
     pub(super) fn record(&mut self, record: &slipway_domain::DeploymentRecord) {
-        self.now = Some(record.into());
+        self.current = Some(record.into());
     }
 
-    pub(super) fn under_way(&mut self, run: UnderWay) {
-        self.under_way.push(run);
+    pub(super) fn add_active_run(&mut self, run: ActiveRun) {
+        self.active_runs.push(run);
     }
 
     pub(super) fn held(&mut self, hold: Hold) {
@@ -174,7 +183,7 @@ impl ModelState {
     }
 
     pub(super) fn rejected(&mut self, rejection: &slipway_domain::Rejection) {
-        let artifact = self.now.as_ref().and_then(|now| now.deployed.artifact.as_deref());
+        let artifact = self.current.as_ref().and_then(|current| current.deployed.artifact.as_deref());
         if artifact == Some(rejection.artifact.as_str()) {
             self.rejected = Some(format!("{}: {}", rejection.actor, rejection.reason));
         }
@@ -183,7 +192,7 @@ impl ModelState {
 
 impl From<&slipway_domain::DeploymentRecord> for DeploymentRecord {
     fn from(record: &slipway_domain::DeploymentRecord) -> Self {
-        let (run, hand) = match &record.by {
+        let (run, manual_author) = match &record.by {
             slipway_domain::DeployedBy::Run(run) => (Some(run.to_string()), None),
             slipway_domain::DeployedBy::Hand(author) => (None, Some(author.clone())),
             slipway_domain::DeployedBy::Unknown => (None, None),
@@ -194,7 +203,7 @@ impl From<&slipway_domain::DeploymentRecord> for DeploymentRecord {
             seen_at: record.seen_at,
             commit: record.commit.to_string(),
             run,
-            hand,
+            manual_author,
         }
     }
 }
@@ -209,7 +218,7 @@ impl From<&slipway_domain::DeployedArtifact> for DeployedArtifact {
     }
 }
 
-impl UnderWay {
+impl ActiveRun {
     pub(super) fn of(run: &slipway_domain::Run, approvals: Vec<Approval>) -> Self {
         Self {
             run: run.id.to_string(),

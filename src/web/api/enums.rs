@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// The state of a run.
+/// The state of a run. The final states are `done`, `refused`, `failed`, `superseded` and `cancelled`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum RunState {
@@ -59,7 +59,7 @@ impl From<RunState> for slipway_domain::RunState {
     }
 }
 
-/// The state of a delivery's processing.
+/// The state of the processing of a delivery. Processing of a `dead` delivery (dead letter) failed for good.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum DeliveryState {
@@ -91,7 +91,7 @@ impl From<DeliveryState> for slipway_domain::DeliveryState {
     }
 }
 
-/// The permissions of a token: `viewer` reads, `operator` also performs actions, `admin` may do everything.
+/// The role of a token. A `viewer` reads. An `operator` also performs actions. An `admin` may do everything.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Role {

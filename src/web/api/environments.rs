@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Answer;
-use super::deployment_record::{Approval, DeployedArtifact, DeploymentRecord, Hold, ModelState, UnderWay};
+use super::answer::{Answer, Json};
+use super::deployment_record::{ActiveRun, Approval, DeployedArtifact, DeploymentRecord, Hold, ModelState};
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query};
 use super::rules::Rules;
 use crate::web::Shared;
@@ -24,24 +23,28 @@ const MAX_DEPLOYMENT_RECORDS: u32 = 500;
 /// Maximum number of rejections that are read for one environment.
 const MAX_REJECTIONS: u32 = 10_000;
 
-/// An environment that Slipway promotes to.
+/// An environment: a branch or folder whose manifests name artifacts.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Environment {
+    /// Name of the environment in the server's settings.
     name: String,
-    /// The branch that contains its manifests.
+    /// The branch that contains the manifests.
     branch: String,
-    /// The folder that contains its manifests; null for the whole branch.
+    /// The folder that contains the manifests; null for the whole branch.
     folder: Option<String>,
-    /// The branch's tip at the last sync; null before the first sync.
+    /// The newest commit of the branch at the last sync; null before the first sync.
     tip: Option<String>,
-    /// Sources whose models are promoted to it, directly or through other environments. Only sources that the token covers.
+    /// The sources that promote models to the environment, directly or through other environments. The list contains only
+    /// sources that the token covers.
     sources: Vec<String>,
+    /// The rules for promotions to the environment.
     rules: Rules,
 }
 
-/// All environments that the token's sources are promoted to.
+/// The environments of the sources that the token covers.
 #[derive(Serialize, ToSchema)]
 pub(super) struct EnvironmentList {
+    /// The environments, by name.
     environments: Vec<Environment>,
 }
 
@@ -52,34 +55,37 @@ pub(super) struct EnvironmentDetail {
     environment: Environment,
     /// Holds on the whole environment.
     holds: Vec<Hold>,
-    /// Its models, by name.
+    /// The models of the environment, by name.
     models: Vec<ModelState>,
 }
 
 /// The models of an environment at a given time.
 #[derive(Serialize, ToSchema)]
-pub(super) struct EnvironmentThen {
+pub(super) struct EnvironmentAt {
+    /// Name of the environment.
     environment: String,
+    /// The requested time.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// The branch's tip at that time.
+    /// The newest commit of the branch at that time.
     commit: String,
-    /// Its models, by name.
-    models: Vec<ModelThen>,
+    /// The models of the environment at that time, by name.
+    models: Vec<ModelAt>,
 }
 
-/// A model at a given time.
+/// A model in an environment at a given time.
 #[derive(Serialize, ToSchema)]
-struct ModelThen {
+struct ModelAt {
+    /// Name of the model.
     model: String,
-    #[serde(rename = "named")]
+    /// The artifact that the manifests named.
     deployed: DeployedArtifact,
 }
 
-/// Deployment records of a model in an environment, newest first.
+/// The deployment records of a model in an environment.
 #[derive(Serialize, ToSchema)]
 pub(super) struct DeploymentRecordList {
-    #[serde(rename = "placements")]
+    /// The deployment records, newest first.
     deployment_records: Vec<DeploymentRecord>,
 }
 
@@ -108,13 +114,15 @@ pub(super) async fn list(
     Ok(Json(EnvironmentList { environments }))
 }
 
-/// Shows an environment: the artifact of each model, its commit and time, and which promotions wait and why.
+/// Shows an environment.
+///
+/// The response contains the deployed artifact of each model, the active runs, and the rules that block their promotions.
 #[utoipa::path(
     get,
     path = "/environments/{environment}",
     operation_id = "showEnvironment",
     tag = "environments",
-    params(("environment" = String, Path, description = "The environment.")),
+    params(("environment" = String, Path, description = "Name of the environment.")),
     responses((status = 200, description = "The environment.", body = EnvironmentDetail), EnvironmentProblems)
 )]
 pub(super) async fn show(
@@ -130,53 +138,56 @@ pub(super) async fn show(
     Ok(Json(EnvironmentDetail { environment, holds, models }))
 }
 
-/// Parameters of a past state.
+/// Parameters of the state at a given time.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct Then {
-    /// The time (RFC 3339).
+pub(super) struct At {
+    /// The time, in the form of RFC 3339.
     #[param(value_type = String, format = DateTime)]
     time: Timestamp,
 }
 
-/// Shows the models of an environment at a given time, from its git history only.
+/// Shows the models of an environment at a given time.
+///
+/// The server reads only the git history of the environment.
 #[utoipa::path(
     get,
     path = "/environments/{environment}/at",
     operation_id = "showEnvironmentAt",
     tag = "environments",
-    params(("environment" = String, Path, description = "The environment."), Then),
-    responses((status = 200, description = "What it named then.", body = EnvironmentThen), EnvironmentProblems)
+    params(("environment" = String, Path, description = "Name of the environment."), At),
+    responses((status = 200, description = "The models at that time.", body = EnvironmentAt), EnvironmentProblems)
 )]
 pub(super) async fn at(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     EnvironmentOf(name): EnvironmentOf,
-    Query(Then { time }): Query<Then>,
-) -> Answer<EnvironmentThen> {
+    Query(At { time }): Query<At>,
+) -> Answer<EnvironmentAt> {
     shared.environment_for(&caller, &name).await?;
     let found = shared.activities.promotions.environment_at(&name, time).await?;
     let younger = || Problem::new(StatusCode::NOT_FOUND, format!("the branch of `{name}` is younger than {time}"));
     let (commit, models) = found.ok_or_else(younger)?;
     let seen = shared.seen_models(&caller, &name).await?;
     let models = models.iter().filter(|(model, _)| seen.as_ref().is_none_or(|seen| seen.contains(model)));
-    let models =
-        models.map(|(model, deployed)| ModelThen { model: model.clone(), deployed: deployed.into() }).collect();
-    Ok(Json(EnvironmentThen { environment: name.to_string(), at: time, commit: commit.to_string(), models }))
+    let models = models.map(|(model, deployed)| ModelAt { model: model.clone(), deployed: deployed.into() }).collect();
+    Ok(Json(EnvironmentAt { environment: name.to_string(), at: time, commit: commit.to_string(), models }))
 }
 
-/// Lists the deployment records of a model in an environment, newest first: the author, the commit and the time of each.
+/// Lists the deployment records of a model in an environment, newest first.
+///
+/// Each record names an artifact, its commit, the time of the commit, and the run or the person that wrote it.
 #[utoipa::path(
     get,
     path = "/environments/{environment}/models/{model}/history",
     operation_id = "showHistory",
     tag = "environments",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
-    responses((status = 200, description = "Its history.", body = DeploymentRecordList), EnvironmentProblems)
+    responses((status = 200, description = "The deployment records.", body = DeploymentRecordList), EnvironmentProblems)
 )]
 pub(super) async fn history(
     State(shared): State<Arc<Shared>>,
@@ -292,7 +303,7 @@ impl Shared {
             // The stored rules may be outdated: the approval that completes them counts at once.
             let run = self.activities.promotions.with_current_rules(run).await?;
             let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
-            state.under_way(UnderWay::of(&run, approvals));
+            state.add_active_run(ActiveRun::of(&run, approvals));
         }
         for hold in holds {
             if let Some(state) = hold.model.as_ref().and_then(|model| models.get_mut(model)) {

@@ -23,26 +23,29 @@ const TOGETHER: u32 = 200;
 
 /// A transition of a run: the data of an event of the type `run`.
 #[derive(Serialize, ToSchema)]
-pub(super) struct RunChange {
-    /// Its position in the order of all transitions, and the identifier of the event.
+pub(super) struct RunTransition {
+    /// Sequence number among the transitions of all runs. It is also the identifier of the event.
     sequence: u64,
-    /// The run.
+    /// Identifier of the run.
     run: uuid::Uuid,
+    /// Name of the source in the server's settings.
     source: String,
-    /// Null if the run's file names no model.
+    /// Name of the model; null if the model file contains no name.
     model: Option<String>,
-    /// Null for a run's first transition.
+    /// The previous state; null for the first transition of a run.
     from: Option<RunState>,
+    /// The next state.
     to: RunState,
+    /// Time of the transition.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// The cause.
+    /// Cause of the transition.
     cause: String,
-    /// Who caused it.
+    /// The actor that caused the transition.
     actor: String,
 }
 
-impl From<Change> for RunChange {
+impl From<Change> for RunTransition {
     fn from(change: Change) -> Self {
         let Change { sequence, run, source, model, transition } = change;
         let slipway_domain::Transition { from, to, at, cause, actor } = transition;
@@ -65,7 +68,7 @@ impl From<Change> for RunChange {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Behind {
-    /// Only transitions after this `sequence`; only new ones if absent. The header `Last-Event-ID` takes precedence.
+    /// Only transitions after this `sequence`; the default is the newest one. The header `Last-Event-ID` takes precedence.
     after: Option<u64>,
 }
 
@@ -100,22 +103,22 @@ impl Feed for Changes {
 
 fn event(change: Change) -> Event {
     let id = change.sequence.to_string();
-    let text = serde_json::to_string(&RunChange::from(change)).expect("a move is made of texts and numbers");
+    let text = serde_json::to_string(&RunTransition::from(change)).expect("a move is made of texts and numbers");
     Event::default().event("run").id(id).data(text)
 }
 
 /// Streams the transitions of all runs that the token covers.
 ///
-/// Events of the type `run` contain a transition, and their identifier is its sequence. Without `after` and `Last-Event-ID`, the
-/// first event has the type `begin`, and its identifier is that of the newest transition.
+/// An event of the type `run` contains one transition. Its identifier is the `sequence` of the transition. Without `after` and
+/// `Last-Event-ID`, the first event has the type `begin` and the identifier of the newest transition.
 #[utoipa::path(
     get,
     path = "/events",
     operation_id = "followRuns",
     tag = "runs",
-    params(Behind, ("last-event-id" = Option<u64>, Header, description = "The last event that is known.")),
+    params(Behind, ("last-event-id" = Option<u64>, Header, description = "Identifier of the last event that the client received.")),
     responses(
-        (status = 200, description = "Moves of runs, as they happen.", body = RunChange, content_type = "text/event-stream"),
+        (status = 200, description = "Transitions of runs as they happen.", body = RunTransition, content_type = "text/event-stream"),
         ListProblems
     )
 )]

@@ -46,7 +46,7 @@ pub(super) struct RunOf(pub(super) RunName);
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "only its description is used")]
 pub(super) struct RunPath {
-    /// The run: its identifier, or its first digits (at least eight) if they match only this run.
+    /// Identifier of the run, or the first digits of it (at least eight) if they match one run only.
     #[param(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     id: String,
 }

@@ -1,6 +1,7 @@
 //! `/api/v1`: runs, deliveries, reports, models, environments, the audit log and tokens. Each resource has one file with its own
 //! response types, so that stored types can change without a change of the API.
 
+mod answer;
 mod audit;
 mod cursor;
 mod deliveries;
@@ -28,7 +29,6 @@ mod verdict;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use utoipa_axum::router::OpenApiRouter;
@@ -37,14 +37,12 @@ use utoipa_axum::routes;
 use super::problem::{self, Problem};
 use super::{Shared, access};
 
+pub use answer::schemas;
 pub use description::description;
 
 /// Number of items on a page: default and maximum.
 const DEFAULT_PAGE: u32 = 50;
 const MAX_PAGE_BYTES: u32 = 500;
-
-/// A JSON response, or a problem.
-type Answer<T> = Result<Json<T>, Problem>;
 
 /// Checks the requested length of a page.
 fn page(limit: Option<u32>) -> Result<u32, Problem> {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json};
 use super::extract::Query;
 use super::model_list::{self, Listed, Places};
 use super::run::RunSummary;
-use super::{Answer, cursor, page};
+use super::{cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem};
@@ -22,25 +22,26 @@ use slipway_store::{BranchModel, ModelRuns};
 /// A model of a source.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelSummary {
+    /// Name of the source in the server's settings.
     source: String,
+    /// Name of the model.
     model: String,
-    /// The state of its newest run, or `new` if it has had none.
+    /// State of the newest run, or `new` if the model has had no run.
     state: &'static str,
-    /// Its newest run on the served branch; null if it has none.
+    /// The newest run on the served branch; null if there is none.
     newest_run: Option<RunSummary>,
-    /// Its last promotion; null if it has none.
+    /// The last promotion; null if there is none.
     promoted: Option<Promoted>,
-    /// Its first run, which `startRun` can start; null once it has a run.
-    #[serde(rename = "offer")]
+    /// The first run, which `startRun` can start; null if the model has had a run.
     first_run: Option<FirstRun>,
 }
 
-/// A possible first run.
+/// A possible first run of a model.
 #[derive(Serialize, ToSchema)]
 struct FirstRun {
     /// Path of the model's `slipway.yaml` on the served branch.
     file: String,
-    /// When the model was first seen there.
+    /// Time at which the server first found the model on the branch.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
@@ -48,15 +49,18 @@ struct FirstRun {
 /// The last promotion of a model.
 #[derive(Serialize, ToSchema)]
 struct Promoted {
+    /// Identifier of the run that promoted the model.
     #[schema(format = Uuid)]
     run: String,
-    /// The revision that the artifact was trained from.
+    /// The commit that the artifact was trained from.
     head: String,
+    /// Name of the environment.
     environment: String,
-    /// Digest of the weights.
+    /// Digest of the artifact.
     artifact: Option<String>,
-    /// The promotion commit in the environment repository.
+    /// The promotion commit in the environment repository; null if the environment named the artifact already.
     commit: Option<String>,
+    /// Time of the promotion.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
@@ -124,11 +128,12 @@ impl Shared {
     }
 }
 
-/// A page of models, by source and name.
+/// A page of models.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ModelList {
+    /// The models, by source and name.
     models: Vec<ModelSummary>,
-    /// The `cursor` of the next page; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -140,13 +145,13 @@ pub(super) struct Listing {
     /// Maximum number of models; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the previous page.
+    /// Value of `next` on the previous page.
     cursor: Option<String>,
 }
 
-/// Lists models, each with its newest run and its last promotion.
+/// Lists models with their newest runs and last promotions.
 ///
-/// A model that was on the served branch before the server started has no run yet. Its first run can be started.
+/// A model that was on the served branch before the server started has no run. `startRun` starts its first run.
 #[utoipa::path(
     get,
     path = "/models",

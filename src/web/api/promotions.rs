@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::answer::{Answer, Json};
 use super::deployment_record::Hold;
 use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, RunName, Sent};
 use super::run::RunDetail;
@@ -34,8 +33,9 @@ pub(super) struct Approve {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HoldRequest {
+    /// The reason. People whose promotions wait see it.
     reason: String,
-    /// When the hold expires; without it the hold does not expire.
+    /// Time at which the hold expires. Without this field the hold does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
@@ -44,9 +44,10 @@ pub(super) struct HoldRequest {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollBack {
+    /// The reason.
     reason: String,
-    /// The run of the promotion to restore: its identifier or its first digits (at least eight). The default is the promotion
-    /// before the current one.
+    /// The run whose promotion is restored: its identifier or the first digits of it (at least eight). The default is the
+    /// promotion before the current one.
     #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     to: Option<String>,
 }
@@ -55,9 +56,9 @@ pub(super) struct RollBack {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PromoteDownstream {
-    /// A run with the artifact: its identifier or its first digits (at least eight). The default is the newest run that passed
-    /// its policy. If the environment comes after other environments, the default is the newest one with the artifact that they
-    /// name.
+    /// A run with the artifact: its identifier or the first digits of it (at least eight). The default is the newest run that
+    /// passed its policy. If the environment comes after other environments, the default is the newest run whose artifact these
+    /// environments name.
     #[schema(pattern = "^[0-9a-fA-F]{8}(-?[0-9a-fA-F]{1,4}){0,6}$")]
     run: Option<String>,
 }
@@ -68,16 +69,22 @@ pub(super) struct PromoteDownstream {
 pub(super) struct Reject {
     /// The full digest of the artifact.
     artifact: String,
+    /// The reason.
     reason: String,
 }
 
-/// A rejection.
+/// A rejection: a person's decision that no environment may get an artifact again.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Rejection {
+    /// Name of the model.
     model: String,
+    /// Digest of the artifact.
     artifact: String,
+    /// The actor that rejected the artifact.
     actor: String,
+    /// The reason.
     reason: String,
+    /// Time of the rejection.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
 }
@@ -88,17 +95,18 @@ pub(super) struct Approved {
     /// The run whose artifact is approved.
     #[serde(flatten)]
     run: RunDetail,
-    /// Whether the approval counts on its own. The approval of a contributor to the revision does not.
+    /// Whether the approval suffices on its own. The approval of a contributor to the revision does not.
     counts: bool,
-    /// Why it does not count on its own; null if it does.
+    /// Why the approval does not suffice on its own; null if it does.
     objection: Option<String>,
 }
 
 /// An ended hold.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Released {
+    /// Name of the environment.
     environment: String,
-    /// Null for a hold on all models of the environment.
+    /// Name of the model; null for a hold on all models of the environment.
     model: Option<String>,
 }
 
@@ -117,11 +125,11 @@ fn reason(text: &str) -> Result<Reason, Problem> {
     operation_id = "approve",
     tag = "promotions",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
     request_body = Approve,
-    responses((status = 200, description = "The run that was approved.", body = Approved), EnvironmentProblems)
+    responses((status = 200, description = "The run whose artifact is approved.", body = Approved), EnvironmentProblems)
 )]
 pub(super) async fn approve(
     State(shared): State<Arc<Shared>>,
@@ -146,8 +154,8 @@ pub(super) async fn approve(
     operation_id = "holdModel",
     tag = "promotions",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
     request_body = HoldRequest,
     responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
@@ -168,7 +176,7 @@ pub(super) async fn hold(
     path = "/environments/{environment}/hold",
     operation_id = "holdEnvironment",
     tag = "promotions",
-    params(("environment" = String, Path, description = "The environment.")),
+    params(("environment" = String, Path, description = "Name of the environment.")),
     request_body = HoldRequest,
     responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
 )]
@@ -189,10 +197,10 @@ pub(super) async fn hold_all(
     operation_id = "releaseModel",
     tag = "promotions",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
-    responses((status = 200, description = "It has ended.", body = Released), EnvironmentProblems)
+    responses((status = 200, description = "The ended hold.", body = Released), EnvironmentProblems)
 )]
 pub(super) async fn release(
     State(shared): State<Arc<Shared>>,
@@ -209,8 +217,8 @@ pub(super) async fn release(
     path = "/environments/{environment}/release",
     operation_id = "releaseEnvironment",
     tag = "promotions",
-    params(("environment" = String, Path, description = "The environment.")),
-    responses((status = 200, description = "It has ended.", body = Released), EnvironmentProblems)
+    params(("environment" = String, Path, description = "Name of the environment.")),
+    responses((status = 200, description = "The ended hold.", body = Released), EnvironmentProblems)
 )]
 pub(super) async fn release_all(
     State(shared): State<Arc<Shared>>,
@@ -221,18 +229,20 @@ pub(super) async fn release_all(
     shared.release_hold(&caller, &environment, None).await
 }
 
-/// Restores an earlier promotion, and holds the model so that automation does not undo it.
+/// Restores an earlier promotion.
+///
+/// The server also places a hold on the model, so that no automatic promotion undoes the rollback.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/rollback",
     operation_id = "rollBack",
     tag = "promotions",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
     request_body = RollBack,
-    responses((status = 200, description = "The run that does it.", body = RunDetail), EnvironmentProblems)
+    responses((status = 200, description = "The run that performs the promotion.", body = RunDetail), EnvironmentProblems)
 )]
 pub(super) async fn roll_back(
     State(shared): State<Arc<Shared>>,
@@ -250,18 +260,20 @@ pub(super) async fn roll_back(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Promotes an artifact to an environment. The policy and the rules of the environment apply as to any other promotion.
+/// Promotes an artifact to an environment.
+///
+/// The policy and the rules of the environment apply as to any other promotion.
 #[utoipa::path(
     post,
     path = "/environments/{environment}/models/{model}/promote",
     operation_id = "promote",
     tag = "promotions",
     params(
-        ("environment" = String, Path, description = "The environment."),
-        ("model" = String, Path, description = "The model.")
+        ("environment" = String, Path, description = "Name of the environment."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
     request_body = PromoteDownstream,
-    responses((status = 200, description = "The run that does it.", body = RunDetail), EnvironmentProblems)
+    responses((status = 200, description = "The run that performs the promotion.", body = RunDetail), EnvironmentProblems)
 )]
 pub(super) async fn promote(
     State(shared): State<Arc<Shared>>,
@@ -280,15 +292,17 @@ pub(super) async fn promote(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Rejects an artifact of this source's model: it is not promoted again to any environment.
+/// Rejects an artifact of a model.
+///
+/// The server does not promote the artifact again to any environment.
 #[utoipa::path(
     post,
     path = "/models/{source}/{model}/reject",
     operation_id = "reject",
     tag = "promotions",
     params(
-        ("source" = String, Path, description = "The model's source."),
-        ("model" = String, Path, description = "The model.")
+        ("source" = String, Path, description = "Name of the source of the model."),
+        ("model" = String, Path, description = "Name of the model.")
     ),
     request_body = Reject,
     responses((status = 200, description = "The rejection.", body = Rejection), EnvironmentProblems)

@@ -2,33 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json, deprecation};
 use super::extract::{NoParameters, Query, RowOf};
-use super::{Answer, page};
+use super::page;
+use crate::deprecated::QUARANTINE_KIND;
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
 use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_store::StoreError;
 
-/// A row that cannot be read, because a newer server wrote it or because it is damaged. It stays unchanged, and everything else
-/// is served.
+/// A row of the store that the server cannot read, because a newer server wrote it or because it is damaged. The server does not
+/// modify the row, and serves all other rows.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuarantinedRow {
-    /// Its kind, such as `run` or `delivery`.
+    /// Kind of the row: `run`, `delivery`, `approval`, `deployment_record`, `token` or `training`.
     kind: String,
-    /// Its key: a run's identifier, or the source and the identifier of a delivery, separated by a space.
+    /// Key of the row: the identifier of a run, or the source and the identifier of a delivery, separated by a space.
     key: String,
-    /// The source it belongs to; null if it belongs to none.
+    /// Name of the source of the row; null if it belongs to no source.
     source: Option<String>,
-    /// Why it cannot be read.
+    /// Why the server cannot read the row.
     reason: String,
-    /// When it was quarantined.
+    /// Time at which the server quarantined the row.
     #[schema(value_type = String, format = DateTime)]
     since: Timestamp,
 }
@@ -40,20 +42,23 @@ impl From<slipway_store::Quarantined> for QuarantinedRow {
     }
 }
 
-/// Rows that cannot be read, oldest quarantine first.
+/// The quarantined rows.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuarantineList {
+    /// The rows, oldest quarantine first.
     rows: Vec<QuarantinedRow>,
-    /// Always null: there is only one page.
+    /// Always null, because there is only one page.
     next: Option<String>,
 }
 
-/// Result of the retry of a row.
+/// The result of the retry of a quarantined row.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RetriedRow {
+    /// Kind of the row.
     kind: String,
+    /// Key of the row.
     key: String,
-    /// Why it still cannot be read; null if it can be read and is served again.
+    /// Why the server still cannot read the row; null if the server read it and serves it again.
     reason: Option<String>,
 }
 
@@ -67,7 +72,9 @@ pub(super) struct Listing {
     limit: Option<u32>,
 }
 
-/// Lists rows that cannot be read. A token for some sources covers only the rows of these sources.
+/// Lists the quarantined rows, which the server cannot read.
+///
+/// The list contains only rows of the sources that the token covers.
 #[utoipa::path(
     get,
     path = "/quarantine",
@@ -85,24 +92,31 @@ pub(super) async fn list(
     Ok(Json(QuarantineList { rows: rows.into_iter().map(QuarantinedRow::from).collect(), next: None }))
 }
 
-/// Reads a quarantined row again. If that succeeds, the row is served again.
+/// Reads a quarantined row again.
+///
+/// If that succeeds, the server serves the row again.
 #[utoipa::path(
     post,
     path = "/quarantine/{kind}/{key}/retry",
     operation_id = "retryQuarantined",
     tag = "administration",
     params(
-        ("kind" = String, Path, description = "What it is.", min_length = 1, max_length = 1024),
-        ("key" = String, Path, description = "Which.", min_length = 1, max_length = 1024)
+        (
+            "kind" = String, Path, min_length = 1, max_length = 1024,
+            description = "Kind of the row. `placement` is deprecated: use `deployment_record`."
+        ),
+        ("key" = String, Path, description = "Key of the row.", min_length = 1, max_length = 1024)
     ),
-    responses((status = 200, description = "What became of it.", body = RetriedRow), ActionProblems)
+    responses((status = 200, description = "The result of the retry.", body = RetriedRow), ActionProblems)
 )]
 pub(super) async fn retry(
     State(shared): State<Arc<Shared>>,
     Operator(caller): Operator,
     RowOf(kind, key): RowOf,
     Query(NoParameters {}): Query<NoParameters>,
-) -> Answer<RetriedRow> {
+) -> Result<impl IntoResponse, Problem> {
+    let is_deprecated = kind == QUARANTINE_KIND.old;
+    let kind = if is_deprecated { QUARANTINE_KIND.new.to_owned() } else { kind };
     let row = shared.store.quarantined_row(&kind, &key).await?;
     let missing = || StoreError::NotQuarantined { kind: kind.clone(), key: key.clone() };
     match &row.source {
@@ -112,5 +126,5 @@ pub(super) async fn retry(
     }
     let what = Action::new("quarantine.retry", format!("{kind} {key}"));
     let reason = shared.perform(&caller, what, shared.activities.reconciler.retry_quarantined(&kind, &key)).await?;
-    Ok(Json(RetriedRow { kind, key, reason }))
+    Ok((is_deprecated.then(deprecation), Json(RetriedRow { kind, key, reason })))
 }

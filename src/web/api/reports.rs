@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json};
 use super::extract::{NoParameters, Query, ReportOf};
-use super::{Answer, cursor, page};
+use super::{cursor, page};
 use crate::web::Shared;
 use crate::web::access::{Caller, Operator};
 use crate::web::audit::Action;
@@ -17,8 +17,8 @@ use crate::web::problem::{ActionProblems, ListProblems, Problem};
 use slipway_domain::SourceName;
 use slipway_store::{ReportFilter, ReportHead, StoreError};
 
-/// The state of a report: `behind` (the forge does not have the current report yet), `reported`, `refused` (a person must act
-/// first) or `skipped` (no report is wanted).
+/// The state of a report. `behind`: the forge does not have the current report yet. `reported`: the forge has it. `refused`: the
+/// forge refused it, and a person must act. `skipped`: no report is required.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ReportState {
@@ -50,33 +50,34 @@ impl From<ReportState> for slipway_store::ReportStatus {
     }
 }
 
-/// The report to a forge about one model at one revision, and its state.
+/// A report to a forge on one model at one revision.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportSummary {
-    /// Its identifier: that of its run, or the revision and the source if the revision has no run.
+    /// Identifier of the report: that of the run, or the commit and the source if the commit has no run.
     id: String,
-    /// The source whose forge receives it.
+    /// Name of the source in the server's settings.
     source: String,
-    /// The revision; null if the forge does not name it in full.
+    /// The full identifier of the commit; null if the forge abbreviates it.
     revision: Option<String>,
-    /// The model; null if the revision has no run or the run's file names no model.
+    /// Name of the model; null if the commit has no run, or if the model file contains no name.
     model: Option<String>,
-    /// Its run; null if it has none.
+    /// Identifier of the run; null if the commit has no run.
     run: Option<uuid::Uuid>,
-    /// The number of its pull request; null if it has none.
+    /// Number of the pull request; null if there is none.
     pull_request: Option<u64>,
+    /// The state of the report.
     state: ReportState,
-    /// Failed attempts since it fell behind.
+    /// Number of failed attempts since the report fell behind.
     attempts: u64,
-    /// Why it is not reported.
+    /// Why the forge does not have the report; empty if it has it.
     note: String,
-    /// Since when it is behind, or was behind last.
+    /// Time at which the report last fell behind.
     #[schema(value_type = String, format = DateTime)]
     behind_since: Timestamp,
-    /// Time of the next attempt, if it is in the future.
+    /// Time of the next attempt; null if the report is due now or not behind.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
-    /// Time of the last report.
+    /// Time at which the forge last received the report; null if it never did.
     #[schema(value_type = Option<String>, format = DateTime)]
     reported_at: Option<Timestamp>,
 }
@@ -115,18 +116,19 @@ impl From<ReportHead> for ReportSummary {
     }
 }
 
-/// A page of reports, newest first.
+/// A page of reports.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportList {
+    /// The reports, newest first.
     reports: Vec<ReportSummary>,
-    /// The `cursor` of the next page; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next: Option<String>,
 }
 
-/// Number of reports that are due again.
+/// The result of a retry of all reports of a source.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ReportsRetried {
-    /// The number of reports.
+    /// Number of reports that are due again.
     due: u64,
 }
 
@@ -144,7 +146,7 @@ pub(super) struct Listing {
     /// Maximum number of reports; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the previous page.
+    /// Value of `next` on the previous page.
     cursor: Option<String>,
 }
 
@@ -153,7 +155,7 @@ pub(super) struct Listing {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Retried {
-    /// The source.
+    /// Name of the source.
     #[param(value_type = String, pattern = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
     source: SourceName,
 }
@@ -185,13 +187,13 @@ pub(super) async fn list(
     Ok(Json(ReportList { reports: heads.into_iter().map(ReportSummary::from).collect(), next }))
 }
 
-/// Makes a report due again that is behind or was refused.
+/// Retries a report that is behind or refused.
 #[utoipa::path(
     post,
     path = "/reports/{id}/retry",
     operation_id = "retryReport",
     tag = "reports",
-    params(("id" = String, Path, description = "The report.", min_length = 1, max_length = 1024)),
+    params(("id" = String, Path, description = "Identifier of the report.", min_length = 1, max_length = 1024)),
     responses((status = 200, description = "The report, due again.", body = ReportSummary), ActionProblems)
 )]
 pub(super) async fn retry(
@@ -206,14 +208,14 @@ pub(super) async fn retry(
     Ok(Json(shared.perform(&caller, what, shared.activities.reports.retry_report(&id)).await?.into()))
 }
 
-/// Makes all reports of a source due again that are behind or were refused.
+/// Retries all reports of a source that are behind or refused.
 #[utoipa::path(
     post,
     path = "/reports/retry",
     operation_id = "retryReports",
     tag = "reports",
     params(Retried),
-    responses((status = 200, description = "How many are due again.", body = ReportsRetried), ActionProblems)
+    responses((status = 200, description = "The number of reports that are due again.", body = ReportsRetried), ActionProblems)
 )]
 pub(super) async fn retry_all(
     State(shared): State<Arc<Shared>>,

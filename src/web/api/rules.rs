@@ -4,30 +4,31 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The rules for promotions to an environment.
+/// The rules of an environment for promotions.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Rules {
-    /// Environments that must name the artifact first; null if there are none.
+    /// The environments that must name the artifact first; null if there are none.
     after: Option<After>,
     /// The required approvals; null if none are required.
     approvals: Option<Approvals>,
-    /// When promotions may happen; empty means at any time.
+    /// The windows in which promotions may happen; empty if they may happen at any time.
     windows: Vec<String>,
-    /// Times without promotions.
+    /// The freezes.
     freezes: Vec<Freeze>,
 }
 
-/// Environments that must name an artifact first.
+/// The environments that must name an artifact first.
 #[derive(Serialize, ToSchema)]
 struct After {
+    /// Names of the environments.
     environments: Vec<String>,
-    /// Whether all of them must name it, or any of them.
+    /// Whether all of the environments must name the artifact, or one of them.
     need: Need,
-    /// How long each must have named it, in seconds.
+    /// How long an environment must have named the artifact, in seconds.
     soak_seconds: u64,
 }
 
-/// How many of the environments are required.
+/// The number of environments that must name an artifact first: `all` of them, or `any` of them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Need {
@@ -38,19 +39,22 @@ enum Need {
 /// The required approvals.
 #[derive(Serialize, ToSchema)]
 struct Approvals {
+    /// Number of required approvals.
     number: u32,
-    /// People whose approval counts; empty means all who may approve.
+    /// The people whose approvals count; empty if everybody who may approve counts.
     by: Vec<String>,
 }
 
-/// A time without promotions.
+/// A freeze: a time without promotions.
 #[derive(Serialize, ToSchema)]
 struct Freeze {
-    /// When it begins; null if it has begun.
+    /// Begin of the freeze; null if the settings give none.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
+    /// End of the freeze.
     #[schema(value_type = String, format = DateTime)]
     until: Timestamp,
+    /// The reason.
     reason: String,
 }
 

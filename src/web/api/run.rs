@@ -16,60 +16,60 @@ use slipway_store::QueuePlace;
 /// A run: one reaction to one revision of one model.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunSummary {
+    /// Identifier of the run.
     #[schema(format = Uuid)]
     id: String,
-    /// The source repository, by its name in the server's settings.
+    /// Name of the source in the server's settings.
     source: String,
-    /// The model's name; null if its file is invalid and contains no name.
+    /// Name of the model; null if the model file is invalid and contains no name.
     model: Option<String>,
-    /// Path of the model's `slipway.yaml`.
+    /// Path of the model's `slipway.yaml` in the source repository.
     file: String,
-    /// The pushed branch, or the target branch of a pull request.
+    /// The pushed branch, or the target branch of the pull request.
     branch: String,
-    /// The pull request (GitLab: merge request) that is judged; null for a push.
-    #[serde(rename = "change")]
+    /// Number of the pull request (GitLab: merge request); null for a push.
     pull_request: Option<u64>,
-    /// The revision before the push. The policy is read there.
+    /// The commit before the push; null if there is none. The server reads the policy at this commit.
     base: Option<String>,
-    /// The revision to train.
+    /// The commit that the server trains.
     head: String,
-    /// The target environment.
+    /// Name of the target environment.
     environment: String,
-    /// The run whose artifact is promoted downstream or restored; null for a push or a pull request.
+    /// The run whose artifact this run promotes downstream or restores; null for a push or a pull request.
     #[schema(format = Uuid)]
-    follows: Option<String>,
+    origin_run: Option<String>,
+    /// The state of the run.
     state: RunState,
-    /// Why it ended or waits.
+    /// Why the run ended or waits; null if there is no explanation.
     reason: Option<String>,
-    /// Whether it waits for a person.
+    /// Whether the run waits for a person.
     stalled: bool,
-    /// Whether it waits until its environment is fixed. The model is not at fault, and the run then continues without a retry.
+    /// Whether the run waits until its environment is fixed. Then the run continues without a retry. The model is not at fault.
     awaits_environment: bool,
-    /// Failed attempts of the current step.
+    /// Number of failed attempts of the current step.
     attempts: u32,
-    /// Priority: runs with a higher value are claimed first. The default is 0.
+    /// Priority of the run; the default is 0. Workers claim runs with a higher priority first.
     priority: i32,
-    /// Digest of everything that decides the result of training.
-    #[serde(rename = "run_key")]
+    /// Digest of everything that decides the result of training; null before training.
     cache_key: Option<String>,
-    /// Digest of the trained weights.
+    /// Digest of the trained weights; null before training.
     artifact: Option<String>,
-    /// The run whose artifact was reused.
+    /// The run whose artifact this run reused; null if this run trained.
     #[schema(format = Uuid)]
     reused_from: Option<String>,
-    /// The artifact that the environment named when the candidate was evaluated.
+    /// Digest of the artifact that the environment named when the candidate was evaluated; null if there was none.
     champion: Option<String>,
-    /// Digest of the evidence of the verdict.
+    /// Digest of the evidence for the verdict; null before the run is judged.
     evidence: Option<String>,
-    /// The promotion commit in the environment repository.
+    /// The promotion commit in the environment repository; null before the promotion.
     promotion_commit: Option<String>,
-    /// When the delivery that caused it was stored.
+    /// Time at which the server stored the delivery that caused the run.
     #[schema(value_type = String, format = DateTime)]
     delivered_at: Timestamp,
-    /// When it was recorded.
+    /// Time at which the run was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When its last transition happened.
+    /// Time of the last transition.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
@@ -87,7 +87,7 @@ impl From<&slipway_domain::Run> for RunSummary {
             base: run.base.as_ref().map(ToString::to_string),
             head: run.head.to_string(),
             environment: run.environment.to_string(),
-            follows: run.origin.as_ref().map(|origin| match origin {
+            origin_run: run.origin.as_ref().map(|origin| match origin {
                 slipway_domain::Origin::Promotion { of: run } | slipway_domain::Origin::Rollback { to: run, .. } => {
                     run.to_string()
                 }
@@ -118,30 +118,30 @@ pub(super) struct RunDetail {
     summary: RunSummary,
     /// Mistakes in files of the source repository.
     diagnostics: Vec<Diagnostic>,
-    /// Why an artifact was reused, or why a new one was necessary.
+    /// Why the run reused an artifact, or why it had to train; null before this is decided.
     reuse: Option<String>,
-    /// Files of the evaluation in the artifact store.
+    /// Files of the evaluation in the artifact store; null before the evaluation.
     evaluation: Option<Evaluation>,
+    /// The verdict on the candidate; null before the run is judged.
     verdict: Option<Verdict>,
-    /// Cost of the training, and size of the artifact; null before the run is judged.
+    /// Cost of the training and size of the artifact; null before the run is judged.
     cost: Option<Cost>,
-    /// The policy at the revision, if it differs from the policy that judges the revision; null otherwise.
+    /// The policy at the revision; null if it equals the policy that judges the revision.
     proposed_policy: Option<ProposedPolicy>,
-    /// The rules that block its promotion.
-    #[serde(rename = "held_back")]
+    /// The rules that block the promotion.
     blocking_rules: Vec<BlockingRule>,
-    /// Its transitions so far.
+    /// The transitions of the run, oldest first.
     transitions: Vec<Transition>,
-    /// Its position among the waiting runs of its repository; null if it does not wait.
+    /// Position of the run in the queue of its repository; null if the run is not in the queue.
     queue: Option<Queue>,
 }
 
-/// Cost of the training, and size of the artifact.
+/// Cost of a training and size of its artifact.
 #[derive(Serialize, ToSchema)]
 struct Cost {
     /// Duration of the training, in seconds.
     seconds: f64,
-    /// The device of the training: `cpu` or `cuda`.
+    /// Device of the training: `cpu` or `cuda`.
     device: String,
     /// Number of trained parameters.
     parameters: u64,
@@ -149,41 +149,44 @@ struct Cost {
     bytes: u64,
 }
 
-/// A policy that a revision changes.
+/// A policy that a revision modifies. It does not judge this revision.
 #[derive(Serialize, ToSchema)]
 struct ProposedPolicy {
+    /// Path of the policy file.
     file: String,
-    /// Its changes as a unified diff.
+    /// The modification as a unified diff.
     difference: String,
-    /// The verdict that it would give, or why it gives none, in one sentence.
+    /// The verdict of the modified policy, or why there is none, in one sentence.
     sentence: String,
 }
 
 /// A mistake in a file of the source repository.
 #[derive(Serialize, ToSchema)]
 struct Diagnostic {
+    /// Path of the file in the source repository.
     file: String,
-    /// Counted from one.
+    /// Line of the mistake, counted from one; null if it is unknown.
     line: Option<usize>,
-    /// In characters, counted from one.
+    /// Column of the mistake in characters, counted from one; null if it is unknown.
     column: Option<usize>,
-    /// What was expected and what was found.
+    /// What the server expected and what it found.
     message: String,
-    /// How to fix it.
+    /// How to fix the mistake; null if there is no advice.
     help: Option<String>,
 }
 
 /// Files of the evaluation in the artifact store.
 #[derive(Serialize, ToSchema)]
 struct Evaluation {
+    /// Files of the candidate.
     candidate: EvaluationFiles,
-    /// Null if there is no champion, or if it could not be evaluated.
+    /// Files of the champion; null if there is no champion, or if its evaluation failed.
     champion: Option<EvaluationFiles>,
-    /// Why the champion could not be evaluated, if that failed.
+    /// Why the evaluation of the champion failed; null if it did not fail.
     champion_unusable: Option<String>,
 }
 
-/// Digests of one evaluation's files.
+/// Digests of the files of one evaluation.
 #[derive(Serialize, ToSchema)]
 struct EvaluationFiles {
     /// Digest of `report.json`.
@@ -195,28 +198,30 @@ struct EvaluationFiles {
 /// A transition of a run.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Transition {
-    /// Null for the first transition.
+    /// The previous state; null for the first transition.
     from: Option<RunState>,
+    /// The next state.
     to: RunState,
+    /// Time of the transition.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// The cause.
+    /// Cause of the transition.
     cause: String,
-    /// Who caused it.
+    /// The actor that caused the transition.
     actor: String,
 }
 
-/// A position among the waiting runs.
+/// Position of a run in the queue of its repository.
 #[derive(Serialize, ToSchema)]
 struct Queue {
-    /// Counted from one.
+    /// Position of the run, counted from one.
     position: u64,
-    /// Number of waiting runs of the repository.
+    /// Number of runs in the queue.
     waiting: u64,
-    /// The run of the same concurrency group that must end first.
+    /// The run of the same concurrency group that must end first; null if there is none.
     #[schema(format = Uuid)]
-    behind: Option<String>,
-    /// When it is due, if that is in the future.
+    blocked_by: Option<String>,
+    /// Time at which the run is due; null if the run is due now.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
 }
@@ -268,40 +273,42 @@ impl From<slipway_domain::Transition> for Transition {
 impl From<QueuePlace> for Queue {
     fn from(place: QueuePlace) -> Self {
         let QueuePlace { position, waiting, behind, due_at } = place;
-        Self { position, waiting, behind: behind.map(|run| run.to_string()), due_at }
+        Self { position, waiting, blocked_by: behind.map(|run| run.to_string()), due_at }
     }
 }
 
-/// Why a run trained, or why no training was necessary.
+/// Why a run trained, or why it reused an artifact.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Explanation {
+    /// Identifier of the run.
     #[schema(format = Uuid)]
     run: String,
     /// The reason in one sentence.
     sentence: String,
-    /// Digest of everything that decides the result of training; null before the run reaches training.
-    #[serde(rename = "run_key")]
+    /// Digest of everything that decides the result of training; null before training.
     cache_key: Option<String>,
-    /// The run whose artifact was reused.
+    /// The run whose artifact this run reused; null if this run trained.
     #[schema(format = Uuid)]
     reused_from: Option<String>,
-    /// The run with which it is compared.
+    /// The run whose cache key is compared with this one; null if there is none.
     #[schema(format = Uuid)]
     compared_with: Option<String>,
     /// The parts of the cache key.
     parts: Vec<CacheKeyPart>,
-    /// Files and keys of the specification that differ from the compared run, if git still contains both revisions.
+    /// Files and keys of the specification that differ from the compared run. Empty if git does not contain both revisions.
     differences: Vec<String>,
 }
 
 /// A part of a cache key.
 #[derive(Serialize, ToSchema)]
 struct CacheKeyPart {
+    /// Name of the part.
     name: String,
-    /// The value, or its digest if it is long.
+    /// Value of the part, or the digest of a long value.
     value: String,
-    /// The value in the compared run.
+    /// Value of the part in the compared run; null if that run does not have it.
     before: Option<String>,
+    /// Whether both values are equal.
     same: bool,
 }
 

@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::answer::{Answer, Json};
 use super::extract::{NoParameters, Query, RunOf, RunPath, Sent, plain_text};
 use super::run::RunDetail;
 use crate::web::Shared;
@@ -20,16 +19,17 @@ use slipway_domain::SourceName;
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Start {
-    /// The source repository, by its name in the server's settings.
+    /// Name of the source in the server's settings.
     source: String,
-    /// The model's name.
+    /// Name of the model.
     model: String,
-    /// A revision of the served branch: the first digits of a commit (at least seven) or a branch. The default is the tip.
+    /// A revision of the served branch: the first digits of a commit (at least seven) or a branch. The default is the newest
+    /// commit of the served branch.
     #[schema(min_length = 1, max_length = 1024)]
     revision: Option<String>,
 }
 
-/// Starts a run of a model without a push, at a revision of the served branch or at its tip.
+/// Starts a run of a model without a push.
 #[utoipa::path(
     post,
     path = "/runs",
@@ -59,7 +59,7 @@ pub(super) async fn start(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Cancels a run that has not begun to change its environment.
+/// Cancels a run that has not yet begun to write to its environment.
 #[utoipa::path(
     post,
     path = "/runs/{id}/cancel",
@@ -80,7 +80,7 @@ pub(super) async fn cancel(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Makes a stalled run due again.
+/// Retries a stalled run.
 #[utoipa::path(
     post,
     path = "/runs/{id}/retry",

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::sse::Event;
@@ -11,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::Json;
 use super::enums::RunState;
 use super::extract::{Query, RunOf, RunPath, number};
 use super::follow::{Feed, FeedBatch, MEDIA_TYPE, follow, place};
@@ -27,10 +27,12 @@ const TOGETHER: u32 = 200;
 /// A line of a run's log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LogLine {
-    /// Its number in the log, from one.
+    /// Number of the line, counted from one.
     number: u64,
+    /// Time at which the trainer wrote the line.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
+    /// The text of the line.
     line: String,
 }
 
@@ -44,6 +46,7 @@ impl From<slipway_store::LogLine> for LogLine {
 /// A page of a run's log.
 #[derive(Serialize, ToSchema)]
 pub(super) struct LogPage {
+    /// The lines, oldest first.
     lines: Vec<LogLine>,
 }
 
@@ -105,8 +108,8 @@ fn wants_events(headers: &HeaderMap) -> bool {
 
 /// Shows the output of a run's trainer.
 ///
-/// With `Accept: text/event-stream`, streams it until the run ends. Events of the type `line` contain a line; one event of the
-/// type `end` contains the final state of the run.
+/// With `Accept: text/event-stream`, the server streams the output until the run ends. An event of the type `line` contains one
+/// line. The last event has the type `end` and contains the final state of the run.
 #[utoipa::path(
     get,
     path = "/runs/{id}/log",
@@ -116,7 +119,7 @@ fn wants_events(headers: &HeaderMap) -> bool {
     responses(
         (
             status = 200,
-            description = "Lines of the log, oldest first.",
+            description = "Lines of the log.",
             content((LogPage = "application/json"), (LogLine = "text/event-stream"))
         ),
         RunProblems

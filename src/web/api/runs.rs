@@ -2,28 +2,29 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::answer::{Answer, Json};
 use super::enums::RunState;
 use super::extract::{NoParameters, Query, RunName, RunOf, RunPath, beginning_of_commit, plain_text};
 use super::run::{Explanation, RunDetail, RunSummary};
-use super::{Answer, cursor, page};
+use super::{cursor, page};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::{ListProblems, Problem, RunProblems};
 use slipway_domain::{RunId, SourceName};
 use slipway_store::{RunCursor, RunFilter, StoreError};
 
-/// A page of runs, newest first.
+/// A page of runs.
 #[derive(Serialize, ToSchema)]
 pub(super) struct RunList {
+    /// The runs, newest first.
     runs: Vec<RunSummary>,
-    /// The `cursor` of the next page; null on the last page.
+    /// Value of `cursor` for the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Listing {
     /// Only runs in this state.
     #[param(inline)]
     state: Option<RunState>,
-    /// Only runs of revisions that begin with these digits (at least seven).
+    /// Only runs of commits that begin with these digits (at least seven).
     #[param(pattern = "^[0-9a-fA-F]{7,40}$")]
     head: Option<String>,
     /// Only runs that wait for a person (`true`), or only those that do not (`false`).
@@ -49,7 +50,7 @@ pub(super) struct Listing {
     /// Maximum number of runs; the default is 50.
     #[param(minimum = 1, maximum = 500)]
     limit: Option<u32>,
-    /// The `next` of the previous page.
+    /// Value of `next` on the previous page.
     cursor: Option<String>,
 }
 
@@ -144,14 +145,16 @@ pub(super) async fn show(
     Ok(Json(shared.run_detail(&caller, &run).await?))
 }
 
-/// Explains why a run trained, or why no training was necessary: the parts of its cache key.
+/// Explains why a run trained, or why it reused an artifact.
+///
+/// The response compares the cache key of the run, part by part, with that of an earlier run.
 #[utoipa::path(
     get,
     path = "/runs/{id}/explain",
     operation_id = "explainRun",
     tag = "runs",
     params(RunPath),
-    responses((status = 200, description = "Why.", body = Explanation), RunProblems)
+    responses((status = 200, description = "The explanation.", body = Explanation), RunProblems)
 )]
 pub(super) async fn explain(
     State(shared): State<Arc<Shared>>,

@@ -2,48 +2,50 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::answer::{Answer, Json};
 use super::extract::{NoParameters, Query};
 use crate::web::Shared;
 use crate::web::access::Caller;
 use crate::web::problem::ListProblems;
 use slipway_store::PinnedRepository;
 
-/// A served repository.
+/// A source: one branch of a repository that contains models.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Source {
+    /// Name of the source in the server's settings.
     name: String,
-    /// The forge that hosts it.
+    /// The forge that hosts the repository, such as `github`.
     forge: String,
     /// The served branch.
     branch: String,
-    /// The environment to which its models are promoted.
+    /// Name of the environment that the source promotes its models to.
     environment: String,
-    /// The webhook that it shares with other sources; null if it uses only its own.
+    /// Name of the webhook that the source shares with other sources; null if the source has its own webhook only.
     webhook: Option<String>,
-    /// Its repository at the forge; null while it is unknown, and on a plain git server.
+    /// The repository at the forge; null while it is unknown, and for a plain git server.
     repository: Option<SourceRepository>,
 }
 
-/// The repository of a source. Deliveries of other repositories are ignored.
+/// The repository of a source. The server ignores deliveries of other repositories.
 #[derive(Serialize, ToSchema)]
 struct SourceRepository {
-    /// The forge's identifier, which never belongs to another repository.
+    /// Identifier of the repository at the forge. A forge never gives it to another repository.
     id: String,
-    /// Its last known name.
+    /// Last known name of the repository.
     full_name: String,
-    /// The origin of this information: `settings`, `api`, `delivery` or `person`.
-    learned: String,
+    /// What set the identifier: `settings`, `api`, `delivery` or `person`.
+    identified_by: String,
+    /// Time at which the identifier was set.
     #[schema(value_type = String, format = DateTime)]
     at: Timestamp,
-    /// Another repository that has the source's name now. Nothing from it is accepted until `slipway forge accept`.
-    refused: Option<String>,
+    /// Identifier of another repository that has the name of the source now; null if there is none. The server accepts nothing
+    /// from that repository until a person runs `slipway forge accept`.
+    conflicting_id: Option<String>,
 }
 
 impl From<PinnedRepository> for SourceRepository {
@@ -52,9 +54,9 @@ impl From<PinnedRepository> for SourceRepository {
         Self {
             id: repository.id.to_string(),
             full_name: repository.full_name,
-            learned: learned.as_str().to_owned(),
+            identified_by: learned.as_str().to_owned(),
             at,
-            refused: refused.map(|other| other.to_string()),
+            conflicting_id: refused.map(|other| other.to_string()),
         }
     }
 }
@@ -62,6 +64,7 @@ impl From<PinnedRepository> for SourceRepository {
 /// The sources that the token covers.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SourceList {
+    /// The sources, by name.
     sources: Vec<Source>,
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::answer::{Answer, Json};
 use super::enums::Role;
 use super::extract::{NoParameters, Query};
 use crate::web::Shared;
@@ -18,17 +17,19 @@ use crate::web::problem::AdminProblems;
 /// A token, without its secret.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Token {
-    /// Its name: for whom it was created.
+    /// Name of the token.
     name: String,
+    /// The role of the token.
     role: Role,
-    /// The sources that it covers; empty means all.
+    /// The sources that the token covers; empty if it covers all sources.
     sources: Vec<String>,
+    /// Time at which the token was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it expires; null if it does not expire.
+    /// Time at which the token expires; null if it does not expire.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// When it was revoked; null if it was not revoked.
+    /// Time at which the token was revoked; null if it was not revoked.
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
 }
@@ -41,13 +42,14 @@ impl From<slipway_store::Token> for Token {
     }
 }
 
-/// All tokens.
+/// The tokens.
 #[derive(Serialize, ToSchema)]
 pub(super) struct TokenList {
+    /// The tokens, by name.
     tokens: Vec<Token>,
 }
 
-/// Lists all tokens by name, including revoked ones.
+/// Lists tokens by name, including revoked ones.
 #[utoipa::path(
     get,
     path = "/tokens",

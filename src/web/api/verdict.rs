@@ -3,51 +3,50 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// The gate's verdict on a candidate.
+/// The verdict of the gate on a candidate.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Verdict {
-    /// `pass`, `fail`, `inconclusive` or `needs_approval`.
+    /// The combined outcome of all checks.
     outcome: Outcome,
     /// The outcome in one line.
     summary: String,
-    /// The policy file.
+    /// Path of the policy file.
     policy: String,
-    /// SHA-256 of the policy file's text.
+    /// SHA-256 of the policy file.
     policy_digest: String,
-    /// The mandatory policies whose checks also had to hold.
-    #[serde(rename = "floors")]
+    /// The mandatory policies whose checks also judged the candidate.
     mandatory_policies: Vec<MandatoryPolicy>,
-    /// Confidence of every bound, such as 0.95.
+    /// Confidence level of every bound, such as 0.95.
     confidence: f64,
-    /// SHA-256 of the champion's weights; null if the candidate was not compared with one.
+    /// SHA-256 of the champion's weights; null if no champion was compared.
     champion: Option<String>,
-    /// Number of rows on which the candidate was evaluated.
+    /// Number of test rows on which the candidate was evaluated.
     rows: u64,
-    /// Every check, in the order of the policy.
+    /// The checks, in the order of the policy.
     checks: Vec<Check>,
-    /// Further information for readers, one sentence each.
+    /// Further information, one sentence each.
     notes: Vec<String>,
-    /// The use of the test set; null for verdicts of earlier versions.
+    /// The use of the test set; null in verdicts of earlier versions.
     test_set: Option<TestSet>,
 }
 
 /// A use of a test set.
 #[derive(Serialize, ToSchema)]
 struct TestSet {
-    /// Digest of its rows, independent of their order and of the file name.
+    /// Digest of the rows. It depends neither on their order nor on the name of the file.
     rows: String,
-    /// The number of this use, from one.
+    /// Number of this use, counted from one.
     #[serde(rename = "use")]
     number: u32,
-    /// The number of uses that the policy allows; null if it does not limit them.
+    /// Number of uses that the policy allows; null if the policy does not limit them.
     uses: Option<u32>,
-    /// The part of the verdict that authors are shown: `figures` or `verdict`.
+    /// The part of the verdict that authors see.
     feedback: Feedback,
-    /// Number of rows that were left out because they are used up.
+    /// Number of rows that did not judge the candidate because their allowed uses are exhausted.
     used_up: u64,
 }
 
-/// The part of a verdict that authors are shown.
+/// The part of a verdict that authors see: all figures, or only the outcome.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Feedback {
@@ -74,13 +73,13 @@ impl From<&slipway_domain::TestSetUse> for TestSet {
 /// A mandatory policy.
 #[derive(Serialize, ToSchema)]
 struct MandatoryPolicy {
-    /// Its file.
+    /// Path of the policy file.
     policy: String,
-    /// SHA-256 of the file's text.
+    /// SHA-256 of the policy file.
     digest: String,
 }
 
-/// The outcome of all checks together.
+/// The combined outcome of all checks.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Outcome {
@@ -90,7 +89,9 @@ enum Outcome {
     NeedsApproval,
 }
 
-/// The outcome of a check.
+/// The outcome of a check. A `warned` check failed, but the policy demands only a warning. A `skipped` check compares with a
+/// champion, and there is none. An `excepted` check failed, but an exception accepts that. A `withheld` outcome is hidden from
+/// authors until the test set is used up.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum CheckOutcome {
@@ -101,75 +102,76 @@ enum CheckOutcome {
     Warned,
     Skipped,
     Excepted,
-    /// Withheld from authors until the test set is used up.
     Withheld,
 }
 
-/// A check.
+/// The result of one check.
 #[derive(Serialize, ToSchema)]
 struct Check {
-    /// The check's own name, if it has one.
+    /// Name of the check; null if the policy gives it none.
     name: Option<String>,
-    /// Who is responsible for the check.
+    /// The person or team who is responsible for the check; null if the policy names none.
     owner: Option<String>,
-    /// The metric.
+    /// The metric or expression that the check measures.
     metric: String,
-    /// The outcome.
+    /// The outcome of the check.
     outcome: CheckOutcome,
-    /// The outcome as a sentence, with the figures and the place in the policy.
+    /// The outcome as a sentence, with the figures and the position in the policy.
     sentence: String,
-    /// Why the policy contains the check.
+    /// Why the policy contains the check; null if the policy gives no reason.
     why: Option<String>,
-    /// The policy file.
+    /// Path of the policy file.
     file: String,
-    /// The line of the check in it.
+    /// Line of the check in the policy file.
     line: usize,
-    /// The metric, or the candidate's value minus the champion's.
+    /// The measured value, or the difference of candidate and champion; null if there is no value.
     estimate: Option<f64>,
-    /// One-sided lower bound; null if there is none.
+    /// One-sided lower bound of the value; null if there is none.
     lower: Option<f64>,
-    /// One-sided upper bound; null if there is none, for example for a 99th percentile of few measured times.
+    /// One-sided upper bound of the value; null if there is none. For example, few measured times give no upper bound of a 99th
+    /// percentile.
     upper: Option<f64>,
-    /// Number of rows behind the figures.
+    /// Number of rows that the value was computed from.
     rows: u64,
-    /// Estimated number of rows that would decide an undecided check.
+    /// Estimated number of rows that an undecided check needs for a decision; null if the check is decided.
     rows_to_decide: Option<u64>,
-    /// Every slice, if the check has any.
+    /// The results of all slices; empty if the check has no slices.
     slices: Vec<Slice>,
-    /// Why the check is accepted although it does not hold; null if there is no exception.
+    /// The exception that accepts a failed check; null if there is none.
     exception: Option<Exception>,
 }
 
-/// A slice of a check.
+/// The result of one slice of a check.
 #[derive(Serialize, ToSchema)]
 struct Slice {
-    /// The slice as text, such as `label = shirt`.
+    /// Condition of the slice, such as `label = shirt`.
     name: String,
-    /// The outcome.
+    /// The outcome of the slice.
     outcome: CheckOutcome,
     /// The outcome as a sentence.
     sentence: String,
-    /// The measure in this slice.
+    /// The measured value, or the difference of candidate and champion; null if there is no value.
     estimate: Option<f64>,
-    /// One-sided lower bound, valid for all slices of the check together.
+    /// One-sided lower bound, which holds for all slices together; null if there is none.
     lower: Option<f64>,
-    /// One-sided upper bound, valid for all slices of the check together.
+    /// One-sided upper bound, which holds for all slices together; null if there is none.
     upper: Option<f64>,
     /// Number of rows in the slice.
     rows: u64,
-    /// Estimated number of rows of the slice that would decide it.
+    /// Estimated number of rows that an undecided slice needs for a decision; null if the slice is decided.
     rows_to_decide: Option<u64>,
 }
 
-/// An exception: why a check that does not hold is accepted for now.
+/// An exception, which accepts a failed check for a limited time.
 #[derive(Serialize, ToSchema)]
 struct Exception {
+    /// The reason.
     reason: String,
-    /// Who approved it.
+    /// The person who approved the exception.
     approver: String,
-    /// The last day on which it is valid.
+    /// The last day of the exception, as `2026-01-31`.
     expires: String,
-    /// Its place: file and line.
+    /// Position of the exception in the policy: file and line.
     place: String,
 }
 

@@ -5,6 +5,7 @@ mod beside;
 mod client;
 mod events;
 mod limits;
+mod names;
 pub(crate) mod quarantine;
 mod reading;
 mod reports;

@@ -23,7 +23,7 @@ async fn metrics_say_what_they_mean_and_count_by_route_not_by_address() {
     world.unauthenticated().send("TRACE", "/api/v1/runs", &[], Vec::new()).await.expect("an answer");
     let text = world.unauthenticated().get("/metrics").await.expect("metrics").text;
     for expected in [
-        "# HELP slipway_runs Runs in the store, by their state.",
+        "# HELP slipway_runs Runs in the store, by state.",
         "# TYPE slipway_http_request_seconds histogram",
         "slipway_runs{state=\"done\"} 1",
         "slipway_runs_stalled 1",

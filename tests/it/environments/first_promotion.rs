@@ -25,9 +25,10 @@ async fn an_environment_downstream_of_a_filled_one_shows_what_that_names_and_tak
     write_settings(&bench, &[("staging", ""), ("production", "after: {all: [staging]}")], "");
     bench.restart(&[]).await;
     let path = "/api/v1/environments/production";
-    let shows_first_promotion = |answer: &slipway_testkit::Answer| answer.json["models"][0]["offer"].is_object();
+    let shows_first_promotion =
+        |answer: &slipway_testkit::Answer| answer.json["models"][0]["first_promotion"].is_object();
     bench.api().wait_for("the offer", path, crate::support::DEADLINE, shows_first_promotion).await.expect("an offer");
-    let first_promotion = digits_in(&bench, "production").await["offer"].clone();
+    let first_promotion = digits_in(&bench, "production").await["first_promotion"].clone();
     assert_eq!(
         (&first_promotion["from"], &first_promotion["artifact"]),
         (&"staging".into(), &first["artifact"]),
@@ -44,12 +45,12 @@ async fn an_environment_downstream_of_a_filled_one_shows_what_that_names_and_tak
     let hint =
         format!("digits: staging holds {}; slipway promote digits production", text(&first_promotion, "version"));
     assert!(shown.contains(&hint), "{shown}");
-    assert_eq!(digits_in(&bench, "staging").await["offer"], Value::Null);
+    assert_eq!(digits_in(&bench, "staging").await["first_promotion"], Value::Null);
 
     let begun = done(&bench, &["promote", "digits", "production"]).await;
-    assert_eq!((&begun["artifact"], &begun["follows"]), (&first["artifact"], &first["id"]), "{begun:#}");
+    assert_eq!((&begun["artifact"], &begun["origin_run"]), (&first["artifact"], &first["id"]), "{begun:#}");
     run_to(&bench, "production", "it is there", |run| text(run, "state") == "done").await;
     assert_eq!(deployed_digest(&bench, "production").await, text(&first, "artifact"));
-    assert_eq!(digits_in(&bench, "production").await["offer"], Value::Null, "nothing is offered twice");
+    assert_eq!(digits_in(&bench, "production").await["first_promotion"], Value::Null, "nothing is offered twice");
     bench.finish().await;
 }

@@ -17,14 +17,14 @@ async fn a_manual_change_is_detected_reported_and_followed() {
     assert!(clone.push("main").await.expect("pushed").success());
     let deployed_digest = |answer: &slipway_testkit::Answer| {
         let models = answer.json["models"].as_array().cloned().unwrap_or_default();
-        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
+        models.iter().any(|model| model["current"]["commit"] == commit.as_str())
     };
     let synced = bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, deployed_digest).await;
     synced.expect("somebody notices");
     let model = digits_in(&bench, "staging").await;
-    assert_eq!(model["now"]["commit"], commit.as_str(), "{model:#}");
-    assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
-    assert!(model["now"]["run"].is_null() && model["now"]["hand"].is_string(), "{model:#}");
+    assert_eq!(model["current"]["commit"], commit.as_str(), "{model:#}");
+    assert_eq!(model["current"]["deployed"]["artifact"], first["artifact"]);
+    assert!(model["current"]["run"].is_null() && model["current"]["manual_author"].is_string(), "{model:#}");
     let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");
     assert!(audit.text.contains("environment.drift"), "{}", audit.text);
     assert!(audit.text.contains(&commit[..12]), "{}", audit.text);
@@ -36,11 +36,11 @@ async fn a_manual_change_is_detected_reported_and_followed() {
     let third = bench.end_of(&head).await;
     assert_eq!(third["champion"], first["artifact"]);
     let history = done(&bench, &["environments", "history", "staging", "digits"]).await;
-    let written: Vec<(Value, bool)> = history["placements"]
+    let written: Vec<(Value, bool)> = history["deployment_records"]
         .as_array()
         .expect("a history")
         .iter()
-        .map(|record| (record["named"]["artifact"].clone(), record["hand"].is_string()))
+        .map(|record| (record["deployed"]["artifact"].clone(), record["manual_author"].is_string()))
         .collect();
     let expected = [(&third, false), (&first, true), (&second, false), (&first, false)];
     let expected: Vec<(Value, bool)> = expected.map(|(run, hand)| (run["artifact"].clone(), hand)).into();
@@ -64,15 +64,15 @@ async fn a_commit_that_carries_the_trailers_of_a_promotion_is_still_somebodys_ha
     assert!(clone.push("main").await.expect("pushed").success());
     let seen = |answer: &slipway_testkit::Answer| {
         let models = answer.json["models"].as_array().cloned().unwrap_or_default();
-        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
+        models.iter().any(|model| model["current"]["commit"] == commit.as_str())
     };
     bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, seen).await.expect("somebody notices");
     let model = digits_in(&bench, "staging").await;
-    assert!(model["now"]["run"].is_null() && text(&model["now"], "hand") == "Ada", "{model:#}");
+    assert!(model["current"]["run"].is_null() && text(&model["current"], "manual_author") == "Ada", "{model:#}");
     let audit = bench.api().get("/api/v1/audit").await.expect("the audit log");
     assert!(audit.text.contains("environment.drift") && audit.text.contains(&commit[..12]), "{}", audit.text);
     let history = done(&bench, &["environments", "history", "staging", "digits"]).await;
-    assert!(history["placements"][1]["run"].is_string(), "what was pushed here is known: {history:#}");
+    assert!(history["deployment_records"][1]["run"].is_string(), "what was pushed here is known: {history:#}");
     bench.finish().await;
 }
 
@@ -140,7 +140,7 @@ async fn what_was_in_production_on_a_day_is_answered_from_git_alone() {
     assert!(clone.push("main").await.expect("pushed").success());
     let at = async |day: &str| {
         let answer = done(&bench, &["environments", "show", "staging", "--at", day]).await;
-        text(&answer["models"][0]["named"], "artifact").to_owned()
+        text(&answer["models"][0]["deployed"], "artifact").to_owned()
     };
     assert_eq!(at("2030-03-01").await, artifacts[0]);
     assert_eq!(at("2030-03-05T11:59:59Z").await, artifacts[0]);

@@ -23,7 +23,7 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let own = |run: &serde_json::Value| text(run, "reason").contains("that of its author alone does not suffice");
     run_to(&bench, "staging", "the author's own approval", own).await;
     let model = digits_in(&bench, "staging").await;
-    assert_eq!(model["under_way"][0]["approvals"][0]["person"], "kim", "{model:#}");
+    assert_eq!(model["active_runs"][0]["approvals"][0]["person"], "kim", "{model:#}");
     assert_eq!(bench.promotions().await, 0);
 
     let token = bench.world.folder.join("token-of-lee");
@@ -35,7 +35,7 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let approved = lee.send("POST", path, &[], body).await.expect("an answer");
     assert_eq!(approved.status, 200);
     // Nothing of what held it back before stands beside the approval that completes it.
-    assert_eq!(approved.json["held_back"], json!([]), "{}", approved.text);
+    assert_eq!(approved.json["blocking_rules"], json!([]), "{}", approved.text);
     assert!(!text(&approved.json, "reason").contains("approvals"), "{}", approved.text);
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
     assert_eq!(bench.promotions().await, 1);
@@ -71,7 +71,7 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     let back = done(&bench, &["rollback", "digits", "staging", "--reason", "odd answers"]).await;
     let is_back = |run: &serde_json::Value| run["id"] == back["id"] && text(run, "state") == "done";
     let back = run_to(&bench, "staging", "the rollback", is_back).await;
-    assert_eq!((&back["artifact"], &back["follows"]), (&first["artifact"], &first["id"]));
+    assert_eq!((&back["artifact"], &back["origin_run"]), (&first["artifact"], &first["id"]));
     let after = bench.world.environment.show("main", "staging/inferenceservice.yaml").await.expect("a manifest");
     assert_eq!(after, before, "the manifests are as they were, byte for byte");
     let message = bench.world.environment.message("main").await.expect("a message");

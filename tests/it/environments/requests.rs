@@ -25,7 +25,7 @@ async fn start(merge: &str) -> (Bench, GitHub) {
 }
 
 fn waits_for_request(run: &Value) -> bool {
-    text(run, "state") == "waiting" && run["held_back"].as_array().is_some_and(|held| !held.is_empty())
+    text(run, "state") == "waiting" && run["blocking_rules"].as_array().is_some_and(|held| !held.is_empty())
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_request_is_opened_updated_by_a_newer_candidate_and_followed_once_peop
     let waiting = run_to(&bench, "staging", "an open request", |run| text(run, "state") == "waiting").await;
     let detail = bench.api().run(text(&waiting, "id")).await.expect("a run");
     assert!(waits_for_request(&detail), "{detail:#}");
-    assert_eq!(text(&detail["held_back"][0], "rule"), "request", "{detail:#}");
+    assert_eq!(text(&detail["blocking_rules"][0], "rule"), "request", "{detail:#}");
     let pull = github.pull(1);
     assert_eq!(
         (text(&pull, "title"), text(&pull["head"], "ref")),
@@ -186,7 +186,7 @@ async fn is_known_as_ours(bench: &Bench, run: &Value) {
     let parents = bench.world.environment.log("main", &["-1", "--format=%P"]).await.expect("a log");
     assert_eq!(parents.split_whitespace().count(), 1, "no merge commit: {parents}");
     let model = digits_in(bench, "staging").await;
-    assert_eq!((&model["now"]["run"], text(&model["now"], "commit")), (&run["id"], tip.as_str()), "{model:#}");
+    assert_eq!((&model["current"]["run"], text(&model["current"], "commit")), (&run["id"], tip.as_str()), "{model:#}");
     let metrics = bench.api().get("/metrics").await.expect("metrics");
     assert!(!metrics.text.contains("slipway_environment_drift_total{"), "nobody did that by hand: {}", metrics.text);
 }

@@ -11,7 +11,7 @@ async fn an_artifact_is_promoted_downstream_after_its_soak_and_is_compared_with_
     let downstream =
         run_to(&bench, "production", "the promotion to production", |run| text(run, "state") == "done").await;
     assert_eq!(downstream["artifact"], first["artifact"]);
-    assert_eq!(downstream["follows"], first["id"]);
+    assert_eq!(downstream["origin_run"], first["id"]);
     let ways: Vec<&str> =
         downstream["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
@@ -19,9 +19,10 @@ async fn an_artifact_is_promoted_downstream_after_its_soak_and_is_compared_with_
     let waited = &downstream["transitions"][6];
     assert!(text(waited, "cause").contains("held back: `staging` has not named it for 6s yet, until "), "{waited:#}");
     let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
-    let time = |model: &serde_json::Value| -> jiff::Timestamp { text(&model["now"], "since").parse().expect("a time") };
+    let time =
+        |model: &serde_json::Value| -> jiff::Timestamp { text(&model["current"], "since").parse().expect("a time") };
     assert!(time(&promoted).duration_since(time(&staged)) >= jiff::SignedDuration::from_secs(6));
-    assert_eq!(promoted["now"]["run"], downstream["id"]);
+    assert_eq!(promoted["current"]["run"], downstream["id"]);
     assert_eq!(deployed_digest(&bench, "production").await, text(&first, "artifact"));
 
     // The second model is compared in production with what production names.
@@ -42,12 +43,12 @@ async fn a_freeze_holds_everything_back_with_its_reason_until_it_is_lifted() {
     let mut bench = start(&rules, "").await;
     let head = bench.push("a first model").await;
     let waiting = waiting_for(&bench, "staging").await;
-    let frozen = &waiting["held_back"][0];
+    let frozen = &waiting["blocking_rules"][0];
     assert_eq!((text(frozen, "rule"), text(frozen, "earliest")), ("freeze", "2099-01-01T00:00:00Z"), "{waiting:#}");
     assert!(text(&waiting, "reason").contains("the environment is frozen: the holidays"), "{waiting:#}");
     assert_eq!(bench.promotions().await, 0);
     let shown = digits_in(&bench, "staging").await;
-    assert_eq!(shown["under_way"][0]["run"], waiting["id"], "{shown:#}");
+    assert_eq!(shown["active_runs"][0]["run"], waiting["id"], "{shown:#}");
     write_settings(&bench, &[("staging", "")], "");
     bench.restart(&[]).await;
     assert_eq!(text(&bench.end_of(&head).await, "state"), "done");
@@ -106,7 +107,7 @@ async fn of_several_environments_any_or_all_have_to_name_it() {
     let done = |run: &serde_json::Value| text(run, "state") == "done";
     run_to(&bench, "europe", "any", done).await;
     let held = waiting_for(&bench, "world").await;
-    assert_eq!(text(&held["held_back"][0], "reason"), "`canary` does not name it", "{held:#}");
+    assert_eq!(text(&held["blocking_rules"][0], "reason"), "`canary` does not name it", "{held:#}");
     super::world::done(&bench, &["release", "canary"]).await;
     run_to(&bench, "world", "all", done).await;
     assert_eq!(bench.promotions().await, 4);
@@ -152,15 +153,15 @@ async fn a_commit_that_says_it_is_years_old_has_not_soaked() {
     assert!(clone.push("main").await.expect("pushed").success());
     let seen = |answer: &slipway_testkit::Answer| {
         let models = answer.json["models"].as_array().cloned().unwrap_or_default();
-        models.iter().any(|model| model["now"]["commit"] == commit.as_str())
+        models.iter().any(|model| model["current"]["commit"] == commit.as_str())
     };
     bench.api().wait_for("a look", "/api/v1/environments/staging", DEADLINE, seen).await.expect("somebody notices");
     let model = super::world::digits_in(&bench, "staging").await;
-    assert_eq!(model["now"]["named"]["artifact"], first["artifact"]);
-    assert!(text(&model["now"], "since").starts_with("2020-01-01"), "{model:#}");
-    let seen_at: jiff::Timestamp = text(&model["now"], "seen_at").parse().expect("a time");
+    assert_eq!(model["current"]["deployed"]["artifact"], first["artifact"]);
+    assert!(text(&model["current"], "since").starts_with("2020-01-01"), "{model:#}");
+    let seen_at: jiff::Timestamp = text(&model["current"], "seen_at").parse().expect("a time");
     let model = super::world::digits_in(&bench, "production").await;
-    let earliest = text(&model["under_way"][0]["held_back"][0], "earliest");
+    let earliest = text(&model["active_runs"][0]["blocking_rules"][0], "earliest");
     let earliest: jiff::Timestamp = earliest.parse().expect("a time");
     assert_eq!(earliest, seen_at + jiff::SignedDuration::from_hours(1), "{model:#}");
     assert_eq!(bench.promotions().await, 1, "{model:#}");
@@ -178,7 +179,7 @@ async fn the_commit_of_a_promotion_says_what_the_team_wants_and_is_known_again()
     assert!(message.contains("\n\nTicket: OPS-42\n\nChampion before: none"), "{message}");
     let trailers = message.trim_end().rsplit("\n\n").next().expect("a last paragraph");
     assert!(trailers.contains("\nSigned-off-by: ") && trailers.contains("\nSlipway-Promotion: "), "{message}");
-    assert_eq!(digits_in(&bench, "staging").await["now"]["run"], run["id"]);
+    assert_eq!(digits_in(&bench, "staging").await["current"]["run"], run["id"]);
     let second = bench.end_of(&bench.push_with("epochs: 4", "epochs: 6").await).await;
     assert_eq!(text(&second, "state"), "done", "{second:#}");
     let back = done(&bench, &["rollback", "digits", "staging", "--reason", "odd answers"]).await;

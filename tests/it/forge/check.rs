@@ -60,25 +60,25 @@ environments:
         (output.status.code().expect("an exit code"), said)
     }
 
-    /// The findings about the source, once something was set up, and the exit code.
+    /// The preflight checks of the source, once something was set up, and the exit code.
     async fn after(&self, change: impl FnOnce(&mut Setup)) -> (i32, Vec<Value>) {
         self.github.set_up(change);
         let (code, said) = self.check(&["--source", "digits", "--output", "json"]).await;
         let document: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
-        (code, document["checked"][0]["findings"].as_array().expect("findings").clone())
+        (code, document["checked"][0]["checks"].as_array().expect("checks").clone())
     }
 }
 
-/// The findings that are not well, as `standing subject: text`, with their help.
+/// The preflight checks that are not well, as `status subject: message`, with their help.
 fn faults(checks: &[Value]) -> Vec<(String, String)> {
     let word = |preflight_check: &Value, name: &str| preflight_check[name].as_str().unwrap_or_default().to_owned();
     let line = |preflight_check: &Value| {
-        let [standing, subject, text] = ["standing", "subject", "text"].map(|name| word(preflight_check, name));
-        (format!("{standing} {subject}: {text}"), word(preflight_check, "help"))
+        let [status, subject, message] = ["status", "subject", "message"].map(|name| word(preflight_check, name));
+        (format!("{status} {subject}: {message}"), word(preflight_check, "help"))
     };
     checks
         .iter()
-        .filter(|preflight_check| !matches!(word(preflight_check, "standing").as_str(), "ok" | "unknown"))
+        .filter(|preflight_check| !matches!(word(preflight_check, "status").as_str(), "ok" | "unknown"))
         .map(line)
         .collect()
 }
@@ -230,7 +230,10 @@ async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_reported_as_that()
     only_fault(&checks, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
     desk.github.lift_limits();
     let (_, checks) = desk.after(|_| ()).await;
-    assert!(checks.iter().any(|preflight_check| preflight_check["text"] == "this server has no limits"), "{checks:#?}");
+    assert!(
+        checks.iter().any(|preflight_check| preflight_check["message"] == "this server has no limits"),
+        "{checks:#?}"
+    );
     desk.github.refuse(1, Refusal::Broken);
     let (code, checks) = desk.after(|_| ()).await;
     assert_eq!((code, checks.len()), (4, 1), "{checks:#?}");
@@ -267,7 +270,7 @@ async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_th
         assert!(faults.iter().any(|(fault, _)| fault.starts_with(&line)), "`{line}` is not in {faults:#?}");
     }
     assert!(
-        checks.iter().any(|preflight_check| preflight_check["text"] == "the token has the scope `repo`"),
+        checks.iter().any(|preflight_check| preflight_check["message"] == "the token has the scope `repo`"),
         "{checks:#?}"
     );
 }

@@ -74,7 +74,7 @@ async fn a_rollback_that_is_delivered_three_times_and_whose_answers_are_lost_goe
 
     let (answer, deliveries) = world.command_three_times(number, "/slipway rollback staging").await;
     assert!(answer.contains("brings the earlier one back"), "{answer}");
-    let back = |run: &Value| !run["follows"].is_null() && text(run, "state") == "done";
+    let back = |run: &Value| !run["origin_run"].is_null() && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], versions[2]["artifact"]);
 
@@ -106,7 +106,7 @@ async fn a_rollback_that_is_delivered_three_times_and_whose_answers_are_lost_goe
     let (answer, _) = world.command_three_times(number, "/slipway rollback staging").await;
     assert!(answer.contains("brings the earlier one back"), "{answer}");
     let back = |run: &Value| {
-        !run["follows"].is_null() && text(run, "state") == "done" && run["artifact"] == versions[1]["artifact"]
+        !run["origin_run"].is_null() && text(run, "state") == "done" && run["artifact"] == versions[1]["artifact"]
     };
     world.bench.api().wait_for_run("the second rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(world.runs().await.len(), before + 2);
@@ -221,7 +221,7 @@ async fn where_an_environment_has_operators_nobody_else_holds_or_rolls_back_ther
     world.deliver().await;
     let answer = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
     assert!(answer.contains("brings the earlier one back"), "{answer}");
-    let back = |run: &Value| !run["follows"].is_null() && text(run, "state") == "done";
+    let back = |run: &Value| !run["origin_run"].is_null() && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], first["artifact"]);
     world.bench.finish().await;

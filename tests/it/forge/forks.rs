@@ -47,7 +47,7 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     assert_eq!(world.ended_check(&first, CHECK).await["conclusion"], "success");
     world.comment_that_says(number, "1 of 1 models passed").await;
     let audit = world.bench.api().get("/api/v1/audit").await.expect("the audit log");
-    assert!(audit.text.contains("change.approve") && audit.text.contains(&first), "{}", audit.text);
+    assert!(audit.text.contains("pull_request.approve") && audit.text.contains(&first), "{}", audit.text);
 
     // Told of the opening once more, before and after the next push, it does not ask for what was approved.
     let again = |delivery: &Delivery| delivery.by_another_hook();

@@ -112,7 +112,7 @@ async fn what_was_pushed_since_the_champion_counts_and_not_only_the_last_push() 
     let (approved, _) = world.approve_as_grace().await;
     assert!(text(&approved, "objection").starts_with("grace pushed"), "{approved:#}");
     let model = digits_in(&world.bench, "staging").await;
-    assert_eq!(model["under_way"].as_array().map(Vec::len), Some(1), "{model:#}");
+    assert_eq!(model["active_runs"].as_array().map(Vec::len), Some(1), "{model:#}");
     assert_eq!(world.bench.promotions().await, 1);
     world.bench.finish().await;
 }

@@ -73,7 +73,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
     assert_eq!(text(&world.bench.end_of(&long).await, "state"), "cancelled");
     world.bench.until_no_trainer_is_left(DEADLINE).await;
     for reason in ["unpinned", "foreign"] {
-        let line = format!("slipway_deliveries_of_others_total{{reason=\"{reason}\"}} ");
+        let line = format!("slipway_deliveries_other_repository_total{{reason=\"{reason}\"}} ");
         assert_eq!(count(&world.bench, &line).await, 1, "{reason}");
     }
 
@@ -81,7 +81,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
     let sources = world.bench.api().get("/api/v1/sources").await.expect("sources").json;
     let repository = &sources["sources"][0]["repository"];
     assert_eq!((text(repository, "id"), text(repository, "full_name")), ("41", "team/models"), "{sources:#}");
-    assert!(repository["refused"].is_null(), "{sources:#}");
+    assert!(repository["conflicting_id"].is_null(), "{sources:#}");
     world.bench.finish().await;
 }
 

@@ -69,7 +69,7 @@ async fn pull_requests_are_opened_pushed_to_approved_merged_promoted_and_rolled_
 
     let answer = world.command(number, "/slipway rollback staging").await;
     assert!(!answer.contains("Refused"), "{answer}");
-    let back = |run: &serde_json::Value| !run["follows"].is_null() && run["state"] == "done";
+    let back = |run: &serde_json::Value| !run["origin_run"].is_null() && run["state"] == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], *first, "{run:#}");
     assert_eq!(world.bench.promotions().await, 3);

@@ -29,7 +29,7 @@ async fn a_mandatory_policy_refuses_though_the_models_own_policy_passes_and_no_e
     let run = judged_by(&bench, &lax, 8).await;
     is_refused(&run, "the policy asks for at least 0.99 (floors/all.yaml:6)");
     let verdict = &run["verdict"];
-    assert_eq!(text(&verdict["floors"][0], "policy"), "floors/all.yaml", "{verdict:#}");
+    assert_eq!(text(&verdict["mandatory_policies"][0], "policy"), "floors/all.yaml", "{verdict:#}");
     assert_eq!(bench.promotions().await, 0);
     bench.finish().await;
 }

@@ -74,10 +74,9 @@ pub struct PreflightCheck {
     /// The subject.
     pub subject: PreflightSubject,
     /// The result.
-    #[serde(rename = "standing")]
     pub status: PreflightStatus,
-    /// The finding, on one line.
-    pub text: String,
+    /// The result as text, on one line.
+    pub message: String,
     /// What the user should change, on one line, if anything.
     pub help: Option<String>,
 }
@@ -282,10 +281,10 @@ impl PreflightReport {
         &mut self,
         subject: PreflightSubject,
         status: PreflightStatus,
-        text: impl Into<String>,
+        message: impl Into<String>,
         help: Option<String>,
     ) {
-        self.0.push(PreflightCheck { subject, status, text: text.into(), help });
+        self.0.push(PreflightCheck { subject, status, message: message.into(), help });
     }
 }
 

@@ -43,7 +43,7 @@ async fn found_at(forge: Settings, answers: Vec<(u16, Value)>) -> (Vec<String>, 
     let peer = Forge::answering(forge, answers);
     let found = peer.api.preflight_checks(Some(&place())).await;
     let line = |preflight_check: &PreflightCheck| {
-        format!("{:?} {:?}: {}", preflight_check.status, preflight_check.subject, preflight_check.text)
+        format!("{:?} {:?}: {}", preflight_check.status, preflight_check.subject, preflight_check.message)
     };
     (found.iter().map(line).collect(), peer.questions().into_iter().map(|question| question.line).collect())
 }
