@@ -165,7 +165,10 @@ fn what_is_written_once_and_merged_is_sound_and_its_mistakes_are_where_they_are_
     assert!(output.contains("policy.yaml:1:26: unknown value `acuracy`"), "{output}");
     rewrite(folder.path(), "slipway.yaml", "<<: *usual", "<<: 7");
     let output = said(&check(folder.path(), &[]));
-    assert!(output.contains("`<<` merges mappings, came a single value"), "{output}");
+    assert!(
+        output.contains("`<<` merges mappings, expected a mapping or a list of mappings, found a single value"),
+        "{output}"
+    );
 }
 
 #[test]
