@@ -48,9 +48,9 @@ async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener,
 
 fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
     let help = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "something listens there already: stop it, or set another `listen`",
+        std::io::ErrorKind::AddrInUse => "another process uses the port: stop it, or set another `listen`",
         std::io::ErrorKind::AddrNotAvailable => "set an address of this machine as `listen`",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: set another `listen`",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 require a privilege: set another `listen`",
         _ => "set another `listen`",
     };
     format!("cannot listen on {listen}: {error}\n  help: {help}")
@@ -109,7 +109,7 @@ pub async fn serve(
         store.release_deliveries().await?;
         store.release_follow_ups().await?;
         if freed > 0 {
-            tracing::info!(runs = freed, "{freed} runs go on where an earlier server left them");
+            tracing::info!(runs = freed, "{freed} runs of an earlier server process continue");
         }
     }
     let process = Process {
@@ -189,10 +189,7 @@ async fn run_together(
         }
     });
     if drained.await.is_err() {
-        tracing::warn!(
-            "not everything ended within {}; what was not finished is done again after the next start",
-            spoken(DRAIN)
-        );
+        tracing::warn!("some work did not end within {}; it is repeated after the next start", spoken(DRAIN));
     }
     first
 }
@@ -210,8 +207,8 @@ async fn trim_memory(stop: CancellationToken) -> anyhow::Result<()> {
 
 async fn stop_on_signal(stop: CancellationToken, mut terminate: Signal, mut interrupt: Signal) -> anyhow::Result<()> {
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
-        _ = interrupt.recv() => tracing::info!("interrupted: finishing what is under way"),
+        _ = terminate.recv() => tracing::info!("SIGTERM: the server finishes the current steps and stops"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: the server finishes the current steps and stops"),
         () = stop.cancelled() => {}
     }
     stop.cancel();
@@ -228,14 +225,15 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
     let file = made().map_err(|error| {
         let state = state.display();
         Unstartable(format!(
-            "the state folder `{state}` cannot be made: {error}\n  help: set a `state` that the server may write"
+            "the state folder `{state}` cannot be created: {error}\n  help: set `state` to a folder that the server \
+             may write"
         ))
     })?;
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if begun.elapsed() > LET_GO {
             let state = state.display();
-            let what = format!("another server works in the state folder `{state}`: stop it, or name another `state`");
+            let what = format!("another server uses the state folder `{state}`: stop it, or set another `state`");
             return Err(Unstartable(what).into());
         }
         tokio::time::sleep(LET_GO / 40).await;

@@ -69,7 +69,7 @@ impl Reports {
                 let source = source.unwrap_or_default();
                 let path = format!("reports/retry?source={}", encoded(&source));
                 server.show(&server.call("POST", &path)?, |answer| {
-                    format!("{} reports of {source} are tried now", answer["due"])
+                    format!("{} reports of {source} are due now", answer["due"])
                 })
             }
         }?;

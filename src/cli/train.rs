@@ -105,7 +105,8 @@ impl Train {
             let what = what.display().to_string();
             move |error: std::io::Error| exit::invalid(format!("`{what}`: {error}"))
         };
-        let folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let folder = tempfile::tempdir()
+            .map_err(|error| exit::defect(format!("a temporary folder cannot be created: {error}")))?;
         let spec_folder = self.spec.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let source = spec_folder.canonicalize().map_err(broken(spec_folder))?.display().to_string();
         // Unmet requirements of the policy are only reported, so that an experiment can train anyway.

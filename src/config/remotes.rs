@@ -33,7 +33,8 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     let work = match tempfile::tempdir() {
         Ok(work) => work,
         Err(error) => {
-            problems.add("sources", format!("git servers are not asked: a temporary folder cannot be made: {error}"));
+            problems
+                .add("sources", format!("git servers are not queried: a temporary folder cannot be created: {error}"));
             return;
         }
     };
@@ -97,8 +98,7 @@ impl Named<'_> {
     fn problem(&self, settings: &Settings, work: &Path) -> Option<(String, String)> {
         let at = |key: &str, problem: String| Some((format!("{}.{key}", self.key), problem));
         if let Some(repository) = self.of_our_git_server(settings) {
-            let missing =
-                || format!("there is no repository `{}`, which `git_server` is to serve", repository.display());
+            let missing = || format!("the repository `{}` of `git_server` does not exist", repository.display());
             // The git server does not run while its settings are written, so only the existence of the repository can be checked.
             return if repository.is_dir() { None } else { at("url", missing()) };
         }

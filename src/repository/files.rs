@@ -77,6 +77,6 @@ impl Files for Revision<'_> {
 
 /// The mistake of a file with more than `most` bytes.
 pub(super) fn too_large(path: &str, most: u64) -> Diagnostic {
-    let message = format!("the file has more than {} KiB, which is the most that is read", most >> 10);
-    Diagnostic::new(path, message).help("keep data in files of its own")
+    let message = format!("the file has more than {} KiB, expected fewer", most >> 10);
+    Diagnostic::new(path, message).help("store data in separate files")
 }

@@ -33,39 +33,54 @@ fn install() -> Result<metrics_exporter_prometheus::PrometheusHandle, BuildError
 
 /// Registers the texts behind `# HELP`.
 fn describe() {
-    describe_counter!("slipway_deliveries_total", "Deliveries that arrived, by what became of them at the door.");
-    describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by the state they ended in.");
-    describe_counter!("slipway_deliveries_of_others_total", "Deliveries of another repository, by why.");
+    describe_counter!("slipway_deliveries_total", "Deliveries that arrived, by the outcome of their acceptance.");
+    describe_counter!("slipway_deliveries_read_total", "Deliveries that were read, by their final state.");
+    describe_counter!("slipway_deliveries_of_others_total", "Deliveries of another repository, by reason.");
     describe_gauge!("slipway_deliveries_pending", "Deliveries that are stored and not read yet.");
     describe_gauge!("slipway_deliveries_oldest_pending_seconds", "Age of the oldest delivery that is not read yet.");
-    describe_counter!("slipway_missed_deliveries_total", "Deliveries sent in vain that were fetched from a list.");
-    describe_counter!("slipway_missed_pushes_total", "Pushes that were found on a branch and never delivered.");
+    describe_counter!("slipway_missed_deliveries_total", "Failed deliveries that were fetched from the forge's list.");
+    describe_counter!(
+        "slipway_missed_pushes_total",
+        "Pushes without a delivery that reconciliation found on a branch."
+    );
     describe_gauge!("slipway_runs", "Runs in the store, by their state.");
-    describe_gauge!("slipway_models_without_runs", "Models on a source's branch without a run, at the last look.");
-    describe_gauge!("slipway_quarantined", "Rows that cannot be read and are passed over, by what they are.");
-    describe_counter!("slipway_quarantined_total", "Rows and steps that were taken out of the way, by what they are.");
-    describe_counter!("slipway_store_errors_total", "Failures of the store that loops outlived.");
+    describe_gauge!("slipway_models_without_runs", "Models on a source's branch without a run, at the last sync.");
+    describe_gauge!("slipway_quarantined", "Rows that cannot be read and are skipped, by kind.");
+    describe_counter!("slipway_quarantined_total", "Rows and steps that were quarantined, by kind.");
+    describe_counter!("slipway_store_errors_total", "Failures of the store after which a loop continued.");
     describe_gauge!("slipway_runs_stalled", "Runs that wait for a person.");
-    describe_gauge!("slipway_runs_waiting", "Runs that are due and held by no worker.");
-    describe_gauge!("slipway_runs_longest_waiting_seconds", "Age of the oldest of the runs that wait.");
-    describe_histogram!("slipway_run_state_seconds", "Time that runs spent in a state before they left it.");
-    describe_counter!("slipway_environment_drift_total", "Changes of what an environment names by hand.");
-    describe_counter!("slipway_runs_ended_total", "Runs that ended, by the state they ended in.");
+    describe_gauge!("slipway_runs_waiting", "Runs that are due and not processed by a worker.");
+    describe_gauge!(
+        "slipway_runs_longest_waiting_seconds",
+        "Age of the oldest run that is due and not processed by a worker."
+    );
+    describe_histogram!("slipway_run_state_seconds", "Time that runs spent in a state.");
+    describe_counter!("slipway_environment_drift_total", "Changes by hand of the artifact that an environment names.");
+    describe_counter!("slipway_runs_ended_total", "Runs that ended, by their final state.");
     describe_counter!("slipway_leases_lost_total", "Leases that were lost while a worker held a run.");
-    describe_gauge!("slipway_reports_behind", "Reports to a source's forge that are not how things stand.");
-    describe_gauge!("slipway_reports_behind_oldest_seconds", "How long the oldest of them has been behind.");
+    describe_gauge!("slipway_reports_behind", "Reports of a source whose reported state is behind.");
+    describe_gauge!("slipway_reports_behind_oldest_seconds", "Time since the oldest of these reports is behind.");
     describe_gauge!("slipway_outbox_pending", "Reports that are behind, of all sources in the store.");
-    describe_gauge!("slipway_outbox_oldest_pending_seconds", "How long the oldest of them has been behind.");
-    describe_counter!("slipway_forge_calls_refused_total", "Calls that were too many, by who says so.");
-    describe_counter!("slipway_forge_calls_unchanged_total", "Calls whose answer had not changed, which cost nothing.");
-    describe_gauge!("slipway_forge_calls_left", "Calls that a repository's forge leaves until its limit begins anew.");
-    describe_counter!("slipway_reports_total", "Attempts to report to forges, by what became of them.");
-    describe_counter!("slipway_removed_total", "What retention removed, by kind.");
-    describe_counter!("slipway_artifacts_healed_total", "Damaged or missing files replaced by a good copy.");
-    describe_counter!("slipway_settings_reloads_total", "Settings that were read again, by what became of them.");
-    describe_counter!("slipway_connections_refused_total", "Connections that were refused, by why.");
-    describe_counter!("slipway_panics_total", "Requests whose handling panicked: each is a defect of this program.");
+    describe_gauge!("slipway_outbox_oldest_pending_seconds", "Time since the oldest of these reports is behind.");
+    describe_counter!("slipway_forge_calls_refused_total", "Calls that a limit refused, by the origin of the limit.");
+    describe_counter!(
+        "slipway_forge_calls_unchanged_total",
+        "Calls with an unchanged response, which do not count towards the limit."
+    );
+    describe_gauge!("slipway_forge_calls_left", "Remaining calls to a repository's forge until its limit resets.");
+    describe_counter!("slipway_reports_total", "Attempts to report to forges, by outcome.");
+    describe_counter!("slipway_removed_total", "Rows and artifacts that retention removed, by kind.");
+    describe_counter!(
+        "slipway_artifacts_healed_total",
+        "Damaged or missing files that were replaced by an intact copy."
+    );
+    describe_counter!("slipway_settings_reloads_total", "Reloads of the settings, by outcome.");
+    describe_counter!("slipway_connections_refused_total", "Connections that were refused, by reason.");
+    describe_counter!("slipway_panics_total", "Requests whose handler panicked; each one is a defect of Slipway.");
     describe_counter!("slipway_http_requests_total", "Requests, by method, route and status.");
-    describe_histogram!("slipway_http_request_seconds", "Time until a request was answered, by route.");
-    describe_counter!("slipway_http_refused_total", "Calls of the API that were refused for want of rights.");
+    describe_histogram!("slipway_http_request_seconds", "Time until the response to a request, by route.");
+    describe_counter!(
+        "slipway_http_refused_total",
+        "Calls of the API that were refused because of missing permissions."
+    );
 }

@@ -15,7 +15,7 @@ impl Model {
     pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Problems(Vec::new());
         if self.api_version != API_VERSION {
-            problems.add("apiVersion", format!("`{}` is not known, expected `{API_VERSION}`", self.api_version), "");
+            problems.add("apiVersion", format!("unknown version `{}`, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
         self.check_training(&mut problems);
@@ -30,8 +30,8 @@ impl Model {
         if spec.paths.is_empty() {
             problems.add(
                 "spec.paths",
-                "no path is named, expected at least one",
-                r#"["slipway.yaml", "data/**"] is usual"#,
+                "the list is empty, expected at least one path",
+                r#"["slipway.yaml", "data/**"] is a common value"#,
             );
         }
         let globs = spec.paths.iter().enumerate().map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
@@ -51,7 +51,7 @@ impl Model {
             problems.add(
                 "spec.data.validation_split",
                 format!("{split} is out of range, expected 0 up to (not including) 1"),
-                "0.2 is usual",
+                "0.2 is a common value",
             );
         }
     }
@@ -76,7 +76,7 @@ impl Model {
             Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
                 if !(0.0..1.0).contains(&momentum) {
                     let message = format!("{momentum} is out of range, expected 0 up to (not including) 1");
-                    problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is usual");
+                    problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is a common value");
                 }
                 ("sgd", learning_rate, weight_decay)
             }
@@ -84,7 +84,7 @@ impl Model {
         };
         if !(learning_rate > 0.0 && learning_rate.is_finite()) {
             let message = format!("{learning_rate} is out of range, expected a number above zero");
-            problems.add(&format!("spec.training.optimizer.{key}.learning_rate"), message, "1e-3 is usual");
+            problems.add(&format!("spec.training.optimizer.{key}.learning_rate"), message, "1e-3 is a common value");
         }
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
@@ -96,9 +96,9 @@ impl Model {
         let Task::Classification = self.spec.task;
         for (index, metric) in self.spec.evaluation.metrics.iter().enumerate() {
             let (message, help) = if metric.subject() == Subject::Numbers {
-                (format!("{metric} is for regression, and the task is classification"), "")
+                (format!("{metric} is for regression, but the task is classification"), "")
             } else if !metric.is_stated() {
-                let help = "leave it out: a policy that asks for it gets it without being stated";
+                let help = "remove it: a policy can use it without an entry here";
                 (format!("{metric} cannot be computed from predictions alone"), help)
             } else {
                 continue;
@@ -119,13 +119,13 @@ impl Model {
             if slices[..index].contains(column) {
                 problems.add(&key, format!("the column `{column}` is named twice"), "");
             } else if is_own && column != "label" {
-                let message = format!("`{column}` is a column that predictions have of themselves");
-                problems.add(&key, message, "name the column otherwise in the tables");
+                let message = format!("`{column}` is a reserved column of the predictions");
+                problems.add(&key, message, "rename the column in the tables");
             } else if column.is_empty() || column.chars().any(char::is_control) {
                 problems.add(&key, "expected the name of a column of the test table", "");
             } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {
-                let message = format!("`{column}` cannot be a column: rows in IDX files have nothing but their label");
-                problems.add(&key, message, "slices by other columns need tables (`format: csv`)");
+                let message = format!("IDX files have no column `{column}`: their rows have only a label");
+                problems.add(&key, message, "use tables (`format: csv`) for slices by other columns");
             }
         }
     }
@@ -171,7 +171,7 @@ fn leaves_folder(path: &str) -> Option<&'static str> {
     } else if path.split('/').any(|part| part == "..") {
         Some("leaves the folder with `..`")
     } else if path.chars().any(char::is_control) {
-        Some("holds control characters")
+        Some("contains control characters")
     } else {
         None
     }

@@ -63,7 +63,8 @@ impl DataReader {
 
     /// Returns the problems in the data of a model in `folder`, or why the trainer could not read the data.
     pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
-        let work_folder = tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")))?;
+        let work_folder = tempfile::tempdir()
+            .map_err(|error| exit::defect(format!("a temporary folder cannot be created: {error}")))?;
         let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let work = TrainingJob { model: readable.model.clone(), source: folder.display().to_string(), expects };
         let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };

@@ -13,7 +13,7 @@ use crate::cli::output;
 impl Init {
     pub(super) fn question(chosen: &Chosen<'_>) -> String {
         format!(
-            "learn `{}` ({}) from {} of the columns, {} rows to learn from and {} to be judged on: write the files?",
+            "predict `{}` ({}) from {} columns, with {} training rows and {} test rows: write the files?",
             table::shown(chosen.label),
             output::count(chosen.classes.len(), "class").replace("classs", "classes"),
             chosen.features.len(),
@@ -47,7 +47,7 @@ impl Init {
         let classes: Vec<String> =
             chosen.classes.iter().take(8).map(|(class, rows)| format!("{} {rows}", table::shown(class))).collect();
         output::say(&format!(
-            "{}: learns `{}` ({}) from {}; {} rows to learn from, {} to be judged on",
+            "{}: predicts `{}` ({}) from {}; {} training rows, {} test rows",
             chosen.model,
             table::shown(chosen.label),
             classes.join(", "),
@@ -56,7 +56,7 @@ impl Init {
             chosen.test.rows
         ));
         for LeftOut { name, reason } in chosen.left_out {
-            output::say(&format!("left out `{}`: {reason}", table::shown(name)));
+            output::say(&format!("excluded `{}`: {reason}", table::shown(name)));
         }
         for (path, became) in made {
             output::say(&format!("{} {path}", became.as_str()));

@@ -54,17 +54,17 @@ pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<String>, Vec<LeftOu
 fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
     let Column { name, text, missing, code, counts_rows, values, .. } = column;
     if is_unnamed(name) {
-        Some("it has no name: row numbers of a data frame, most likely".to_owned())
+        Some("it has no name; it probably contains the row numbers of a data frame".to_owned())
     } else if is_twice {
-        Some("its name stands twice in the header".to_owned())
+        Some("its name occurs twice in the header".to_owned())
     } else if name.chars().any(char::is_control) {
-        Some("its name holds a control character".to_owned())
+        Some("its name contains a control character".to_owned())
     } else if is_identifier(name) {
-        Some("its name is that of an identifier, which says nothing of new rows".to_owned())
+        Some("its name is that of an identifier, which does not help to predict new rows".to_owned())
     } else if let Some((line, value)) = text {
-        Some(format!("`{value}` on line {line} is not a finite number, and the trainer learns from numbers"))
+        Some(format!("`{value}` on line {line} is not a finite number, which the trainer requires"))
     } else if *missing > 0 {
-        Some(format!("{missing} of {rows} rows have no value, and the trainer needs one in every row"))
+        Some(format!("{missing} of {rows} rows have no value, but the trainer requires one in every row"))
     } else if let Some(code) = code {
         Some(format!("`{code}` is a code rather than a number"))
     } else if *counts_rows && rows >= MIN_COUNTED {
@@ -123,8 +123,8 @@ mod tests {
             "bonus: 1 of 24 rows have no value",
             "n: it counts the rows",
             "flat: it has the same value",
-            "x: its name stands twice",
-            "x: its name stands twice",
+            "x: its name occurs twice",
+            "x: its name occurs twice",
             ": it has no name",
         ]
         .iter()

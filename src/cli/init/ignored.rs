@@ -13,16 +13,17 @@ pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_reposit
         return Ok(());
     }
     let files: Vec<String> = ignored.iter().map(|(path, rule)| format!("\n  {path} (by {rule})")).collect();
-    let help = "take the rules out, or write `!` rules behind them; nothing was written";
+    let help = "remove the rules, or add `!` rules after them; nothing was written";
     Err(exit::invalid(format!(
-        "git ignores what is to be written, and no server would see it:{}\n  help: {help}",
+        "git ignores these files, so a server would not see them:{}\n  help: {help}",
         files.concat()
     )))
 }
 
 /// Returns the files that git ignores, each with the rule as `FILE:LINE:PATTERN`.
 fn rules(folder: &Path, paths: &[String], is_made_a_repository: bool) -> Result<Vec<(String, String)>, Failure> {
-    let temporary = || tempfile::tempdir().map_err(|error| exit::defect(format!("no temporary folder: {error}")));
+    let temporary =
+        || tempfile::tempdir().map_err(|error| exit::defect(format!("a temporary folder cannot be created: {error}")));
     let there = folder.ancestors().find(|folder| folder.as_os_str().is_empty() || folder.is_dir());
     let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let below = folder.strip_prefix(there).unwrap_or(Path::new("")).to_string_lossy().into_owned();

@@ -83,8 +83,8 @@ impl Labels {
         if table::are_measured(&classes, rows.len() as u64) {
             let message = format!("the column `{label}` has {} labels: {}", classes.len(), table::first_of(&classes));
             let help = format!(
-                "{}, and models of today learn classes; for classes, group the numbers in a column of \
-                                its own and name that with `--label`",
+                "{}, but Slipway only supports classification; group the numbers into classes in a new column, and set \
+                 that column with `--label`",
                 table::REGRESSION
             );
             return Err(table::fault(name, message).help(help));
@@ -113,12 +113,12 @@ impl Labels {
             return Ok(());
         }
         let message = format!(
-            "{} of the labels in `{label}` have one row alone ({}), expected at least {MIN_OF_A_CLASS}: one to learn \
-             from, and one to be judged on",
+            "{} of the labels in `{label}` have only one row ({}), expected at least {MIN_OF_A_CLASS}: one for \
+             training, and one for the test",
             rare.len(),
             table::first_of(&rare)
         );
-        Err(table::fault(name, message).help("add rows of these labels, or take them out"))
+        Err(table::fault(name, message).help("add rows with these labels, or remove them"))
     }
 
     /// Returns the number of test rows of each class for a split of these rows, in the order of the classes, and how many of them
@@ -303,13 +303,13 @@ mod tests {
         assert!(one.starts_with("t.csv: all rows have one label (a), expected at least two classes"), "{one}");
         let regression = said(&|row| format!("{row},{row}.5"));
         assert!(
-            regression.contains("has 300 labels: `0.5`") && regression.contains("That is regression"),
+            regression.contains("has 300 labels: `0.5`") && regression.contains("predicting numbers is regression"),
             "{regression}"
         );
         let none = said(&|row| format!("{row},{}", if row == 7 { "" } else { "a" }));
         assert!(none.contains("line 9 has no label: the column `y` is empty"), "{none}");
         let rare = labels("x,y\n1,a\n2,a\n3,b\n", &["x"]).expect("labels").check_split("t.csv", "y").expect_err("rare");
-        assert!(rare.to_string().contains("1 of the labels in `y` have one row alone (`b`)"), "{rare}");
+        assert!(rare.to_string().contains("1 of the labels in `y` have only one row (`b`)"), "{rare}");
         assert_eq!(said(&|row| format!("{row},{}", row % 12)), "", "numbers that are classes");
     }
 }

@@ -166,7 +166,7 @@ impl List {
         let most = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let answer = server.list("runs", &self.filters(), "runs", most)?;
         if !answer["next"].is_null() {
-            output::note(&format!("there are more than {} runs: `--limit` lists more of them", self.limit));
+            output::note(&format!("there are more than {} runs: raise `--limit` to list more", self.limit));
         }
         let is_narrow = self.state.is_some() || self.head.is_some() || self.stalled;
         if output::things(&answer, "runs").is_empty() && !is_narrow {
@@ -187,11 +187,11 @@ impl List {
         let new: Vec<&Value> = output::things(&answer, "models").iter().filter(is_meant).collect();
         if let Some(first) = new.first() {
             let waiting = match new.len() {
-                1 => "1 model has had no run yet".to_owned(),
-                many => format!("{many} models have had no run yet (`slipway models list`)"),
+                1 => "1 model has no run yet".to_owned(),
+                many => format!("{many} models have no run yet (`slipway models list`)"),
             };
             let [source, model] = ["source", "model"].map(|key| output::text(first, key));
-            output::note(&format!("{waiting}: `slipway runs start {source} {model}` begins its first"));
+            output::note(&format!("{waiting}: start the first run with `slipway runs start {source} {model}`"));
         }
     }
 
@@ -240,7 +240,7 @@ impl Retry {
         }
         server.show_wide(&serde_json::json!({ "runs": retried }), |answer, width| {
             let count = output::count(output::things(answer, "runs").len(), "run");
-            format!("{}\n{count} made due again", list(answer, width))
+            format!("{}\n{count} due again", list(answer, width))
         })?;
         Ok(exit)
     }
@@ -252,7 +252,8 @@ fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
     loop {
         let after = lines.last().and_then(|line| line["number"].as_u64()).unwrap_or(0);
         let mut page = server.call("GET", &format!("runs/{run}/log?limit={LINES}&after={after}"))?;
-        let page = page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server sent no lines"))?;
+        let page =
+            page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server's response contains no lines"))?;
         let ended = page.len() < LINES;
         lines.append(page);
         if ended {
