@@ -15,7 +15,7 @@ const FREE_AT_END: libc::c_int = 16 << 20;
 
 /// Limits the freed memory that the process keeps. Must be called once, before other threads start.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "the C library has no safe way to be told this")]
+#[expect(unsafe_code, reason = "the C library has no safe interface for this setting")]
 pub fn keep_little_memory() {
     // SAFETY: `mallopt(3)` only sets numbers of the allocator, and no other thread runs yet.
     unsafe {
@@ -27,7 +27,7 @@ pub fn keep_little_memory() {
 
 /// Returns free pages to the system, including those between blocks in use.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[expect(unsafe_code, reason = "the C library has no safe way to be told this")]
+#[expect(unsafe_code, reason = "the C library has no safe interface for this setting")]
 pub(super) fn trim() {
     // SAFETY: `malloc_trim(3)` takes the allocator's own locks, and does not access blocks in use.
     unsafe {

@@ -63,9 +63,9 @@ async fn open_git_server(git: GitServerSettings) -> anyhow::Result<(TcpListener,
 
 fn cannot_listen(listen: SocketAddr, error: &std::io::Error) -> String {
     let help = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "something listens there already: stop it, or set another `listen`",
+        std::io::ErrorKind::AddrInUse => "another process uses the port: stop it, or set another `listen`",
         std::io::ErrorKind::AddrNotAvailable => "set an address of this machine as `listen`",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege: set another `listen`",
+        std::io::ErrorKind::PermissionDenied => "ports below 1024 require a privilege: set another `listen`",
         _ => "set another `listen`",
     };
     format!("cannot listen on {listen}: {error}\n  help: {help}")
@@ -124,7 +124,8 @@ pub async fn serve(
         store.release_deliveries().await?;
         store.release_follow_ups().await?;
         if freed > 0 {
-            tracing::info!(runs = freed, "{} taken up where an earlier server left off", counted_are(freed, "run"));
+            let freed_runs = slipway_contract::counted(freed, "run");
+            tracing::info!(runs = freed, "{freed_runs} of an earlier server process will continue");
         }
     }
     let process = Process {
@@ -204,10 +205,7 @@ async fn run_together(
         }
     });
     if drained.await.is_err() {
-        tracing::warn!(
-            "not everything ended within {}; what was not finished is done again after the next start",
-            spoken(DRAIN)
-        );
+        tracing::warn!("some work did not end within {}; it is repeated after the next start", spoken(DRAIN));
     }
     first
 }
@@ -225,8 +223,8 @@ async fn trim_memory(stop: CancellationToken) -> anyhow::Result<()> {
 
 async fn stop_on_signal(stop: CancellationToken, mut terminate: Signal, mut interrupt: Signal) -> anyhow::Result<()> {
     tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: finishing what is under way"),
-        _ = interrupt.recv() => tracing::info!("interrupted: finishing what is under way"),
+        _ = terminate.recv() => tracing::info!("SIGTERM: the server finishes the current steps and stops"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: the server finishes the current steps and stops"),
         () = stop.cancelled() => {}
     }
     stop.cancel();
@@ -243,14 +241,15 @@ pub async fn lock(state: &Path) -> anyhow::Result<File> {
     let file = made().map_err(|error| {
         let state = state.display();
         Unstartable(format!(
-            "the state folder `{state}` cannot be made: {error}\n  help: set a `state` that the server may write"
+            "the state folder `{state}` cannot be created: {error}\n  help: set `state` to a folder that the server \
+             may write"
         ))
     })?;
     let begun = Instant::now();
     while flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         if begun.elapsed() > LET_GO {
             let state = state.display();
-            let what = format!("another server works in the state folder `{state}`: stop it, or name another `state`");
+            let what = format!("another server uses the state folder `{state}`: stop it, or set another `state`");
             return Err(Unstartable(what).into());
         }
         tokio::time::sleep(LET_GO / 40).await;

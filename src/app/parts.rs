@@ -58,7 +58,7 @@ impl Generation {
                     () = activities.context.retired() => return Ok(()),
                     () = stop.cancelled() => return Ok(()),
                 };
-                let _place = place.context("no place is ever taken away")?;
+                let _place = place.context("the semaphore is closed")?;
                 activities.runs.move_runs(&stop).await.context("a worker failed")
             });
         }
@@ -71,7 +71,7 @@ impl Generation {
         self.activities.context.retire();
         let drained = timeout(DRAIN, async { while self.parts.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!("not everything ended within {}; what was not finished is done again", spoken(DRAIN));
+            tracing::warn!("some work did not end within {}; it is repeated", spoken(DRAIN));
             self.parts.abort_all();
         }
         self.workers
@@ -96,42 +96,42 @@ impl Made {
         parts.activities.intake.warn_of_unserved_sources().await;
         // New settings may have other rules and people: runs that wait are checked against them.
         if let Err(error) = parts.activities.promotions.wake_waiting(None, None).await {
-            tracing::warn!(%error, "waiting runs are checked against the settings later: {error}");
+            tracing::warn!(%error, "waiting runs will be checked against the new settings later: {error}");
         }
         process.grant_places(workers);
         parts.start_workers(workers, process);
         for name in served {
             let (reported, reconciled) = (name.clone(), name.clone());
-            parts.start("the look for missed pushes", |activities, stop| async move {
+            parts.start("the poller of missed pushes", |activities, stop| async move {
                 activities.reconciler.reconcile(&reconciled, limits.reconcile_interval, &stop).await
             });
-            parts.start("a teller of reports", |activities, stop| async move {
+            parts.start("the sender of reports", |activities, stop| async move {
                 activities.reports.report(&reported, &stop).await
             });
-            parts.start("a reader of deliveries", |activities, stop| async move {
+            parts.start("the reader of deliveries", |activities, stop| async move {
                 Box::pin(activities.intake.read_deliveries(&name, &stop)).await
             });
         }
         for name in written {
             let (waiting, followed, watched) = (name.clone(), name.clone(), name.clone());
             parts.start(
-                "a promoter",
+                "the promoter",
                 |activities, stop| async move { activities.runs.promote_runs(&name, &stop).await },
             );
-            parts.start("a look at what waits", |activities, stop| async move {
+            parts.start("the check of waiting runs", |activities, stop| async move {
                 activities.runs.watch_waiting(&waiting, &stop).await
             });
-            parts.start("a follower of promotions", |activities, stop| async move {
+            parts.start("the handler of follow-ups", |activities, stop| async move {
                 activities.promotions.follow_promotions(&followed, &stop).await
             });
-            parts.start("the look at an environment", |activities, stop| async move {
+            parts.start("the poller of an environment", |activities, stop| async move {
                 activities.reconciler.watch_environment(&watched, limits.sync_interval, &stop).await
             });
         }
-        parts.start("the look at what is due", |activities, stop| async move {
+        parts.start("the scheduler of due work", |activities, stop| async move {
             activities.reconciler.wake_due(&stop).await
         });
-        parts.start("the upkeep", |activities, stop| async move {
+        parts.start("the garbage collection", |activities, stop| async move {
             activities.reconciler.collect_garbage(garbage_collection, &stop).await
         });
         let (shared, stop) = (parts.shared.clone(), parts.stop.clone());

@@ -74,16 +74,19 @@ pub(super) async fn reload(process: &Process, read: &ReadSettings, old: Generati
     let (made, kept) = match made {
         Ok(made) => made,
         Err(reason) => {
-            tracing::error!(reason, "SIGHUP: the settings are refused and the old ones stay: {reason}");
+            tracing::error!(
+                reason,
+                "SIGHUP: the new settings are invalid, and the old settings stay in force: {reason}"
+            );
             return Reloaded { generation: old, workers: JoinSet::new(), outcome: "refused" };
         }
     };
     if !kept.is_empty() {
         let kept = kept.join(", ");
-        tracing::warn!(kept, "SIGHUP: only a restart changes {kept}; everything else is as the settings say");
+        tracing::warn!(kept, "SIGHUP: changes of {kept} need a restart; all other settings are in force");
     }
     let workers = old.retire().await;
     let generation = made.start(process).await;
-    tracing::info!("SIGHUP: the settings were read again");
+    tracing::info!("SIGHUP: the settings were reloaded");
     Reloaded { generation, workers, outcome: "done" }
 }

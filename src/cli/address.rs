@@ -34,7 +34,7 @@ impl Address {
         let url = match (&self.server, &self.config) {
             (Some(server), _) if !server.contains("://") => {
                 let message =
-                    format!("`{server}` is not the address of a server: expected `http://` or `https://` before it");
+                    format!("`{server}` is not the address of a server, expected `http://HOST` or `https://HOST`");
                 return Err(exit::invalid(message));
             }
             (Some(server), _) => server.trim_end_matches('/').to_owned(),

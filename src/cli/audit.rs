@@ -87,17 +87,18 @@ async fn verify(store: &Store, expect: Option<&str>, format: &Format) -> Result<
     {
         let removed = anchor.map_or_else(String::new, |anchor| {
             let (number, at) = (anchor.number, anchor.at);
-            format!("\n  help: retention removed the entries up to {number} at {at}: expect the digest of a later one")
+            format!("\n  help: use the digest of a later entry; retention removed the entries up to {number} at {at}")
         });
         output::complain(&format!(
-            "no entry has the digest {expected}: the end of the log was cut off, or all of it was replaced{removed}"
+            "no entry has the digest {expected}: the end of the log was removed, or the whole log was replaced{removed}"
         ));
         return Ok(Exit::Refused);
     }
     let (entries, digest) = last.map_or((0, None), |entry| (entry.number, Some(entry.digest)));
     format.show(&serde_json::json!({ "entries": entries, "digest": digest }), |_, _| match &digest {
         Some(digest) => {
-            format!("{}, unchanged and in order; the last has the digest\n{digest}", counted(entries, "entry"))
+            let entries = counted(entries, "entry");
+            format!("{entries}, unchanged and in order; the digest of the last entry is\n{digest}")
         }
         None => "the log is empty".to_owned(),
     })?;

@@ -110,7 +110,7 @@ impl Backup {
         let settings = self.beside.settings()?;
         if self.folder.exists() {
             return Err(exit::invalid(format!(
-                "`{}` is there already: name a folder that is not",
+                "`{}` already exists: use a folder that does not exist",
                 self.folder.display()
             )));
         }
@@ -118,8 +118,8 @@ impl Backup {
         make_private(&partial)?;
         let manifest = work(&settings, async |store| write(store, &settings, &partial, self.artifacts.into()).await)?;
         std::fs::rename(&partial, &self.folder).map_err(|error| of_file(&self.folder, &error))?;
-        manifest.print_outcome(&format!("`{}` is whole", self.folder.display()), &self.format)?;
-        Ok(complain_of(&manifest.artifacts, "damaged, and not in the backup"))
+        manifest.print_outcome(&format!("`{}` is complete", self.folder.display()), &self.format)?;
+        Ok(complain_of(&manifest.artifacts, "damaged, so the backup does not contain it"))
     }
 }
 
@@ -150,7 +150,7 @@ impl Restore {
             }
             let found = slipway_artifacts::verify(&settings.artifacts, &self.folder, manifest.included)
                 .map_err(of_artifacts)?;
-            manifest.print_outcome(&format!("`{}` is a backup", self.folder.display()), &self.format)?;
+            manifest.print_outcome(&format!("`{}` is a valid backup", self.folder.display()), &self.format)?;
             return Ok(complain_of(&found, "damaged or missing"));
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
@@ -163,7 +163,7 @@ impl Restore {
             Ok(restored)
         })?;
         manifest.print_outcome("restored", &self.format)?;
-        Ok(complain_of(&restored, "damaged or missing: runs that need them train them again"))
+        Ok(complain_of(&restored, "damaged or missing: a run that needs it trains the model again"))
     }
 }
 
@@ -171,7 +171,7 @@ impl Restore {
 fn read(folder: &Path) -> Result<Manifest, Failure> {
     let path = folder.join(MANIFEST);
     let content = std::fs::read(&path).map_err(|error| {
-        exit::invalid(format!("`{}` is no backup: {MANIFEST} cannot be read: {error}", folder.display()))
+        exit::invalid(format!("`{}` is not a backup: {MANIFEST} cannot be read: {error}", folder.display()))
     })?;
     let sums = std::fs::read_to_string(folder.join(SUMS)).map_err(|error| of_file(&folder.join(SUMS), &error))?;
     for (file, content) in [
@@ -182,7 +182,9 @@ fn read(folder: &Path) -> Result<Manifest, Failure> {
         ),
     ] {
         if !sums.lines().any(|line| line == format!("{}  {file}", Digest::of(&content).hex())) {
-            return Err(exit::invalid(format!("`{file}` of the backup is damaged: {SUMS} has another digest of it")));
+            return Err(exit::invalid(format!(
+                "`{file}` of the backup is damaged: its digest differs from the one in {SUMS}"
+            )));
         }
     }
     serde_json::from_slice(&content).map_err(|error| exit::invalid(format!("`{}`: {error}", path.display())))
@@ -198,7 +200,8 @@ fn complain_of(artifacts: &CopiedArtifacts, what: &str) -> Exit {
 
 /// Returns the folder in which an incomplete backup is written. An older incomplete backup is removed.
 fn partial_of(folder: &Path) -> Result<PathBuf, Failure> {
-    let name = folder.file_name().ok_or_else(|| exit::invalid(format!("`{}` names no folder", folder.display())))?;
+    let name =
+        folder.file_name().ok_or_else(|| exit::invalid(format!("`{}` is not a path of a folder", folder.display())))?;
     let mut partial = name.to_owned();
     partial.push(".partial");
     let partial = folder.with_file_name(partial);

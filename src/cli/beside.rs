@@ -28,11 +28,11 @@ impl SettingsArgs {
 pub(super) fn work<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Failure>) -> Result<T, Failure> {
     let folder = &settings.state;
     std::fs::create_dir_all(folder)
-        .map_err(|error| exit::invalid(format!("the folder `{}` cannot be made: {error}", folder.display())))?;
+        .map_err(|error| exit::invalid(format!("the folder `{}` cannot be created: {error}", folder.display())))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+        .map_err(|error| exit::defect(format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
         let store = Store::open(&settings.store).await.map_err(failed)?;
         let done = work(&store).await;

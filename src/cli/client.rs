@@ -82,8 +82,9 @@ impl Server {
         let url = self.url(path)?;
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         if let Some(file) = &self.token_file {
-            let token = std::fs::read_to_string(file)
-                .map_err(|error| exit::invalid(format!("the token `{}` cannot be read: {error}", file.display())))?;
+            let token = std::fs::read_to_string(file).map_err(|error| {
+                exit::invalid(format!("the token file `{}` cannot be read: {error}", file.display()))
+            })?;
             request = request.header("authorization", format!("Bearer {}", token.trim()));
         }
         Ok(request)
@@ -182,8 +183,8 @@ impl Server {
     }
 
     pub(super) fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let help =
-            "is `slipway serve` running there? `--server` or SLIPWAY_SERVER names another, `--config` its settings";
+        let help = "check that `slipway serve` runs at this address; set another with `--server`, SLIPWAY_SERVER or \
+             `--config`";
         let address = self.address.url().unwrap_or_default();
         exit::unreachable(format!("{address}: {error}\n  help: {help}"))
     }
@@ -191,11 +192,11 @@ impl Server {
 
 /// Converts a server's refusal to a failure of the command.
 pub(super) fn refusal(status: u16, answer: &Value) -> Failure {
-    let detail = answer["detail"].as_str().unwrap_or("it gave no reason");
+    let detail = answer["detail"].as_str().unwrap_or("the server gave no reason");
     match status {
         401 => exit::invalid(format!(
-            "{detail}\n  help: `--token-file` or SLIPWAY_TOKEN_FILE names a file with a token; `slipway tokens create` \
-             makes one"
+            "{detail}\n  help: set `--token-file` or SLIPWAY_TOKEN_FILE to a file with a token; create a token with \
+             `slipway tokens create`"
         )),
         429 | 500.. => exit::unreachable(detail),
         _ => exit::invalid(detail),

@@ -42,7 +42,7 @@ const TOOLS: [Tool; 5] = [
     Tool {
         program: "python3",
         arguments: &["-m", "pip", "--version"],
-        needed_for: "fetching libtorch and the demo's data",
+        needed_for: "the download of libtorch and of the demo's data",
         how_to_get_it: "apt-get install python3-pip",
     },
 ];
@@ -96,7 +96,7 @@ fn first_line(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         let message = String::from_utf8_lossy(&output.stderr);
-        return Err(message.lines().next().unwrap_or("it failed without a word").to_owned());
+        return Err(message.lines().next().unwrap_or("it failed without a message").to_owned());
     }
     let message = String::from_utf8_lossy(&output.stdout);
     Ok(message.lines().next().unwrap_or_default().to_owned())

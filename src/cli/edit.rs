@@ -124,8 +124,8 @@ fn as_text(document: &Value) -> String {
         let at = format!("{name}:{}:{}", change["line"], change["column"]);
         let [place, new] = ["place", "new"].map(|key| text(change, key));
         match change["old"].as_str() {
-            Some(old) => format!("{at}: {place} was `{old}`, is `{new}`"),
-            None => format!("{at}: {place} is new: `{new}`"),
+            Some(old) => format!("{at}: {place} changed from `{old}` to `{new}`"),
+            None => format!("{at}: {place} was added: `{new}`"),
         }
     };
     let lines: Vec<String> = things(document, "changes").iter().map(line).collect();

@@ -131,7 +131,7 @@ fn writer(record: &Value) -> String {
     match (record["run"].as_str(), record["manual_author"].as_str()) {
         (Some(run), _) => format!("run {run}"),
         (None, Some(author)) => format!("by hand: {author}"),
-        (None, None) => "before the history that was read".to_owned(),
+        (None, None) => "older than the history that was read".to_owned(),
     }
 }
 
@@ -157,7 +157,7 @@ fn show(environment: &Value) -> String {
             format!("{name}: not read yet")
         });
         if let Some(reason) = model["rejected"].as_str() {
-            lines.push(format!("  rejected by {reason}; `slipway rollback` brings an earlier one back"));
+            lines.push(format!("  rejected by {reason}; restore an earlier one with `slipway rollback`"));
         }
         lines.extend(output::things(model, "holds").iter().map(|hold| held(hold, "this model")));
         for run in output::things(model, "active_runs") {
@@ -173,7 +173,7 @@ fn first_promotion(environment: &Value, model: &Value) -> Option<String> {
     let promotion = &model["first_promotion"];
     let (from, version) = (promotion["from"].as_str()?, text(promotion, "version"));
     let (name, here) = (text(model, "model"), text(environment, "name"));
-    Some(format!("  {name}: {from} holds {version}; slipway promote {name} {here}"))
+    Some(format!("  {name}: {from} names {version}; slipway promote {name} {here}"))
 }
 
 fn held(hold: &Value, what: &str) -> String {
@@ -224,9 +224,9 @@ mod tests {
             ],
         });
         let shown = show(&environment);
-        let hint = "  churn: staging holds 20261130-0123456789ab; slipway promote churn production";
+        let hint = "  churn: staging names 20261130-0123456789ab; slipway promote churn production";
         assert!(shown.lines().any(|line| line == hint), "{shown}");
-        assert_eq!(shown.matches("holds").count(), 1, "{shown}");
+        assert_eq!(shown.matches("slipway promote").count(), 1, "{shown}");
     }
 
     #[test]

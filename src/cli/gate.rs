@@ -134,9 +134,9 @@ impl Gate {
         let mut verdict = policy.judge_over(&mandatory_policies, &evidence);
         if let (None, Some(rule)) = (self.number, policy.test_set_over(&mandatory_policies)) {
             verdict.notes.push(format!(
-                "the policy lets a test set judge {}, and the bounds are wide enough for all of them; uses are not \
-                 counted here: `--use N` says which one this is",
-                counted(rule.uses(), "candidate")
+                "the policy allows {} of a test set, and the bounds are wide enough for all of them; this command \
+                 does not count uses: set the number of this use with `--use N`",
+                counted(rule.uses(), "use")
             ));
         }
         let rendered = self.render(&verdict)?;
@@ -170,7 +170,8 @@ impl Gate {
         }
         let folder = self.candidate.display();
         Err(exit::invalid(format!(
-            "there is no folder `{folder}`\n  help: `slipway train --out {folder}` writes it; `--candidate DIR` names another"
+            "the folder `{folder}` does not exist\n  help: create it with `slipway train --out {folder}`, or set \
+             another with `--candidate DIR`"
         )))
     }
 
@@ -209,7 +210,7 @@ impl Gate {
 /// Returns the policy that the model in this folder names.
 fn policy_of_model() -> Result<PathBuf, Failure> {
     let refuse = |why: String| {
-        exit::invalid(format!("{why}\n  help: `--policy FILE` names the policy; without it `{MODEL_FILE}` has to"))
+        exit::invalid(format!("{why}\n  help: set the policy with `--policy FILE`, or in `{MODEL_FILE}`"))
     };
     let text = std::fs::read_to_string(MODEL_FILE).map_err(|error| refuse(format!("{MODEL_FILE}: {error}")))?;
     let model = read_model(MODEL_FILE, &text).map_err(|problems| refuse(super::check::join(&problems)))?;
@@ -251,7 +252,7 @@ fn bytes_of(path: &Path, most: u64) -> Result<Vec<u8>, Failure> {
     match read {
         Err(error) => Err(refuse(error.to_string())),
         Ok(size) if size as u64 > most => {
-            Err(refuse(format!("more than {most} bytes, expected fewer; use a sample of the rows")))
+            Err(refuse(format!("the file has more than {most} bytes, expected fewer; use a sample of the rows")))
         }
         Ok(_) => Ok(bytes),
     }

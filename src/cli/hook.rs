@@ -103,16 +103,19 @@ impl Answer {
         };
         let mut lines = Vec::new();
         for Opened { id, model, environment, page } in &self.runs {
-            lines.push(format!("slipway: {model} on its way to {environment}: {}", more(page, id)));
+            lines.push(format!("slipway: a run of {model} for {environment} has started: {}", more(page, id)));
         }
         if !self.is_read() && lines.is_empty() {
-            lines.push(format!("slipway: {name} delivered; `slipway runs list` shows what follows"));
+            lines.push(format!("slipway: {name} was delivered; see the new runs with `slipway runs list`"));
         } else if lines.is_empty() || !self.files.is_empty() {
             // The note contains the mistakes.
             lines.push(format!("slipway: {name}: {}", self.note));
         }
         for Broken { file, run, page } in &self.files {
-            lines.push(format!("slipway: {file} names no model, so nothing of it is trained: {}", more(page, run)));
+            lines.push(format!(
+                "slipway: {file} contains no valid model name, so nothing is trained: {}",
+                more(page, run)
+            ));
         }
         lines
     }
@@ -122,7 +125,7 @@ impl PostReceive {
     fn run(&self) -> Result<Exit, Failure> {
         let file = self.secret_file.display();
         let text = std::fs::read_to_string(&self.secret_file)
-            .map_err(|error| exit::invalid(format!("the secret `{file}` cannot be read: {error}")))?;
+            .map_err(|error| exit::invalid(format!("the secret file `{file}` cannot be read: {error}")))?;
         let secret = Secret::new(&text).map_err(|error| exit::invalid(format!("`{file}`: {error}")))?;
         let agent = client::agent(TIMEOUT);
         let mut undelivered = None;
@@ -133,7 +136,7 @@ impl PostReceive {
             let line = line.map_err(|error| exit::invalid(format!("standard input: {error}")))?;
             let [before, after, name] = line.split(' ').collect::<Vec<_>>()[..] else {
                 return Err(exit::invalid(format!(
-                    "`{line}` is not `OLD NEW REF`: this command is for git's post-receive hook"
+                    "expected `OLD NEW REF` from git's post-receive hook, found `{line}`"
                 )));
             };
             // Notes cause no runs, and Slipway writes some itself.
@@ -157,8 +160,8 @@ impl PostReceive {
             None => Ok(Exit::Done),
             Some((refused, reason)) => {
                 let message = format!(
-                    "{reason}\n  help: the push itself is safe, and need not be repeated: a server looks for pushes that it \
-                     missed when it starts, and every few minutes (`limits.reconcile_interval`)"
+                    "{reason}\n  help: do not repeat the push: the server finds missed pushes when it starts, and every \
+                     few minutes (`limits.reconcile_interval`)"
                 );
                 Err(if refused { exit::invalid(message) } else { exit::unreachable(message) })
             }
@@ -197,8 +200,8 @@ impl PostReceive {
                 let status = response.status();
                 // 408, 425 and 429 ask for another attempt later.
                 let refused = status.is_client_error() && !matches!(status.as_u16(), 408 | 425 | 429);
-                let hint = if refused { ": look at `--url` and `--secret-file`" } else { "" };
-                Err(Undelivered { reason: format!("{} answered {status}{hint}", self.url), refused })
+                let hint = if refused { ": check `--url` and `--secret-file`" } else { "" };
+                Err(Undelivered { reason: format!("{} responded with {status}{hint}", self.url), refused })
             }
             Err(error) => Err(Undelivered { reason: format!("{}: {error}", self.url), refused: false }),
         }
@@ -218,8 +221,8 @@ mod tests {
         assert_eq!(
             lines(runs),
             [
-                "slipway: churn on its way to staging: https://slipway.example/runs/0199?key=x",
-                "slipway: fraud on its way to staging: slipway runs show 0200",
+                "slipway: a run of churn for staging has started: https://slipway.example/runs/0199?key=x",
+                "slipway: a run of fraud for staging has started: slipway runs show 0200",
             ]
         );
         let revision = "2c6d02801b242c6d02801b242c6d02801b242c6d".parse().expect("a commit");
@@ -227,8 +230,8 @@ mod tests {
         let skipped = serde_json::json!({"state": "done", "note": note, "runs": []}).to_string();
         assert_eq!(
             lines(&skipped),
-            ["slipway: refs/heads/main: skipped: nothing is trained, because the message of 2c6d02801b24 says \
-              [skip slipway]"]
+            ["slipway: refs/heads/main: skipped: nothing is trained, because the message of 2c6d02801b24 contains \
+             [skip slipway]"]
         );
         let broken = r#"{"state": "done", "note": "2c6d02801b24 touches churn; a mistake in slipway.yaml:1:5: unclosed",
             "runs": [{"id": "0199", "model": "churn", "environment": "staging", "page": null}],
@@ -236,15 +239,15 @@ mod tests {
         assert_eq!(
             lines(broken),
             [
-                "slipway: churn on its way to staging: slipway runs show 0199",
+                "slipway: a run of churn for staging has started: slipway runs show 0199",
                 "slipway: refs/heads/main: 2c6d02801b24 touches churn; a mistake in slipway.yaml:1:5: unclosed",
-                "slipway: slipway.yaml names no model, so nothing of it is trained: slipway runs show 0200",
+                "slipway: slipway.yaml contains no valid model name, so nothing is trained: slipway runs show 0200",
             ]
         );
         for unknown in [r#"{"state": "pending", "note": ""}"#, "{}"] {
             assert_eq!(
                 lines(unknown),
-                ["slipway: refs/heads/main delivered; `slipway runs list` shows what follows"],
+                ["slipway: refs/heads/main was delivered; see the new runs with `slipway runs list`"],
                 "{unknown}"
             );
         }

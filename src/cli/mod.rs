@@ -169,7 +169,7 @@ impl Logging {
     fn start(&self, default: &str, settings: &telemetry::Settings) -> Result<Traces, Failure> {
         let filter = self.filter.as_deref().unwrap_or(default);
         telemetry::start_logging(self.format, filter, settings)
-            .map_err(|error| exit::invalid(format!("logging cannot be started, see `--log`: {error}")))
+            .map_err(|error| exit::invalid(format!("logging cannot be started, check `--log`: {error}")))
     }
 }
 

@@ -113,7 +113,7 @@ fn heading(plan: &Value) -> String {
     if let Some(uses) = plan["uses"].as_u64() {
         let adaptivity = text(plan, "adaptivity");
         lines.push(format!(
-            "one test set judges {} (adaptivity: {adaptivity}); bounds pay for that",
+            "one test set judges {} (adaptivity: {adaptivity}); the bounds are wider for that",
             counted(uses, "candidate")
         ));
     }
@@ -150,8 +150,8 @@ fn of_check(check: &Value, with_rows: bool) -> String {
     }
     if with_rows {
         lines.push(match check["passes_from"].as_f64() {
-            Some(figure) => format!("  passes from {} on, as measured", figure_of(figure)),
-            None => format!("  no figure passes on so few {unit}"),
+            Some(figure) => format!("  passes at a measured value of {} or better", figure_of(figure)),
+            None => format!("  no value passes on so few {unit}"),
         });
         lines.push(match check["smallest_difference"].as_f64() {
             Some(difference) => format!("  smallest true difference shown with 80 % power: {}", figure_of(difference)),

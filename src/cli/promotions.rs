@@ -133,7 +133,7 @@ impl Approve {
         };
         let approved = server.send(&target.path("approve"), &json!({"artifact": artifact}))?;
         if let Some(objection) = approved["objection"].as_str() {
-            output::complain(&format!("the approval is noted, but it does not count alone: {objection}"));
+            output::complain(&format!("the approval is recorded, but it does not count alone: {objection}"));
         }
         watch::after(&server, &approved, watch, RunState::Done, |run| {
             format!("approved {artifact}\n{}", under_way(run))
@@ -206,12 +206,12 @@ fn waiting(server: &Server, target: &Meant) -> Result<String, Failure> {
     let missing = || {
         let names: Vec<&str> = models.iter().map(|model| text(model, "model")).collect();
         let hint = if names.contains(&model.as_str()) { String::new() } else { hint_at(model, &names) };
-        exit::invalid(format!("nothing of `{model}` is on its way to `{environment}`{hint}"))
+        exit::invalid(format!("no run of `{model}` is in progress for `{environment}`{hint}"))
     };
     artifact.map(str::to_owned).ok_or_else(missing)
 }
 
 fn under_way(run: &Value) -> String {
     let [id, model, environment, state] = ["id", "model", "environment", "state"].map(|key| text(run, key));
-    format!("run {id} of {model} to {environment}: {state}\n  `slipway runs show {id} --watch` follows it")
+    format!("run {id} of {model} to {environment}: {state}\n  follow it with `slipway runs show {id} --watch`")
 }

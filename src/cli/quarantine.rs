@@ -70,7 +70,7 @@ fn list(answer: &Value, width: Width) -> String {
 fn retried_row(answer: &Value) -> String {
     let [kind, key, reason] = ["kind", "key", "reason"].map(|name| text(answer, name));
     if answer["reason"].is_null() {
-        format!("{kind} {key} is served again")
+        format!("{kind} {key} was read and left the quarantine")
     } else {
         format!("{kind} {key} still cannot be read: {reason}")
     }

@@ -73,7 +73,7 @@ impl Reports {
                 server.show(&server.call("POST", &path)?, |answer| {
                     let due = answer["due"].as_u64().unwrap_or_default();
                     let are = if due == 1 { "is" } else { "are" };
-                    format!("{} of {source} {are} tried now", counted(due, "report"))
+                    format!("{} of {source} {are} due now", counted(due, "report"))
                 })
             }
         }?;

@@ -30,7 +30,7 @@ impl FromStr for RunName {
         if is_name {
             Ok(Self(text.to_ascii_lowercase()))
         } else {
-            Err(format!("`{shown}` names no run: {expected} digits or more"))
+            Err(format!("`{shown}` is not an identifier of a run: {expected} digits or more"))
         }
     }
 }
@@ -48,7 +48,7 @@ impl RunName {
             return Ok(whole);
         }
         let run = server.call("GET", &format!("runs/{self}"))?;
-        text(&run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))
+        text(&run, "id").parse().map_err(|_| exit::unreachable("the server's response contains no run"))
     }
 }
 

@@ -44,7 +44,7 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
-            .map_err(|error| exit::defect(format!("no threads could be started: {error}")))?;
+            .map_err(|error| exit::defect(format!("the runtime could not be started: {error}")))?;
         let config = self.config;
         let read_again = Box::new(move || config::load(&config).map_err(|problems| super::check::join(&problems)));
         let served = runtime.block_on(app::serve(settings, read_again, render_metrics, |address| {

@@ -184,8 +184,8 @@ fn sentence(removal: Removal, removed: &Removed, swept: &Swept) -> String {
     if let [other, ..] = &*swept.shared_with {
         let _ = write!(
             text,
-            "\nno artifact is removed, because the store {other} keeps its own in the same folder: remove the file \
-             `stores/{other}` from it if that store is gone"
+            "\nno artifact is removed, because the store {other} uses the same folder: if that store no longer exists, \
+             remove the file `stores/{other}` from the folder"
         );
     }
     text

@@ -67,7 +67,9 @@ fn in_order(model: String, environment: String, server: &Server) -> Result<Meant
     let answer = server.call("GET", "environments")?;
     let names: BTreeSet<&str> = output::things(&answer, "environments").iter().map(|one| text(one, "name")).collect();
     if is_swapped(&model, &environment, &names) {
-        output::note(&format!("taken as `{environment} {model}`: the model comes first, then the environment"));
+        output::note(&format!(
+            "the arguments are used as `{environment} {model}`: the model comes first, then the environment"
+        ));
         return Ok(Meant { model: environment, environment: model });
     }
     Ok(Meant { model, environment })
@@ -124,7 +126,7 @@ impl DigestPrefix {
         let filters = Query::default().with("source", source).with("model", Some(model));
         let answer = server.list("runs", &filters, "runs", MAX_RUNS)?;
         let artifacts = output::things(&answer, "runs").iter().filter_map(|run| run["artifact"].as_str());
-        self.one_of(artifacts).map_err(|reason| exit::invalid(format!("{reason} of `{model}`")))
+        self.one_of(artifacts).map_err(|reason| exit::invalid(format!("`{model}`: {reason}")))
     }
 
     fn one_of<'a>(&self, artifacts: impl Iterator<Item = &'a str>) -> Result<String, String> {
@@ -134,11 +136,11 @@ impl DigestPrefix {
         let mut all = found.iter();
         match (all.next(), all.next()) {
             (Some(only), None) => Ok((*only).to_owned()),
-            (None, _) => Err(format!("`{digits}` begins the digest of no artifact")),
+            (None, _) => Err(format!("no artifact has a digest that begins with `{digits}`")),
             (Some(_), Some(_)) => {
                 let names: Vec<&str> = found.iter().map(|artifact| &artifact[..artifact.len().min(23)]).collect();
                 Err(format!(
-                    "`{digits}` begins the digests of {} artifacts ({}, …): write more digits",
+                    "`{digits}` matches the digests of {} artifacts ({}, …): write more digits",
                     found.len(),
                     names.join("…, ")
                 ))

@@ -55,7 +55,7 @@ struct Create {
 
 pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
     let duration = parse_duration(text)?;
-    if duration.is_positive() { Ok(duration) } else { Err("expected a time to come".to_owned()) }
+    if duration.is_positive() { Ok(duration) } else { Err("expected a time in the future".to_owned()) }
 }
 
 impl Tokens {
@@ -65,12 +65,12 @@ impl Tokens {
             Action::Create(create) => {
                 let wish = create.check(&settings)?;
                 let secret = work(&settings, async |store| wish.make(store).await)?;
-                output::note(&format!("token `{}` was made; this is the only time it is shown", wish.name));
+                output::note(&format!("the token `{}` was created; it is shown only this time", wish.name));
                 output::say(&secret);
             }
             Action::Revoke { name } => {
                 work(&settings, async |store| revoke(store, &name).await)?;
-                output::note(&format!("token `{name}` is revoked"));
+                output::note(&format!("the token `{name}` is revoked"));
             }
             Action::List(format) => {
                 let tokens = work(&settings, async |store| store.tokens().await.map_err(failed))?;
@@ -95,21 +95,24 @@ impl Create {
         let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '@');
         if name.is_empty() || name.len() > MAX_NAME_LENGTH || !name.chars().all(good) {
             return Err(exit::invalid(format!(
-                "`{name}` cannot name a token: expected 1 to {MAX_NAME_LENGTH} of the characters A-Z a-z 0-9 - _ . @"
+                "`{name}` is not a valid name of a token: expected 1 to {MAX_NAME_LENGTH} of the characters A-Z a-z \
+                 0-9 - _ . @"
             )));
         }
         if name == SETTINGS_TOKEN {
-            return Err(exit::invalid(format!("`{name}` is the name of the token in the server's settings")));
+            return Err(exit::invalid(format!(
+                "`{name}` is the name of the token in the server's settings: choose another name"
+            )));
         }
         if role == Role::Admin && !names.is_empty() {
-            return Err(exit::invalid("an administrator is one of all sources\n  help: leave `--source` out"));
+            return Err(exit::invalid("the role `admin` covers all sources\n  help: remove `--source`"));
         }
         let mut sources = Vec::new();
         for name in names {
             let known = settings.sources.keys().find(|source| source.as_str() == name);
             let known = known.ok_or_else(|| {
                 let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
-                exit::invalid(format!("the server's settings name no source `{name}`, only {}", all.join(", ")))
+                exit::invalid(format!("the server's settings contain no source `{name}`, only {}", all.join(", ")))
             })?;
             sources.push(known.clone());
         }
@@ -125,7 +128,7 @@ impl Wish {
         let Self { name, role, sources, expires_at } = self;
         let covers = cover(sources);
         let end = expires_at.map_or_else(|| "until it is revoked".to_owned(), |end| format!("until {end}"));
-        let detail = format!("role {}, {covers}, good {end}", role.as_str());
+        let detail = format!("role {}, {covers}, valid {end}", role.as_str());
         let entry = entry("token.create", name, detail);
         if store.tokens().await.map_err(failed)?.iter().any(|token| token.name == *name) {
             let refusal = StoreError::TokenExists { name: name.clone() };

@@ -65,7 +65,7 @@ impl EvaluationInputs {
         let Some((folder, report)) = folder.zip(report) else { return Self { latencies, ..Self::default() } };
         if report.artifact != *artifact {
             output::note(&format!(
-                "{} is about {}, and the evaluation about {}: it is not looked at, nor the samples beside it",
+                "{} belongs to the artifact {}, but the evaluation to {}: it is ignored with the samples in its folder",
                 folder.join(TRAINING_REPORT).display(),
                 report.artifact.short(),
                 artifact.short()

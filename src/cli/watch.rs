@@ -77,7 +77,7 @@ pub(super) fn after(
         server.show(run, as_text)?;
         return Ok(Exit::Done);
     }
-    let id = text(run, "id").parse().map_err(|_| exit::unreachable("the server's answer names no run"))?;
+    let id = text(run, "id").parse().map_err(|_| exit::unreachable("the server's response contains no run"))?;
     self::run(server, id, expected, show_run)
 }
 

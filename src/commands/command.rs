@@ -78,16 +78,16 @@ impl EnvironmentCommand {
 
 /// Answer to `/slipway help`.
 pub(crate) const HELP: &str = "\
-`/slipway retrain` trains and judges the models of this change again  
-`/slipway cancel` ends their runs  
-`/slipway explain` says why they trained, or did not have to  
+`/slipway retrain` trains and judges the models of this pull request again  
+`/slipway cancel` cancels their runs  
+`/slipway explain` shows why they trained, or why no training was necessary  
 `/slipway judge COMMIT` trains and judges exactly this revision of a fork  
-`/slipway approve ENVIRONMENT` lets what was judged into an environment  
-`/slipway hold ENVIRONMENT` lets nothing into it for now  
-`/slipway rollback ENVIRONMENT` goes back to what it named before  
-`/slipway help` says this
+`/slipway approve ENVIRONMENT` approves the judged artifacts for an environment  
+`/slipway hold ENVIRONMENT` holds promotions of the models to an environment  
+`/slipway rollback ENVIRONMENT` restores the earlier artifacts in an environment  
+`/slipway help` shows this list
 
-One command a comment, on its first line.";
+Write one command per comment, on its first line.";
 
 /// Parses the command of a comment. Returns `None` if there is no command, and the reason if it is invalid. A command is the
 /// comment's first line that is not blank. Quoted text and later lines have no effect, but a second command on a later line is an
@@ -96,7 +96,7 @@ pub(crate) fn parse(comment: &str) -> Option<Result<Command, String>> {
     let mut lines = comment.lines().skip_while(|line| line.chars().all(is_blank));
     let rest = after_prefix(lines.next()?)?;
     if lines.any(|line| after_prefix(line).is_some()) {
-        return Some(Err("expected one command a comment".to_owned()));
+        return Some(Err("expected one command per comment".to_owned()));
     }
     let words: Vec<&str> = rest.split(is_blank).filter(|word| !word.is_empty()).collect();
     Some(command_of(&words))
@@ -126,7 +126,7 @@ fn is_blank(character: char) -> bool {
 fn command_of(words: &[&str]) -> Result<Command, String> {
     let environment = |command: EnvironmentCommand, name: &str| {
         let name = SourceName::try_from(name.to_owned());
-        let name = name.map_err(|_| "expected the name of an environment after it".to_owned())?;
+        let name = name.map_err(|_| "expected the name of an environment after the command".to_owned())?;
         Ok(Command::Environment(command, name))
     };
     match words {
@@ -136,16 +136,18 @@ fn command_of(words: &[&str]) -> Result<Command, String> {
         ["help"] => Ok(Command::Help),
         ["judge", commit] => match commit.parse() {
             Ok(commit) => Ok(Command::Judge(commit)),
-            Err(_) => Err("expected the whole name of a commit after it".to_owned()),
+            Err(_) => Err("expected all digits of a commit after the command".to_owned()),
         },
-        ["judge", ..] => Err("expected the whole name of one commit after it".to_owned()),
+        ["judge", ..] => Err("expected all digits of one commit after the command".to_owned()),
         ["approve", name] => environment(EnvironmentCommand::Approve, name),
         ["hold", name] => environment(EnvironmentCommand::Hold, name),
         ["rollback", name] => environment(EnvironmentCommand::Rollback, name),
-        ["approve" | "hold" | "rollback", ..] => Err("expected one name of an environment after it".to_owned()),
-        ["retrain" | "cancel" | "explain" | "help", ..] => Err("expected nothing after it".to_owned()),
-        [] => Err("expected a word after it".to_owned()),
-        _ => Err("no such command".to_owned()),
+        ["approve" | "hold" | "rollback", ..] => {
+            Err("expected the name of one environment after the command".to_owned())
+        }
+        ["retrain" | "cancel" | "explain" | "help", ..] => Err("expected nothing after the command".to_owned()),
+        [] => Err("expected a command after `/slipway`".to_owned()),
+        _ => Err("unknown command".to_owned()),
     }
 }
 

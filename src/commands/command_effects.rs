@@ -127,8 +127,8 @@ impl Commands {
                 .0);
         }
         if runs.is_empty() || matches!(command, Command::Judge(_)) {
-            let answer = "Nothing to do: nothing was judged here. A revision that was skipped, or that waits for an approval, is judged \
-                          by `/slipway judge` and its commit.\n";
+            let answer = "Nothing to do: nothing was judged here. To judge a revision that was skipped or waits for an \
+             approval, write `/slipway judge` and its commit.\n";
             return self.refuse_command(request, &text, answer, Some((command, request.source.to_string()))).await;
         }
         let mut planned = Vec::new();
@@ -205,7 +205,7 @@ impl Commands {
         {
             return Err(ActionError::Conflict(why));
         }
-        let reason: Reason = format!("asked for in {}", request.cause).parse().expect("one short line");
+        let reason: Reason = format!("requested in {}", request.cause).parse().expect("one short line");
         Ok(match command {
             EnvironmentCommand::Approve => {
                 let approval = self.promotions.approval_of(environment, run, &request.actor).await?;
@@ -214,12 +214,12 @@ impl Commands {
             }
             EnvironmentCommand::Hold => {
                 let hold = self.promotions.hold_of(environment, Some(&run.model), &reason, None, &request.actor)?;
-                (Effect::Hold(hold), "held until somebody releases it".to_owned())
+                (Effect::Hold(hold), "held until a person releases it".to_owned())
             }
             EnvironmentCommand::Rollback => {
                 let (back, hold) =
                     self.promotions.rollback_of(environment, &run.model, None, &reason, &request.actor).await?;
-                let line = format!("run `{}` brings the earlier one back, and it is held", back.id);
+                let line = format!("run `{}` restores the earlier artifact, and promotions are held", back.id);
                 (Effect::RollBack(Box::new(back), hold), line)
             }
         })
@@ -251,8 +251,8 @@ impl Commands {
 
 fn retrain(request: &CommandRequest<'_>, run: &Run, meant: Option<RunId>) -> Result<(Effect, String), String> {
     let new = run.again(Timestamp::now());
-    let new = new.ok_or("a rollback is not trained; `/slipway rollback` asks for another one")?;
-    let cause = format!("asked for by {} ({})", request.actor, request.cause);
+    let new = new.ok_or("a rollback is not trained; request another one with `/slipway rollback`")?;
+    let cause = format!("requested by {} ({})", request.actor, request.cause);
     Ok((Effect::Retrain { new: Box::new(new), of: meant, cause }, String::new()))
 }
 
@@ -284,11 +284,11 @@ fn summarize(planned: &[Planned], outcomes: &[Outcome]) -> (bool, String) {
 fn began(again: &Retrained) -> (bool, String) {
     match again {
         Retrained::Begun(new) => {
-            (true, format!("run `{}` has begun; weights are used again if nothing they depend on changed", new.id))
+            (true, format!("run `{}` has started; it reuses weights if none of their inputs changed", new.id))
         }
-        Retrained::Known(new) => (true, format!("run `{}` has begun", new.id)),
-        Retrained::Overtaken => (false, "a newer revision was taken up, which counts".to_owned()),
-        Retrained::UnderWay => (false, "its run is still under way".to_owned()),
+        Retrained::Known(new) => (true, format!("run `{}` has started", new.id)),
+        Retrained::Overtaken => (false, "a newer revision has a run, which counts instead".to_owned()),
+        Retrained::UnderWay => (false, "its run is still in progress".to_owned()),
     }
 }
 

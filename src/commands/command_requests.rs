@@ -27,9 +27,9 @@ impl Commands {
     ) -> Result<DeliveryOutcome, StepError> {
         let Comment { id, commenter, body, .. } = comment;
         let ignored = |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("comment {id}: {why}")));
-        let Some(parsed) = command::parse(body) else { return ignored("it is no command") };
+        let Some(parsed) = command::parse(body) else { return ignored("it is not a command") };
         let Some(api) = &source.api else {
-            return ignored("`api` of this source is not set: permissions are not known");
+            return ignored("`api` of this source is not set, so permissions are not known");
         };
         let cause = format!("comment {id}");
         let known = self.context.store.command(name, &cause).await?;
@@ -66,7 +66,7 @@ impl Commands {
         let followed = match parsed {
             Err(reason) => self.refuse_command(request, &comment.body, &command::misunderstood(&reason), None).await?,
             Ok(command) if permission < needed(&command) => {
-                let answer = "Refused: this takes the permission to write to the repository.\n";
+                let answer = "Refused: this command needs the permission to write to the repository.\n";
                 let target = format!("{name} change {pull_request}");
                 self.refuse_command(request, &command.to_string(), answer, Some((&command, target))).await?
             }
@@ -94,13 +94,13 @@ impl Commands {
         let ignored =
             |note: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("button of a check: {note}")));
         let (Some(api), Some(Sender(account))) = (&source.api, sender) else {
-            return ignored("`api` of this source is not set, or nobody pressed it");
+            return ignored("`api` of this source is not set, or the delivery names no account");
         };
         let button = match &action.button {
             Button::Retry => ReportButton::Retrain,
             Button::Ours(identifier) => match ReportButton::pressed(identifier) {
                 Some(button) => button,
-                None => return ignored("it is none of ours"),
+                None => return ignored("it is not a button of Slipway"),
             },
         };
         let cause = cause_of_press(button, action.check.as_ref(), account, &delivery.body);

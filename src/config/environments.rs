@@ -36,12 +36,13 @@ pub(super) fn resolve_people(files: Vec<PersonFile>, problems: &mut Problems) ->
             .chain(emails.iter().map(|email| ("emails", email.clone())));
         for (word, text) in names {
             if !taken.insert((word, text.clone())) {
-                problems.add(&format!("{key}.{word}"), format!("`{text}` belongs to somebody else already"));
+                problems.add(&format!("{key}.{word}"), format!("`{text}` already belongs to another person"));
             }
         }
         for account in &accounts {
             if account.split_once(':').is_none_or(|(forge, id)| forge.is_empty() || id.is_empty()) {
-                let problem = format!("`{account}` is no account, expected `FORGE:IDENTIFIER` such as `github:583231`");
+                let problem =
+                    format!("`{account}` is not an account, expected `FORGE:IDENTIFIER` such as `github:583231`");
                 problems.add(&format!("{key}.accounts"), problem);
             }
         }
@@ -60,7 +61,7 @@ pub(super) fn resolve_environments(
 ) -> BTreeMap<SourceName, Environment> {
     let mut environments = BTreeMap::new();
     if files.is_empty() {
-        problems.add("environments", "none is named, expected at least one");
+        problems.add("environments", "the list is empty, expected at least one");
     }
     let names: BTreeSet<SourceName> = files.iter().map(|file| file.name.clone()).collect();
     let mut keys = BTreeMap::new();
@@ -72,7 +73,7 @@ pub(super) fn resolve_environments(
             continue;
         };
         if environments.insert(name.clone(), environment).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{key}.name"), format!("the name `{name}` occurs twice"));
         }
         keys.insert(name, key);
     }
@@ -140,7 +141,7 @@ fn resolve_environment(
 fn plain_folder(folder: &str) -> Result<String, String> {
     let parts: Vec<&str> = folder.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     if parts.is_empty() || parts.contains(&"..") {
-        return Err(format!("`{folder}` is not a folder of the repository"));
+        return Err(format!("`{folder}` is not a relative path of a folder in the repository"));
     }
     Ok(parts.join("/"))
 }
@@ -151,7 +152,7 @@ fn resolve_requests(file: RequestsFile, place: &Place<'_>, problems: &mut Proble
     if api.deployments {
         problems.add(
             &format!("{key}.deployments"),
-            "deployments are told of in the repository of models: set it in `sources`",
+            "Slipway reports deployments to the repository of models: set `deployments` in `sources`",
         );
     }
     let api = resolve_api(api, forge, slipway_forge::Purpose::Environment, &key, place.folder, problems)?;
@@ -192,7 +193,7 @@ fn resolve_approvals(file: ApprovalsFile, key: &str, people: &People, problems: 
     }
     if !by.is_empty() && by.len() < number as usize {
         let problem =
-            format!("{} of {} can never come together", counted(number, "approval"), counted(by.len(), "person"));
+            format!("{} are not possible with {}", counted(number, "approval"), counted(by.len(), "person"));
         problems.add(&format!("{key}.approvals.number"), problem);
     }
     Approvals { number, by }
@@ -211,7 +212,7 @@ fn resolve_freezes(files: Vec<FreezeFile>, key: &str, problems: &mut Problems) -
     for (index, FreezeFile { from, until, reason }) in files.into_iter().enumerate() {
         let key = format!("{key}.freezes[{index}]");
         if from.is_some_and(|from| from >= until) {
-            problems.add(&key, "it ends before it begins");
+            problems.add(&key, "the freeze ends before it begins");
         }
         if reason.trim().is_empty() || reason.chars().any(char::is_control) {
             problems.add(&format!("{key}.reason"), "expected a reason, on one line");
@@ -254,7 +255,7 @@ fn check_order(
     }
     while let Some(next) = open.pop() {
         if next == name {
-            problems.add(&key, format!("`{name}` would come after itself"));
+            problems.add(&key, format!("`{name}` depends on itself"));
             return;
         }
         if reached.insert(next) {
@@ -279,7 +280,7 @@ fn check_places(
             let (folder, other_folder) = (folder_of(environment), folder_of(elsewhere));
             if same && (folder.starts_with(&other_folder) || other_folder.starts_with(&folder)) {
                 let problem =
-                    format!("`{name}` and `{other}` share manifests: give each a `folder` or a branch of its own");
+                    format!("`{name}` and `{other}` share manifests: set another `folder` or branch for one of them");
                 problems.add(&keys[name], problem);
             }
         }

@@ -119,7 +119,7 @@ fn resolve_job_limits(
     problems: &mut Problems,
 ) -> Option<slipway_executor::Limits> {
     if memory < ByteSize::mib(256) {
-        let problem = format!("{memory} is too little for libtorch, expected at least 256 MiB");
+        let problem = format!("{memory} is out of range, expected at least 256 MiB, which libtorch requires");
         problems.add(&format!("{key}.memory"), problem);
     }
     let deadline = problems.take(&format!("{key}.deadline"), positive(deadline))?;

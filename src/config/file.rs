@@ -326,7 +326,7 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
     spelt.parse().map_err(|_| {
         let shown: String = text.chars().take(60).collect();
         serde::de::Error::custom(format!(
-            "`{shown}` is not an address to listen at, expected an IP address and a port, as in `127.0.0.1:8420`, \
+            "`{shown}` is not a listen address, expected an IP address and a port, such as `127.0.0.1:8420`, \
              `0.0.0.0:8420` or `[::]:8420`"
         ))
     })

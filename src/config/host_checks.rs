@@ -11,23 +11,29 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     let slipway_executor::Settings::Local { trainer, .. } = &settings.executor;
     if let Some(reason) = not_a_program(trainer) {
         let shown = trainer.display();
-        let help = "help: name it by `executor.local.trainer`, or put `slipway-trainer` beside `slipway`; `slipway doctor` \
-                    says more";
-        problems.add("executor.local.trainer", format!("`{shown}` {reason}, so no model could be trained\n  {help}"));
+        let help = "help: set `executor.local.trainer`, or put `slipway-trainer` into the folder of `slipway`; \
+         `slipway doctor` shows more";
+        problems.add(
+            "executor.local.trainer",
+            format!("the trainer `{shown}` {reason}, so no model can be trained\n  {help}"),
+        );
     }
     check_git_server(settings, problems);
     let slipway_artifacts::Settings::Folder { path, copies, .. } = &settings.artifacts;
     let mut folder = |key: &str, path: &Path| {
         if let Some(file) = path.ancestors().find(|part| part.exists()).filter(|part| !part.is_dir()) {
-            problems
-                .add(key, format!("`{}` is a file, so the folder `{}` cannot be made", file.display(), path.display()));
+            problems.add(
+                key,
+                format!("`{}` is a file, so the folder `{}` cannot be created", file.display(), path.display()),
+            );
         }
     };
     folder("state", &settings.state);
     folder("artifacts.folder", path);
     for (index, copy) in copies.iter().enumerate() {
         if !copy.is_dir() {
-            let problem = format!("there is no folder `{}`, so nothing could be copied from it", copy.display());
+            let problem =
+                format!("the folder `{}` does not exist, so no artifact can be copied from it", copy.display());
             problems.add(&format!("artifacts.copies[{index}]"), problem);
         }
     }
@@ -37,14 +43,15 @@ pub(super) fn check(settings: &Settings, problems: &mut Problems) {
 /// path.
 fn check_git_server(settings: &Settings, problems: &mut Problems) {
     if let Some(git) = settings.git_server.as_ref().filter(|git| !git.folder.is_dir()) {
-        let what = format!("there is no folder `{}`, so no repository could be served from it", git.folder.display());
+        let what =
+            format!("the folder `{}` does not exist, so no repository can be served from it", git.folder.display());
         problems.add("git_server.folder", what);
     }
 }
 
 fn not_a_program(path: &Path) -> Option<&'static str> {
     match path.metadata() {
-        Err(_) => Some("is not there"),
+        Err(_) => Some("does not exist"),
         Ok(found) if !found.is_file() => Some("is not a file"),
         Ok(found) if found.permissions().mode() & 0o111 == 0 => Some("is not executable"),
         Ok(_) => None,
@@ -85,9 +92,9 @@ environments:
         let settings = SETTINGS.replace("/bin/true", "./nothing").replace("state: ./state", "state: ./secret/state");
         let problems = problems(&format!("{settings}artifacts: {{folder: ./artifacts, copies: [./gone]}}\n"));
         let expected = [
-            "/slipway-server.yaml:5:29: executor.local.trainer: `/./nothing` is not there",
+            "/slipway-server.yaml:5:29: executor.local.trainer: the trainer `/./nothing` does not exist",
             "/slipway-server.yaml:4:8: state: `/./secret` is a file",
-            "/slipway-server.yaml:10:43: artifacts.copies[0]: there is no folder `/./gone`",
+            "/slipway-server.yaml:10:43: artifacts.copies[0]: the folder `/./gone` does not exist",
         ];
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");
         for (problems, expected) in problems.iter().zip(expected) {
@@ -167,7 +174,7 @@ environments:
             "{settings}limits: {{lease: 1s, reconcile_interval: 1s}}\nretention: {{audit: {{count: 1}}}}\n"
         ));
         for expected in [
-            "/slipway-server.yaml:3:9: `example.org:8420` is not an address to listen at",
+            "/slipway-server.yaml:3:9: `example.org:8420` is not a listen address",
             "sources[0].branch:",
             "sources[0].secret:",
             "environments[0].branch:",

@@ -42,7 +42,7 @@ pub(super) fn read(file: &PoliciesFile, folder: &Path, problems: &mut Problems) 
     for (index, name) in mandatory_policies.iter().enumerate() {
         let key = format!("policies.mandatory[{index}]");
         if mandatory_policies[..index].contains(name) {
-            problems.add(&key, format!("`{name}` is named twice"));
+            problems.add(&key, format!("the policy `{name}` occurs twice"));
             continue;
         }
         let text = text_of(name).map_err(|error| format!("`{name}` cannot be read: {error}"));
@@ -105,6 +105,6 @@ spec:
             missing.starts_with("server.yaml:2:35: policies.mandatory[1]: `floors/gone.yaml` cannot be read"),
             "{missing}"
         );
-        assert_eq!(twice, "server.yaml:2:70: policies.mandatory[3]: `floors/all.yaml` is named twice");
+        assert_eq!(twice, "server.yaml:2:70: policies.mandatory[3]: the policy `floors/all.yaml` occurs twice");
     }
 }

@@ -205,8 +205,7 @@ fn found(path: &Path, check: impl FnOnce(&Settings, &mut Problems)) -> Vec<Diagn
 fn read(path: &Path) -> Result<(Option<Settings>, Problems), Vec<Diagnostic>> {
     let name = path.display().to_string();
     let unreadable = |error: std::io::Error| {
-        let help =
-            "`slipway serve --config FILE` needs the server's settings; docs/adoption.md shows the smallest that work";
+        let help = "create the file, or use `--config FILE`; docs/adoption.md shows minimal settings";
         vec![Diagnostic::new(&name, format!("the file cannot be read: {error}")).help(help)]
     };
     let text = std::fs::read_to_string(path).map_err(unreadable)?;

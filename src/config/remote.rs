@@ -30,8 +30,10 @@ impl Place<'_> {
             Some(ssh) if slipway_git::is_ssh(url) => {
                 for (other, is_set) in [("credentials", credentials.is_some()), ("ca", ca.is_some())] {
                     if is_set {
-                        problems
-                            .add(&format!("{key}.{other}"), "is for https; an SSH address logs in with `ssh` alone");
+                        problems.add(
+                            &format!("{key}.{other}"),
+                            "is for https, but the address is an SSH address: use `ssh` instead",
+                        );
                     }
                 }
                 return self.over_ssh(url, branch, ssh, problems);

@@ -44,7 +44,8 @@ pub(super) fn check(settings: &Settings, check_models: &CheckModels<'_>, problem
     let work = match tempfile::tempdir() {
         Ok(work) => work,
         Err(error) => {
-            problems.add("sources", format!("git servers are not asked: a temporary folder cannot be made: {error}"));
+            problems
+                .add("sources", format!("git servers are not queried: a temporary folder cannot be created: {error}"));
             return;
         }
     };

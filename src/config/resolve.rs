@@ -62,7 +62,7 @@ impl ServerFile {
             telemetry,
         } = self;
         if api_version != API_VERSION {
-            problems.add("apiVersion", format!("`{api_version}` is not known, expected `{API_VERSION}`"));
+            problems.add("apiVersion", format!("unknown version `{api_version}`, expected `{API_VERSION}`"));
         }
         let state = folder.join(state);
         let author = author.map(|AuthorFile { name, email }| resolve_identity("author", name, email, problems));
@@ -74,8 +74,14 @@ impl ServerFile {
         let sources = resolve_sources(sources, &webhooks, &names, folder, problems);
         let mandatory_policies = mandatory_policies::read(&policies, folder, problems);
         if matches!(store, StoreFile::Postgres(_)) && artifacts.folder.is_none() {
-            let help = "help: name a folder that all servers of this store reach";
-            problems.add("store.postgres", format!("several servers would each keep their artifacts to themselves, because `artifacts.folder` is not set\n  {help}"));
+            let help = "help: set `artifacts.folder` to a folder that all servers of this store can access";
+            problems.add(
+                "store.postgres",
+                format!(
+                    "expected `artifacts.folder`: servers that share a PostgreSQL store \
+             must share their artifacts\n  {help}"
+                ),
+            );
         }
         let artifacts = slipway_artifacts::Settings::Folder {
             path: artifacts.folder.map_or_else(|| state.join("artifacts"), |path| folder.join(path)),
@@ -144,7 +150,7 @@ fn resolve_sources(
 ) -> BTreeMap<SourceName, Source> {
     let (mut sources, mut keys) = (BTreeMap::new(), BTreeMap::new());
     if files.is_empty() {
-        problems.add("sources", "none is named, expected at least one");
+        problems.add("sources", "the list is empty, expected at least one");
     }
     for (index, file) in files.into_iter().enumerate() {
         let key = format!("sources[{index}]");
@@ -175,15 +181,18 @@ fn resolve_sources(
         let repository_id =
             repository_id.and_then(|id| problems.take(&format!("{key}.repository_id"), resolve_id(&id, forge)));
         if secret.is_none() && webhook.is_none() {
-            let help = "help: give it the secret of its webhook, or the name of one of `webhooks`";
-            problems.add(&key, format!("expected `secret` or `webhook`: nothing could be delivered to it\n  {help}"));
+            let help = "help: set `secret` to the secret of its webhook, or `webhook` to the name of one of `webhooks`";
+            problems.add(
+                &key,
+                format!("expected `secret` or `webhook`: without one, Slipway accepts no deliveries\n  {help}"),
+            );
         }
         let api = api.and_then(|api| {
             let purpose = slipway_forge::Purpose::Source { deployments: api.deployments };
             resolve_api(api, forge, purpose, &format!("{key}.api"), folder, problems)
         });
         if notes && forge != slipway_forge::Settings::Plain {
-            let help = "help: a forge is told through its `api`";
+            let help = "help: remove `notes`; Slipway reports to a forge through its `api`";
             problems.add(&format!("{key}.notes"), format!("is for `forge: plain`, not `{}`\n  {help}", forge.as_str()));
         }
         let pull_requests = match pull_requests {
@@ -223,7 +232,7 @@ fn resolve_sources(
             priority,
         };
         if sources.insert(name.clone(), source).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{key}.name"), format!("the name `{name}` occurs twice"));
         }
         keys.insert(name, key);
     }
@@ -404,6 +413,6 @@ fn resolve_limits(file: &LimitsFile, problems: &mut Problems) -> Option<Limits> 
 pub(super) fn positive(duration: jiff::SignedDuration) -> Result<Duration, String> {
     match Duration::try_from(duration) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(format!("{duration:#} is not a time to work in, expected something like `30m`")),
+        _ => Err(format!("{duration:#} is not a positive duration, expected a value such as `30m`")),
     }
 }

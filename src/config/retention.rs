@@ -167,7 +167,7 @@ pub(super) fn resolve_retention(file: &RetentionFile, problems: &mut Problems) -
     ];
     for (key, size) in sizes {
         if size.is_some_and(|size| size < ByteSize::mib(1)) {
-            problems.add(key, "too little, expected at least 1 MiB");
+            problems.add(key, "the value is too small, expected at least 1 MiB");
         }
     }
     for (key, count, least) in [

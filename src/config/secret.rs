@@ -22,9 +22,9 @@ pub(super) fn read(reference: &SecretReference, folder: &Path) -> Result<String,
             std::fs::read_to_string(&path)
                 .map_err(|error| format!("the file `{}` cannot be read: {error}", path.display()))?
         }
-        #[expect(clippy::disallowed_methods, reason = "this is where the environment is read")]
+        #[expect(clippy::disallowed_methods, reason = "this module reads environment variables for secrets")]
         SecretReference::Env(name) => {
-            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set, or not a text"))?
+            std::env::var(name).map_err(|_| format!("the environment variable `{name}` is not set, or is not UTF-8"))?
         }
     };
     let text = text.trim();

@@ -18,15 +18,15 @@ pub(super) fn resolve_webhooks(
     for (index, WebhookFile { name, forge, secret, previous_secret }) in files.into_iter().enumerate() {
         let key = format!("webhooks[{index}]");
         if forge == slipway_forge::Settings::Plain {
-            let help = "help: give each source a `secret` of its own";
-            let problem = "deliveries of a plain git server name no repository, so that no webhook can be shared";
+            let help = "help: set a `secret` for each source";
+            let problem = "a plain git server cannot share a webhook: its deliveries do not name the repository";
             problems.add(&format!("{key}.forge"), format!("{problem}\n  {help}"));
         }
         let named = name.map_or_else(|| SourceName::try_from(forge.as_str().to_owned()), Ok);
         let Some(name) = problems.take(&format!("{key}.name"), named) else { continue };
         let secrets = shared_secrets(&key, Some(secret), previous_secret, folder, problems);
         if webhooks.insert(name.clone(), Webhook { forge, secrets }).is_some() {
-            problems.add(&format!("{key}.name"), format!("`{name}` is named twice"));
+            problems.add(&format!("{key}.name"), format!("the name `{name}` occurs twice"));
         }
     }
     webhooks
@@ -42,14 +42,14 @@ pub(super) fn check_webhooks(
     for (name, source) in sources {
         let key = &keys[name];
         if webhooks.contains_key(name) {
-            problems.add(&format!("{key}.name"), format!("`{name}` is also the name of one of `webhooks`"));
+            problems.add(&format!("{key}.name"), format!("one of `webhooks` has the same name `{name}`"));
         }
         let Some(shared) = &source.webhook else { continue };
         match webhooks.get(shared) {
             None => problems.add(&format!("{key}.webhook"), format!("`{shared}` is not among `webhooks`")),
             Some(webhook) if webhook.forge != source.forge => {
                 let (there, here) = (webhook.forge.as_str(), source.forge.as_str());
-                let problem = format!("`{shared}` is a webhook of `{there}`, and this source lives on `{here}`");
+                let problem = format!("`{shared}` is a webhook of `{there}`, but this source is on `{here}`");
                 problems.add(&format!("{key}.webhook"), problem);
             }
             Some(_) => {}
@@ -71,7 +71,7 @@ pub(super) fn name_in(url: &str) -> String {
 /// Parses the identifier of a repository, if the forge has identifiers.
 pub(super) fn resolve_id(text: &str, forge: slipway_forge::Settings) -> Result<ForgeId, String> {
     if forge == slipway_forge::Settings::Plain {
-        return Err("a plain git server has no identifiers of repositories: leave it out".to_owned());
+        return Err("a plain git server has no identifiers of repositories: remove this key".to_owned());
     }
     text.parse().map_err(|error| format!("`{text}`: {error}"))
 }

@@ -24,7 +24,7 @@ pub(crate) fn log_and_continue(error: StoreError) -> Result<(), StoreError> {
         return Err(error);
     }
     metrics::counter!("slipway_store_errors_total").increment(1);
-    tracing::error!(%error, "the store failed, and is tried again: {error}");
+    tracing::error!(%error, "the store failed, and the operation is tried again: {error}");
     Ok(())
 }
 
@@ -33,7 +33,7 @@ pub(crate) async fn catch_panic<T>(work: impl Future<Output = Result<T, StepErro
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| {
         metrics::counter!("slipway_quarantined_total", "kind" => "panic").increment(1);
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing");
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the panic has no message");
         let reason = format!("a defect of Slipway, please report it: the step panicked: {text}");
         Err(StepError::Transient { retry: Retry::Never, reason })
     })

@@ -11,7 +11,7 @@ use slipway_manifest::Values;
 
 /// A model can be trained; `shown` are warnings about checks that only a candidate clearly better than the champion could pass.
 pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
-    let mut said = format!("`{}` at {} is sound", run.file, run.head.short());
+    let mut said = format!("`{}` at {} is valid", run.file, run.head.short());
     for Diagnostic { file, position, message, .. } in shown {
         let line = position.map_or_else(String::new, |position| format!(":{}", position.line));
         said = format!("{said}; warning: {message} ({file}{line})");
@@ -22,20 +22,21 @@ pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
 /// The run uses the weights of an earlier run.
 pub(crate) fn reused(earlier: RunId, key: &Digest) -> String {
     format!(
-        "weights of run {earlier} used again: same files, specification, threads and trainer (run key {})",
+        "the weights of run {earlier} are reused: same files, specification, threads and trainer (cache key {})",
         key.short()
     )
 }
 
 /// A run waits for a person.
 pub(crate) fn stalled(reason: &str) -> String {
-    format!("stalled: {reason}\n  help: mend it, then `slipway runs retry`; a newer push takes its place as well")
+    format!("stalled: {reason}\n  help: fix the reason, then run `slipway runs retry`; a newer push replaces the run")
 }
 
 /// A run waits until its environment is fixed.
 pub(crate) fn awaits(run: &Run, reason: &str) -> String {
     format!(
-        "stalled: {reason}\n  help: mend `{}`: the run goes on by itself then, or with `slipway runs retry {}`",
+        "stalled: {reason}\n  help: fix `{}`; the run then continues by itself, or at once with `slipway runs retry \
+         {}`",
         run.environment, run.id
     )
 }
@@ -43,34 +44,34 @@ pub(crate) fn awaits(run: &Run, reason: &str) -> String {
 /// The artifact that the environment names cannot be read.
 pub(crate) fn unreadable(run: &Run, reason: &str) -> String {
     format!(
-        "what `{}` names of `{}` cannot be read: {reason}\n  help: put the digest of an artifact into the marked place, or `none` to \
-         begin anew",
+        "the artifact that `{}` names for `{}` cannot be read: {reason}\n  help: write the digest of an artifact into \
+         the marked place, or `none` to start again",
         run.environment, run.model
     )
 }
 
 /// The run's environment was fixed.
 pub(crate) fn environment_fixed(run: &Run) -> String {
-    format!("`{}` was mended", run.environment)
+    format!("`{}` was fixed", run.environment)
 }
 
 /// A run still waits for the end of an outage.
 pub(crate) fn long_outage(attempts: u32, reason: &str) -> String {
     let attempts = counted(attempts, "attempt");
-    format!("still waiting after {attempts}: {reason}\n  help: it goes on by itself when this is mended")
+    format!("still waiting after {attempts}: {reason}\n  help: fix the cause; the run then continues by itself")
 }
 
 /// Training is done.
 pub(crate) fn trained(artifact: &Digest) -> String {
-    format!("weights {} stored", artifact.short())
+    format!("the weights {} are stored", artifact.short())
 }
 
 /// The cause of a finished training, with the number of trainings with other seeds.
 pub(crate) fn with_seeds(cause: String, seeds: usize) -> String {
     match seeds {
         0 => cause,
-        1 => format!("{cause}; trained with 1 other seed as well"),
-        seeds => format!("{cause}; trained with {seeds} other seeds as well"),
+        1 => format!("{cause}; also trained with 1 other seed"),
+        seeds => format!("{cause}; also trained with {seeds} other seeds"),
     }
 }
 
@@ -84,27 +85,29 @@ pub(crate) fn excepted(check: &CheckResult, exception: &ExceptionNote) -> String
 /// Why a champion could not be evaluated. The advice of the fault is for training, and would change the candidate's data.
 pub(crate) fn champion_fault(fault: Option<Fault>) -> String {
     let without_help = |fault| Fault { help: None, ..fault }.to_string();
-    fault.map_or_else(|| "its evaluation left an unreadable fault".to_owned(), without_help)
+    fault.map_or_else(|| "its evaluation failed, and the fault cannot be read".to_owned(), without_help)
 }
 
 /// Evaluation is done.
 pub(crate) fn evaluated(run: &Run) -> String {
     let unusable = run.evaluation.as_ref().and_then(|evaluation| evaluation.champion_unusable.as_ref());
     match (&run.champion, unusable) {
-        (_, Some(reason)) => format!("candidate evaluated; the champion cannot be: {reason}"),
-        (Some(champion), None) => format!("candidate and champion {} evaluated on the same rows", champion.short()),
-        (None, None) => "candidate evaluated; there is no champion yet".to_owned(),
+        (_, Some(reason)) => format!("the candidate is evaluated; the champion cannot be evaluated: {reason}"),
+        (Some(champion), None) => {
+            format!("the candidate and the champion {} are evaluated on the same rows", champion.short())
+        }
+        (None, None) => "the candidate is evaluated; there is no champion yet".to_owned(),
     }
 }
 
 /// The artifact is published.
 pub(crate) fn published(artifact: &Digest) -> String {
-    format!("evidence stored with artifact {}", artifact.short())
+    format!("the evidence is stored with the artifact {}", artifact.short())
 }
 
 /// The pull request passed; nothing is promoted for it.
 pub(crate) fn judged(pull_request: u64) -> String {
-    format!("change {pull_request} passes its policy; it is promoted once it is merged")
+    format!("pull request {pull_request} passes its policy; it is promoted after the merge")
 }
 
 /// The promotion landed.
@@ -114,14 +117,14 @@ pub(crate) fn promoted(run: &Run, commit: &CommitSha) -> String {
 
 /// The environment already named the artifact.
 pub(crate) fn already_deployed(run: &Run) -> String {
-    format!("`{}` named the artifact already: nothing to commit", run.environment)
+    format!("`{}` already named the artifact: there is nothing to commit", run.environment)
 }
 
 /// A commit claims to be a run's promotion, but it is not.
 pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
     format!(
-        "{} in `{}` says that it is this promotion, but it was not made here and does not make the environment name the \
-         artifact: nothing was promoted; push again to have it judged and promoted anew",
+        "{} in `{}` claims to be this promotion, but this installation did not write it and it does not make the \
+         environment name the artifact: nothing was promoted; push again to judge and promote it again",
         commit.short(),
         run.environment
     )
@@ -130,8 +133,8 @@ pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
 /// A run that is not in the store promoted the revision, and the environment has named another artifact since.
 pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &CommitSha) -> String {
     format!(
-        "`{}` named what this revision made since {}, by run {by}, of which this store knows nothing, and names something else \
-         since {}: it is not promoted a second time by itself; push again if it is wanted",
+        "`{}` named the artifact of this revision since {}, by run {by}, which is not in this store, and names another \
+         artifact since {}: Slipway does not promote it a second time; push again if you want it",
         run.environment,
         promoted.short(),
         now.short()
@@ -140,7 +143,7 @@ pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &C
 
 /// The candidate has the same weights as the champion.
 pub(crate) fn nothing_to_promote(run: &Run) -> String {
-    format!("nothing to promote: the weights are those that `{}` names", run.environment)
+    format!("there is nothing to promote: `{}` already names these weights", run.environment)
 }
 
 /// The environment changed after the comparison.
@@ -152,7 +155,7 @@ pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
         DeployedArtifact::Unclear(reason) => reason.clone(),
     };
     format!(
-        "`{}` named {} when the candidate was compared, and now {now}: compared again",
+        "`{}` named {} at the comparison, but now names {now}: the candidate is compared again",
         run.environment,
         name(run.champion.as_ref())
     )
@@ -161,21 +164,21 @@ pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
 /// The blocking rules of a promotion.
 pub(crate) fn blocking_rules(held: &[BlockingRule]) -> String {
     if held.is_empty() {
-        return "held back: a newer candidate has passed".to_owned();
+        return "blocked: a newer candidate has passed".to_owned();
     }
     let reasons: Vec<String> = held.iter().map(ToString::to_string).collect();
-    format!("held back: {}", reasons.join("; "))
+    format!("blocked: {}", reasons.join("; "))
 }
 
 /// A newer candidate passed meanwhile.
 pub(crate) fn overtaken(newer: &Run) -> String {
-    format!("superseded by run {} of {}, which passed meanwhile", newer.id, newer.head.short())
+    format!("superseded by run {} of {}, which passed its policy in the meantime", newer.id, newer.head.short())
 }
 
 /// The environment names the artifact of the revision, promoted by a run that is not in the store.
 pub(crate) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
     format!(
-        "`{}` names what this revision made since {}, by run {by}, of which this store knows nothing",
+        "`{}` names the artifact of this revision since {}, by run {by}, which is not in this store",
         run.environment,
         commit.short()
     )
@@ -198,7 +201,7 @@ pub(crate) fn approved(approval: &Approval, objection: Option<&str>) -> String {
     match objection {
         None => format!("artifact {artifact} is approved"),
         Some(objection) => {
-            format!("the approval of artifact {artifact} is noted, but it does not count alone: {objection}")
+            format!("the approval of artifact {artifact} is recorded, but it does not count alone: {objection}")
         }
     }
 }
@@ -215,7 +218,10 @@ pub(crate) fn drifted(record: &DeploymentRecord) -> String {
         DeployedArtifact::Artifact(artifact) => artifact.to_string(),
         DeployedArtifact::Unclear(reason) => reason.clone(),
     };
-    format!("`{model}` in `{environment}` was changed by hand: {} by {author} makes it {deployed}", commit.short())
+    format!(
+        "`{model}` in `{environment}` was changed by hand: the commit {} by {author} sets it to {deployed}",
+        commit.short()
+    )
 }
 
 /// A line of a git server's output, for the run's log.

@@ -235,7 +235,7 @@ impl Context {
             std::fs::create_dir_all(&made)
         })
         .await?
-        .map_err(|error| StepError::local("the work folder cannot be made", error))?;
+        .map_err(|error| StepError::local("the work folder cannot be created", error))?;
         Ok(folder)
     }
 

@@ -113,7 +113,7 @@ impl Remotes {
 }
 
 async fn taken(limit: Arc<Semaphore>) -> OwnedSemaphorePermit {
-    limit.acquire_owned().await.expect("no limit is ever closed")
+    limit.acquire_owned().await.expect("the semaphore is never closed")
 }
 
 /// The host of an address: `https://host/path`, `ssh://user@host/path` or `user@host:path`.

@@ -61,13 +61,13 @@ where
             Retry::Backoff => backoff(number),
             Retry::After(pause) => pause,
         };
-        tracing::warn!(%error, "tried again in {}: {error}", spoken(pause));
+        tracing::warn!(%error, "the call is tried again in {}: {error}", spoken(pause));
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = cancel.cancelled() => return Err(error),
         }
     }
-    unreachable!("the last attempt answers")
+    unreachable!("the last attempt returns")
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl CommandQueue {
         let (task, done) = match ended {
             Ok((task, done)) => (task, done),
             Err(panicked) => {
-                tracing::error!(%panicked, "a command ended: {panicked}");
+                tracing::error!(%panicked, "a command panicked: {panicked}");
                 (panicked.id(), Ok(()))
             }
         };

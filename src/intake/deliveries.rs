@@ -100,16 +100,22 @@ impl Intake {
             let foreign =
                 known.owners().iter().filter(|(_, owner)| !self.context.settings.sources.contains_key(*owner));
             for (model, owner) in foreign {
-                tracing::warn!(%environment, "`owners` gives `{model}` to `{owner}`, which is no source of this server");
+                tracing::warn!(
+                    %environment,
+                    "`owners` assigns `{model}` to `{owner}`, which is not a source of this server"
+                );
             }
         }
         let pending = match self.context.store.sources_with_pending_deliveries().await {
             Ok(pending) => pending,
-            Err(error) => return tracing::warn!(%error, "which deliveries wait is not known: {error}"),
+            Err(error) => return tracing::warn!(%error, "the sources with waiting deliveries are not known: {error}"),
         };
         for name in pending {
             if !self.context.settings.sources.contains_key(&name) {
-                tracing::warn!(source = %name, "deliveries of `{name}` wait, and this server does not serve it");
+                tracing::warn!(
+                    source = %name,
+                    "deliveries of `{name}` wait, but this server does not serve this source"
+                );
             }
         }
     }
@@ -308,9 +314,10 @@ async fn intents_of(source: &Source, due: Vec<StoredDelivery>) -> Result<(Vec<St
 /// A delivery whose reading panicked: it is read again a few times, then dead-lettered.
 fn poisoned(attempts: u64) -> Result<Intent, StepError> {
     if attempts + 1 < MAX_PANICS {
-        return Err(StepError::local("it cannot be read", "a defect of Slipway"));
+        return Err(StepError::local("the delivery cannot be read", "a defect of Slipway"));
     }
-    let note = format!("reading it panicked {MAX_PANICS} times: this is a defect of Slipway, please report it");
+    let note =
+        format!("reading the delivery panicked {MAX_PANICS} times: this is a defect of Slipway, please report it");
     Ok(Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, note)))
 }
 
@@ -358,12 +365,12 @@ fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
                 }
                 PullRequestStep::Opened | PullRequestStep::Updated => {}
                 PullRequestStep::Closed | PullRequestStep::Merged => {
-                    notes.push(format!("change {} is closed", pull_request.number));
+                    notes.push(format!("pull request {} is closed", pull_request.number));
                     closed.push(pull_request.number);
                 }
             },
             EventKind::Ignored { reason } => notes.push(reason),
-            kind => notes.push(format!("nothing follows from `{}`", kind.as_str())),
+            kind => notes.push(format!("Slipway does not use the event `{}`", kind.as_str())),
         }
     }
     if !announced.is_empty() {

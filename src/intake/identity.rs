@@ -73,7 +73,7 @@ impl<'a> RepositoryFilter<'a> {
             }
             (About::Ourselves, _) => return Ok((Ok(()), known)),
             (About::Repository(None), _) => {
-                let note = "it names no repository".to_owned();
+                let note = "the delivery names no repository".to_owned();
                 return Ok((Err(ignored("unnamed", note)), known));
             }
             (About::Repository(Some(claimed)), _) => claimed,
@@ -120,7 +120,8 @@ impl Source {
     fn not_pinned(&self, name: &SourceName, claimed: &Repository) -> NotOurs {
         let Repository { id, full_name } = claimed;
         let note = format!(
-            "it is of the repository `{full_name}` ({id}), and `{name}` is `{}`; if that is the same, set `repository_id: \"{id}\"`",
+            "the delivery is from the repository `{full_name}` ({id}), but `{name}` is `{}`; if these are the same \
+             repository, set `repository_id: \"{id}\"`",
             self.repository_name
         );
         ignored("unpinned", note)
@@ -137,10 +138,11 @@ impl Source {
         let accept = if self.repository_id.is_some() {
             format!("set `repository_id: \"{other}\"`")
         } else {
-            format!("`slipway forge accept {name} '{other}'`")
+            format!("run `slipway forge accept {name} '{other}'`")
         };
         format!(
-            "the repository `{}` is another one now: its identifier is {other}, and `{name}` is {pinned}; if that is meant: {accept}",
+            "`{}` is now another repository: its identifier is {other}, but `{name}` is pinned to {pinned}; if this is \
+             correct, {accept}",
             self.repository_name
         )
     }
@@ -202,7 +204,7 @@ impl Intake {
         };
         match (found, known) {
             (Err(error), known) => {
-                tracing::debug!(source = %name, %error, "`{name}` cannot be asked for its repository: {error}");
+                tracing::debug!(source = %name, %error, "the repository of `{name}` cannot be queried: {error}");
                 Ok(known.is_none_or(|known| known.refused.is_none()))
             }
             (Ok(found), None) => {
@@ -237,7 +239,7 @@ impl Intake {
             if !source.is_called(&claimed.full_name) {
                 tracing::warn!(
                     source = %name,
-                    "the repository of `{name}` is called `{}` now: change `url` and `api.repository` of the source",
+                    "the repository of `{name}` now has the name `{}`: change `url` and `api.repository` of the source",
                     claimed.full_name
                 );
             }
@@ -266,7 +268,7 @@ impl Intake {
 
 fn foreign(pinned: &Repository, claimed: &Repository) -> NotOurs {
     let note = format!(
-        "it is of the repository `{}` ({}), not of `{}` ({})",
+        "the delivery is from the repository `{}` ({}), not from `{}` ({})",
         claimed.full_name, claimed.id, pinned.full_name, pinned.id
     );
     ignored("foreign", note)

@@ -93,12 +93,12 @@ impl Promotions {
         runs.retain(|run| run.model == model && run.artifact.is_some() && is_owned(run));
         let Some(newest) = runs.last().cloned() else {
             self.check_known_model(environment, model).await?;
-            return Err(ActionError::Missing(format!("nothing of `{model}` is on its way to `{environment}`")));
+            return Err(ActionError::Missing(format!("no run of `{model}` is in progress for `{environment}`")));
         };
         let Some(run) = runs.into_iter().rfind(|run| run.artifact.as_ref() == Some(artifact)) else {
             let now = newest.artifact.as_ref().map_or("no artifact", Digest::as_str);
             return Err(ActionError::Conflict(format!(
-                "{artifact} is not what is on its way to `{environment}`: that is {now} of run {}",
+                "{artifact} is not in progress for `{environment}`, but {now} of run {} is",
                 newest.id
             )));
         };
@@ -121,7 +121,7 @@ impl Promotions {
         self.require_ownership(environment, run).await?;
         let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
             let state = run.state.as_str();
-            return Err(ActionError::Conflict(format!("run {} is {state}: it is not judged yet", run.id)));
+            return Err(ActionError::Conflict(format!("run {} is {state} and not judged yet", run.id)));
         };
         Ok(Approval {
             environment: environment.clone(),
@@ -163,7 +163,7 @@ impl Promotions {
         self.known(environment)?;
         let at = Timestamp::now();
         if until.is_some_and(|until| until <= at) {
-            return Err(ActionError::Conflict("the hold would have ended already".to_owned()));
+            return Err(ActionError::Conflict("the end of the hold is in the past".to_owned()));
         }
         Ok(Hold {
             environment: environment.clone(),
@@ -258,7 +258,7 @@ impl Promotions {
         };
         let Some(artifact) = target.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
             return Err(ActionError::Conflict(format!(
-                "`{environment}` names the artifact of run {} already",
+                "`{environment}` already names the artifact of run {}",
                 target.id
             )));
         };
@@ -270,7 +270,7 @@ impl Promotions {
             environment: environment.clone(),
             model: Some(model.to_owned()),
             actor: actor.clone(),
-            reason: format!("rolled back to run {}: {reason}", target.id),
+            reason: format!("rollback to run {}: {reason}", target.id),
             at: run.created_at,
             until: None,
         };
@@ -296,8 +296,8 @@ impl Promotions {
             }
         }
         Err(ActionError::Missing(format!(
-            "there is no earlier promotion of `{model}` to `{environment}` to go back to; name the run of any promotion that the \
-             history lists"
+            "there is no earlier promotion of `{model}` to `{environment}`; specify the run of a promotion in the \
+             history"
         )))
     }
 
@@ -335,7 +335,7 @@ impl Promotions {
             return Err(ActionError::Conflict(format!("run {} has not passed its policy", run.id)));
         };
         if deployed.artifact() == Some(&artifact) {
-            return Err(ActionError::Conflict(format!("`{environment}` names the artifact of run {} already", run.id)));
+            return Err(ActionError::Conflict(format!("`{environment}` already names the artifact of run {}", run.id)));
         }
         if let Some(rejection) = self.context.store.rejection(&run.source, model, &artifact).await? {
             return Err(ActionError::Conflict(messages::rejected(&rejection)));
@@ -352,7 +352,7 @@ impl Promotions {
         match self.context.store.artifact_removed_at(run).await? {
             None => Ok(()),
             Some(at) => Err(ActionError::Conflict(format!(
-                "the artifact of run {run} was removed at {at}, as `retention.artifacts` says: train its revision again"
+                "retention (`retention.artifacts`) removed the artifact of run {run} at {at}: train its revision again"
             ))),
         }
     }
@@ -373,7 +373,7 @@ impl Promotions {
             if sources.len() > 1 {
                 let names: Vec<String> = sources.iter().map(|source| format!("`{source}`")).collect();
                 let names = names.join(", ");
-                return Err(ActionError::Conflict(format!("{names} have a model `{model}` each: name the run")));
+                return Err(ActionError::Conflict(format!("{names} each have a model `{model}`: specify the run")));
             }
             sources.pop()
         };
@@ -381,7 +381,8 @@ impl Promotions {
             Some(source) => self.newest_passed(environment, model, &source).await?.map_err(|before| {
                 let deployed = before.deployed.artifact().map_or("nothing", Digest::as_str);
                 ActionError::Conflict(format!(
-                    "`{}` names {deployed} of `{model}`, and no run of that artifact is known that passed its policy: name the run",
+                    "`{}` names {deployed} for `{model}`, but no known run with that artifact passed its policy: \
+                     specify the run",
                     before.environment
                 ))
             })?,
@@ -390,8 +391,8 @@ impl Promotions {
         newest.ok_or_else(|| {
             if self.comes_after_others(environment) {
                 return ActionError::Conflict(format!(
-                    "the environments before `{environment}` do not name one artifact of `{model}`: promote it there first, or name \
-                     the run"
+                    "the environments before `{environment}` do not name one common artifact of `{model}`: promote it \
+                     there first, or specify the run"
                 ));
             }
             ActionError::Missing(format!("no run of `{model}` has passed its policy yet"))
@@ -417,7 +418,7 @@ impl Promotions {
         let mut names: BTreeSet<String> = self.owners_in(environment).await?.into_keys().collect();
         names.extend(store.deployment_records(environment).await?.into_iter().map(|record| record.model));
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        Err(ActionError::Missing(format!("`{environment}` knows no model `{model}`{}", hint_at(model, &names))))
+        Err(ActionError::Missing(format!("`{environment}` has no model `{model}`{}", hint_at(model, &names))))
     }
 
     fn known(&self, environment: &SourceName) -> Result<&Environment, ActionError> {

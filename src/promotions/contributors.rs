@@ -52,7 +52,10 @@ impl Promotions {
             Ok(found) => run.contributors = Some(found),
             Err(StepError::Store(error)) => return Err(error.into()),
             Err(error) => {
-                tracing::warn!(run.id = %run.id, %error, "who made run {} is not known yet: {error}", run.id);
+                tracing::warn!(
+                    run.id = %run.id, %error,
+                    "the contributors of run {} are not known yet: {error}", run.id
+                );
                 return Ok(false);
             }
         }
@@ -84,7 +87,7 @@ impl Promotions {
             .and_then(|environment| environment.rules().approvals.as_ref());
         if let Some(rule) = rules.filter(|rule| !rule.by.is_empty() && !rule.by.contains(person)) {
             let names: Vec<&str> = rule.by.iter().map(String::as_str).collect();
-            return Ok(Some(format!("`{environment}` takes approvals of {}", names.join(", "))));
+            return Ok(Some(format!("`{environment}` accepts only approvals of {}", names.join(", "))));
         }
         if rules.is_none() && !run.policy_requires_approval() {
             return Ok(None);
@@ -94,7 +97,7 @@ impl Promotions {
             match self.find_contributors(&run).await {
                 Ok(found) => run.contributors = Some(found),
                 Err(StepError::Store(error)) => return Err(error.into()),
-                Err(_) => return Ok(Some("who made the revision is not known yet".to_owned())),
+                Err(_) => return Ok(Some("the contributors of the revision are not known yet".to_owned())),
             }
         }
         let contributors = self.contributors_now(&run).await?.unwrap_or_default();

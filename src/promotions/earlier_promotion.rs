@@ -22,7 +22,7 @@ impl Promotions {
         }
         // The branch was fetched just now. If that failed, it is read again before it is written.
         if let Err(error) = self.read_history(&run.environment, false).await {
-            tracing::warn!(%error, "the history of `{}` cannot be read on: {error}", run.environment);
+            tracing::warn!(%error, "the history of `{}` cannot be read further: {error}", run.environment);
             return Ok(None);
         }
         let deployment_records =

@@ -77,7 +77,7 @@ impl Promotions {
                 Err(StepError::Store(error)) if error.retry() != slipway_domain::Retry::Never => return Err(error),
                 Err(error) => {
                     let reason = error.to_string();
-                    tracing::warn!(environment = %name, reason, "what follows from run {} waits: {reason}", one.run);
+                    tracing::warn!(environment = %name, reason, "the follow-ups of run {} wait: {reason}", one.run);
                     let later = Timestamp::now() + backoff(one.attempts, jitter());
                     self.context.store.requeue_follow_up(one, later, &reason).await?;
                 }

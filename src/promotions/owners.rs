@@ -49,7 +49,7 @@ impl Promotions {
             None => Ok(()),
             Some(reason) => {
                 let help = format!(
-                    "help: give the model another name, or have `owners: {{{}: {}}}` set for the environment",
+                    "help: rename the model, or set `owners: {{{}: {}}}` for the environment",
                     run.model, run.source
                 );
                 Err(StepError::Environment { reason: format!("{reason}\n  {help}") })
@@ -96,7 +96,8 @@ impl Promotions {
         let Some(known) = self.context.environment_by_name(environment) else { return Ok(None) };
         if !known.operators().is_empty() {
             let person = self.context.settings.people.behind(actor);
-            let refused = format!("refused: it is for the `operators` of `{environment}` in the server's settings");
+            let refused =
+                format!("refused: only the `operators` of `{environment}` in the server's settings may do this");
             return Ok((!known.operators().contains(&person)).then_some(refused));
         }
         if self.is_of(std::slice::from_ref(source), environment, model).await? {

@@ -93,7 +93,10 @@ impl Promotions {
                     && let Err(error) =
                         self.context.store.append_log(run.id, &messages::server_said(&server_messages)).await
                 {
-                    tracing::warn!(run.id = %run.id, %error, "what the server said is not in the log: {error}");
+                    tracing::warn!(
+                        run.id = %run.id, %error,
+                        "the messages of the git server could not be written to the log: {error}"
+                    );
                 }
                 Ok(landed_in(run, commit))
             }

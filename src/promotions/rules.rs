@@ -97,7 +97,7 @@ impl Promotions {
             return self.wait_for_request(run, &request, held, &deployed).await;
         }
         if held.is_empty() {
-            return Ok(cleared(run, "no rule holds the promotion back any more".to_owned()));
+            return Ok(cleared(run, "no rule blocks the promotion any more".to_owned()));
         }
         let next_check = next_check_at(&held);
         if learned {
@@ -123,7 +123,7 @@ impl Promotions {
             return Ok(run);
         }
         let reason = if blocking_rules.is_empty() {
-            "no rule holds the promotion back any more".to_owned()
+            "no rule blocks the promotion any more".to_owned()
         } else {
             messages::blocking_rules(&blocking_rules)
         };
@@ -147,7 +147,7 @@ impl Promotions {
             return Ok(blocked_by(run, all, next_check));
         }
         if deployed.artifact() == Some(&artifact) || self.merge(run, request).await? {
-            let cause = format!("request {} is merged, or has to be offered again", request.number);
+            let cause = format!("request {} is merged, or the promotion must be proposed again", request.number);
             return Ok(cleared(run, cause));
         }
         if self.was_closed(run, request).await? {

@@ -28,7 +28,7 @@ impl Reconciler {
                 Ok(()) => {}
                 Err(StepError::Store(error)) => log_and_continue(error)?,
                 Err(error) => {
-                    tracing::warn!(environment = %name, %error, "`{name}` cannot be looked at: {error}");
+                    tracing::warn!(environment = %name, %error, "the environment `{name}` cannot be synced: {error}");
                 }
             }
             tokio::select! {

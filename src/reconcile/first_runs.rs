@@ -71,8 +71,8 @@ fn announced(source: &SourceName, models: &BTreeSet<String>) -> String {
     let first = shown.first().copied().unwrap_or("MODEL");
     let names = shown.join(", ");
     format!(
-        "models of `{source}` have had no run yet: {names}{more}\n  help: `slipway runs start {source} {first}` begins the \
-         first run of one"
+        "models of `{source}` have no run yet: {names}{more}\n  help: start a first run with `slipway runs start \
+         {source} {first}`"
     )
 }
 
@@ -84,7 +84,7 @@ mod tests {
     fn models_without_a_run_are_reported_with_the_command_that_begins_one() {
         let source = SourceName::try_from("risk".to_owned()).expect("a name");
         let said = announced(&source, &BTreeSet::from(["churn".to_owned(), "fraud".to_owned()]));
-        assert!(said.starts_with("models of `risk` have had no run yet: churn, fraud\n"), "{said}");
+        assert!(said.starts_with("models of `risk` have no run yet: churn, fraud\n"), "{said}");
         assert!(said.contains("`slipway runs start risk churn`"), "{said}");
         let many = (0..500).map(|number| format!("m{number:03}")).collect();
         assert!(announced(&source, &many).contains("m009 and 490 more"), "{}", announced(&source, &many));

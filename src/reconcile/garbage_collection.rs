@@ -28,27 +28,29 @@ impl Reconciler {
         let mut first = true;
         while !stop.is_cancelled() {
             match self.context.store.retry_all_quarantined().await {
-                Ok(ended) if ended > 0 => tracing::info!(ended, "{} served again", counted_are(ended, "row set aside")),
+                Ok(ended) if ended > 0 => {
+                    tracing::info!(ended, "{} can be read again", counted(ended, "quarantined row"));
+                }
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, "what is set aside cannot be looked at: {error}"),
+                Err(error) => tracing::error!(%error, "quarantined rows cannot be retried: {error}"),
             }
             match self.remove_rows(keep.store).await {
                 Ok(removed) if !removed.is_empty() => {
                     let Removed { deliveries, reports, log_lines, runs, audit_entries, removed_runs: _ } = removed;
-                    tracing::info!(deliveries, reports, log_lines, runs, audit_entries, "old entries removed");
+                    tracing::info!(deliveries, reports, log_lines, runs, audit_entries, "old entries were removed");
                 }
                 Ok(_) => {}
-                Err(error) => tracing::error!(%error, "old entries cannot be removed, which is tried again: {error}"),
+                Err(error) => tracing::error!(%error, "old entries cannot be removed; Slipway tries again: {error}"),
             }
             if !std::mem::take(&mut first) {
                 match self.sweep(keep.artifacts).await {
                     Ok(swept) => log_swept(&swept),
-                    Err(error) => tracing::error!(%error, "artifacts cannot be removed, which is tried again: {error}"),
+                    Err(error) => tracing::error!(%error, "artifacts cannot be removed; Slipway tries again: {error}"),
                 }
             }
             // This query also compacts the counters, in case nothing else reads them.
             if let Err(error) = self.context.store.runs_by_state().await {
-                tracing::error!(%error, "runs cannot be counted, which is tried again: {error}");
+                tracing::error!(%error, "runs cannot be counted; Slipway tries again: {error}");
             }
             tokio::select! {
                 () = tokio::time::sleep(keep.every) => {}
@@ -87,10 +89,10 @@ impl Reconciler {
 fn log_swept(swept: &Swept) {
     if let [other, ..] = &*swept.shared_with {
         tracing::warn!(
-            "no artifact is removed: the store {other} keeps its own in the same folder. If that store is gone, remove \
-             the file `stores/{other}` from the folder"
+            "no artifact is removed, because the store {other} uses the same folder: if that store no longer exists, \
+             remove the file `stores/{other}` from the folder"
         );
     } else if swept.removed + swept.restored + swept.purged > 0 {
-        tracing::info!(?swept, "{} removed that nothing needs", counted(swept.removed, "artifact"));
+        tracing::info!(?swept, "{} removed", counted_are(swept.removed, "unused artifact"));
     }
 }

@@ -58,7 +58,7 @@ impl Reconciler {
                 Err(StepError::Store(error)) => log_and_continue(error)?,
                 Err(error) => {
                     let reason = error.to_string();
-                    tracing::warn!(source = %name, reason, "`{name}` cannot be looked at: {reason}");
+                    tracing::warn!(source = %name, reason, "the source `{name}` cannot be reconciled: {reason}");
                 }
             }
             is_first = false;
@@ -77,7 +77,7 @@ impl Reconciler {
         let undelivered = match api.undelivered(since).await {
             Ok(undelivered) => undelivered,
             Err(error) => {
-                tracing::warn!(source = %name, %error, "`{name}` cannot be asked for what it sent in vain: {error}");
+                tracing::warn!(source = %name, %error, "the failed deliveries of `{name}` cannot be listed: {error}");
                 return Ok(false);
             }
         };
@@ -98,7 +98,7 @@ impl Reconciler {
             let delivery = Delivery { source: name.clone(), id, event, headers, body, received_at };
             if self.intake.accept(&delivery).await? == Receipt::Stored {
                 metrics::counter!("slipway_deliveries_recovered_total").increment(1);
-                tracing::warn!(source = %name, delivery.id, "delivery {} was sent in vain: fetched", delivery.id);
+                tracing::warn!(source = %name, delivery.id, "the failed delivery {} was fetched", delivery.id);
             }
         }
         Ok(true)
@@ -139,7 +139,10 @@ impl Reconciler {
         };
         if self.intake.accept(&delivery).await? == Receipt::Stored {
             metrics::counter!("slipway_pushes_recovered_total").increment(1);
-            tracing::warn!(source = %name, "no delivery told of {} on `{}`: found by looking", tip.short(), branch);
+            tracing::warn!(
+                source = %name,
+                "no delivery reported {} on `{}`; reconciliation found it", tip.short(), branch
+            );
         }
         Ok(None)
     }

@@ -118,7 +118,7 @@ impl Reconciler {
             Err(StoreError::NotStalled { .. } | StoreError::NoSuchRun { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }
-        tracing::info!(run.id = %run.id, "run {} goes on: {}", run.id, messages::environment_fixed(run));
+        tracing::info!(run.id = %run.id, "run {} continues: {}", run.id, messages::environment_fixed(run));
         self.context.due.notify_one();
         self.context.promotable.notify_waiters();
         self.context.notify_changed(&run.source);

@@ -171,7 +171,10 @@ impl Reconciler {
                 }
                 Err(StepError::Store(error)) => return Err(error),
                 Err(error) => {
-                    tracing::warn!(environment = %name, %error, "`{name}` cannot be read, so what it ever named is kept: {error}");
+                    tracing::warn!(
+                        environment = %name, %error,
+                        "`{name}` cannot be read, so all artifacts that it ever named are kept: {error}"
+                    );
                     deployed.unclear.push((name.clone(), None));
                 }
             }

@@ -41,7 +41,7 @@ fn of_check(check: &CheckResult) -> Option<Annotation> {
 /// The annotation is on the first line of the policy, where people read the changes of a pull request.
 fn of_proposed(proposed: &ProposedPolicy) -> Annotation {
     let ProposedPolicy { file, sentence, .. } = proposed;
-    let message = format!("this change is judged by the policy as it was before; {sentence}");
+    let message = format!("this pull request is judged by the policy before the change; {sentence}");
     let message = message.chars().take(MAX_MESSAGE_LENGTH).collect();
     Annotation { file: file.clone(), line: 1, message, level: AnnotationLevel::Warning }
 }

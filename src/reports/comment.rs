@@ -60,8 +60,8 @@ pub(super) fn of_revision(revision: &CommitSha, runs: &[Run], pages: Option<&Pag
     let open = runs.iter().filter(|run| ended(run).is_none()).count();
     let worst = runs.iter().filter_map(ended).max_by_key(|conclusion| severity(*conclusion));
     let (state, title) = match worst {
-        _ if open > 0 => (ReportState::UnderWay, "models are trained and judged".to_owned()),
-        None => (ReportState::Ended(Conclusion::Neutral), "no model is touched".to_owned()),
+        _ if open > 0 => (ReportState::UnderWay, "the models are being trained and judged".to_owned()),
+        None => (ReportState::Ended(Conclusion::Neutral), "no model is affected".to_owned()),
         Some(worst) => {
             let passed = runs.iter().filter(|run| ended(run) == Some(Conclusion::Success)).count();
             (ReportState::Ended(worst), passed_of(runs, passed))
@@ -91,10 +91,10 @@ pub(super) fn without_runs(revision: &CommitSha, conclusion: Conclusion, title: 
 
 /// The summary check of a fork's revision that is not approved yet.
 pub(super) fn unapproved(revision: &CommitSha) -> Report {
-    let title = "nothing of this fork is trained before somebody approves it";
+    let title = "this revision of a fork needs an approval before training";
     let text = format!(
-        "Whoever may push to this repository lets exactly this revision be trained and judged, with a comment:\n\n\
-         ```\n/slipway judge {revision}\n```\n"
+        "A person who may push to this repository can start training and judging of exactly this revision with a \
+         comment:\n\n```\n/slipway judge {revision}\n```\n"
     );
     let state = ReportState::Ended(Conclusion::ActionRequired);
     Report { buttons: vec![ReportButton::Judge], ..summary(revision, state, title.to_owned(), text) }
@@ -121,7 +121,7 @@ pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<
     let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
     let mut text = format!("{}\nRevision `{}`{base}.\n\n", heading(&report), revision.short());
     text += &table(runs);
-    let end = "\n`/slipway help` says what can be asked for in a comment.\n";
+    let end = "\nA comment with `/slipway help` shows all commands.\n";
     let mut left_out = 0;
     for run in runs.iter().filter(|run| run.verdict.is_some() || !run.diagnostics.is_empty()) {
         let part =
@@ -133,12 +133,9 @@ pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<
         }
     }
     if left_out > 0 {
-        let (do_not_fit, have_them) = match left_out {
-            1 => ("does not fit here", "its check has"),
-            _ => ("do not fit here", "their checks have"),
-        };
         let more = counted(left_out, "more model");
-        add(&mut text, format_args!("\nThe details of {more} {do_not_fit}; {have_them} them.\n"));
+        let (do_not_fit, checks) = if left_out == 1 { ("does not fit here", "check") } else { ("do not fit here", "checks") };
+        add(&mut text, format_args!("\nThe details of {more} {do_not_fit}; see the {checks}.\n"));
     }
     text += end;
     text
@@ -189,8 +186,8 @@ fn table(runs: &[Run]) -> String {
 
 fn title_of(run: &Run) -> String {
     let said = match (state_of(run), &run.reason, &run.verdict) {
-        (ReportState::Queued, ..) => "waits to be taken".to_owned(),
-        (ReportState::UnderWay, ..) => "is trained and judged".to_owned(),
+        (ReportState::Queued, ..) => "queued".to_owned(),
+        (ReportState::UnderWay, ..) => "training and judging are in progress".to_owned(),
         (_, Some(reason), _) => reason.lines().next().unwrap_or_default().to_owned(),
         (_, None, Some(verdict)) => verdict.for_authors().summary(),
         (_, None, None) => run.state.as_str().to_owned(),
@@ -221,7 +218,7 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
         && run.verdict.is_some()
         && let Some(pages) = pages
     {
-        add(&mut text, format_args!("\n![The interval of every check]({})\n", pages.picture_of(run.id)));
+        add(&mut text, format_args!("\n![The confidence interval of every check]({})\n", pages.picture_of(run.id)));
     }
     if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
         add(&mut text, format_args!("\n{}\n", describe_cost(cost, &escaped(&cost.device))));

@@ -33,17 +33,17 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
 
 fn waits_for(run: &Run) -> String {
     let reasons: Vec<String> = run.blocking_rules.iter().map(ToString::to_string).collect();
-    if reasons.is_empty() { "waits for its turn".to_owned() } else { reasons.join("; ") }
+    if reasons.is_empty() { "waits for an earlier promotion".to_owned() } else { reasons.join("; ") }
 }
 
 fn named(run: &Run) -> String {
     let what = match run.origin {
-        Some(Origin::Rollback { .. }) => "brought back",
+        Some(Origin::Rollback { .. }) => "rolled back",
         _ => "promoted",
     };
     match &run.promotion_commit {
         Some(commit) => format!("{what} by commit {}", commit.short()),
-        None => "the environment named it already".to_owned(),
+        None => "the environment already named the artifact".to_owned(),
     }
 }
 

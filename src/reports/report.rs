@@ -133,7 +133,10 @@ impl Reports {
                 self.context.store.record_reported(&report, Timestamp::now()).await?;
                 if has_called_forge && context.outage().succeeded() {
                     let due = self.context.store.revive_reports(&context.name).await?;
-                    tracing::info!(source = %context.name, due, "the forge of `{}` takes reports again", context.name);
+                    tracing::info!(
+                        source = %context.name, due,
+                        "the forge of `{}` accepts reports again", context.name
+                    );
                 }
                 Ok(())
             }
@@ -156,12 +159,17 @@ impl Reports {
             NotReported::Store(error) => return Err(error),
             NotReported::Busy => (MOMENT, Fault::None, "another server is reporting it".to_owned()),
             NotReported::Forge(ApiError::Throttled { pause })
-            | NotReported::Note { retry: Retry::After(pause), .. } => {
-                (pause, Fault::None, format!("the forge asks to wait {}", spoken(pause)))
-            }
+            | NotReported::Note { retry: Retry::After(pause), .. } => (
+                pause,
+                Fault::None,
+                format!("the forge limits requests: the next attempt follows in {}", spoken(pause)),
+            ),
             NotReported::Forge(error) if error.is_final() && report.attempts >= MAX_REFUSALS => {
                 metrics::counter!("slipway_report_attempts_total", "outcome" => "refused").increment(1);
-                tracing::error!(report.id, %error, "report `{}` of `{name}` is refused for good: {error}", report.id);
+                tracing::error!(
+                    report.id, %error,
+                    "the forge refuses the report `{}` of `{name}` permanently: {error}", report.id
+                );
                 return self.context.store.refuse_report(report, &error.to_string()).await;
             }
             NotReported::Forge(error) if error.is_final() || matches!(error, ApiError::Moved { .. }) => {
@@ -179,7 +187,7 @@ impl Reports {
         };
         metrics::counter!("slipway_report_attempts_total", "outcome" => "failed").increment(1);
         let DueReport { id, attempts, .. } = report;
-        tracing::warn!(report.id = id, attempts, note, "report `{id}` of `{name}` was not made: {note}");
+        tracing::warn!(report.id = id, attempts, note, "the report `{id}` of `{name}` was not sent: {note}");
         self.context.store.requeue_report(report, now, pause, fault, &note).await
     }
 
@@ -276,7 +284,7 @@ fn finished(ended: Result<Result<(), StoreError>, JoinError>) -> Result<(), Stor
     match ended {
         Ok(ended) => ended.or_else(log_and_continue),
         Err(panicked) => {
-            tracing::error!(%panicked, "a report ended: {panicked}");
+            tracing::error!(%panicked, "a report panicked: {panicked}");
             Ok(())
         }
     }

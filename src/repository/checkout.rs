@@ -74,7 +74,10 @@ impl Checkout {
             for entry in std::fs::read_dir(self.root.join(&folder))? {
                 visited += 1;
                 if visited > MAX_ENTRIES || depth > DEEPEST {
-                    return Err(Error::other(format!("more than {MAX_ENTRIES} files, or deeper than {DEEPEST}")));
+                    return Err(Error::other(format!(
+                        "the folder contains more than {MAX_ENTRIES} entries, or is nested \
+                     deeper than {DEEPEST} levels"
+                    )));
                 }
                 let entry = entry?;
                 let path = folder.join(entry.file_name());
@@ -207,7 +210,7 @@ fn relative(root: &Path, path: &Path) -> Option<String> {
 }
 
 fn not_a_text() -> Error {
-    Error::other("its path is not below the folder, or is not UTF-8")
+    Error::other("the path is outside the folder, or is not UTF-8")
 }
 
 #[cfg(test)]

@@ -108,6 +108,6 @@ fn mistake_in_git(path: &str, most: u64, error: &GitError) -> Option<Diagnostic>
 
 /// The mistake of a file with more than `most` bytes.
 pub(super) fn too_large(path: &str, most: u64) -> Diagnostic {
-    let message = format!("the file has more than {} KiB, which is the most that is read", most >> 10);
-    Diagnostic::new(path, message).help("keep data in files of its own")
+    let message = format!("the file has more than {} KiB, expected fewer", most >> 10);
+    Diagnostic::new(path, message).help("store data in separate files")
 }

@@ -61,9 +61,9 @@ pub(crate) fn taken_name<F: Files>(files: &F, file: &str, models: &[ModelFile]) 
     let own = models.iter().find(|own| own.path == file)?;
     let (name, text) = (source::name_in(own)?, own.text.as_deref().unwrap_or_default());
     let other = models.iter().find(|other| other.path != file && source::name_in(other).as_ref() == Some(&name))?;
-    let message = format!("`{name}` is also the name of the model in `{}`", files.shown(&other.path));
+    let message = format!("the model in `{}` has the same name `{name}`", files.shown(&other.path));
     let fault =
-        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a name of its own");
+        Fault::new(FaultKind::Specification, message).key("metadata.name").help("give each model a unique name");
     Some(source::locate(file, text, &fault))
 }
 
@@ -89,19 +89,22 @@ fn unusable_files<F: Files>(
     for (key, path) in model.spec.data.files() {
         let whole = folder_path(file, path);
         let (message, help) = match files.entry(&whole)? {
-            None => (format!("there is no file `{}` {}", files.shown(&whole), files.place()), absent(files, &whole)?),
+            None => {
+                (format!("the file `{}` does not exist {}", files.shown(&whole), files.place()), absent(files, &whole)?)
+            }
             Some(Entry::Other(kind)) => (
-                format!("`{path}` is {kind}, expected a plain file"),
-                "commit the file itself: Slipway follows no links, and reads files that git holds".to_owned(),
+                format!("`{path}` is {kind}, expected a regular file"),
+                "commit the file itself: Slipway reads committed files and does not follow links".to_owned(),
             ),
             Some(Entry::Ignored) => (
-                format!("git ignores `{path}`, so that a server would not get it"),
-                "take it out of `.gitignore`, or add it with `git add --force`".to_owned(),
+                format!("git ignores `{path}`, so a server would not find it"),
+                "remove it from `.gitignore`, or add it with `git add --force`".to_owned(),
             ),
             Some(Entry::File) if own.contain_relative(path) => continue,
-            Some(Entry::File) => {
-                (format!("`{path}` is not among `spec.paths`, so the trainer would not get it"), uncovered(model, path))
-            }
+            Some(Entry::File) => (
+                format!("no glob in `spec.paths` matches `{path}`, so the trainer would not get the file"),
+                uncovered(model, path),
+            ),
         };
         let fault = Fault::new(FaultKind::Specification, message).help(help);
         problems.push((key, source::locate(file, text, &fault.key(key))));
@@ -122,12 +125,13 @@ fn absent<F: Files>(files: &F, whole: &str) -> Result<String, F::Error> {
 /// The remedy for a file that no glob matches.
 fn uncovered(model: &Model, path: &str) -> String {
     match ModelFiles::alike(model, path) {
-        Some(glob) => format!("`{glob}` differs from it in upper and lower case"),
+        Some(glob) => format!("use the same upper and lower case in `spec.paths`: `{glob}` only differs in case"),
         None => match path.rsplit_once('/') {
             Some((folder, _)) => format!(
-                "add a glob for it to `spec.paths`, such as `{folder}/**` (`*` stays within one folder, `**` does not)"
+                "add a glob to `spec.paths`, such as `{folder}/**` (`*` matches within one folder, `**` also in \
+                 subfolders)"
             ),
-            None => format!("add a glob for it to `spec.paths`, such as `{path}`"),
+            None => format!("add a glob to `spec.paths`, such as `{path}`"),
         },
     }
 }
@@ -188,13 +192,13 @@ impl<'a> Repository<'a> {
     fn read_model(&self, file: &str) -> Result<(String, Read), Vec<Diagnostic>> {
         let text = match self.checkout.entry(file) {
             Ok(Some(Entry::Other(kind))) => {
-                let message = format!("this is {kind}, expected a plain file: a server would not see it");
+                let message = format!("this is {kind}, expected a regular file: a server would not read it");
                 return Err(vec![Diagnostic::new(file, message)]);
             }
             Ok(_) => source::read_text(self.checkout, file).map_err(|error| vec![unreadable(file, &error)])?,
             Err(error) => return Err(vec![unreadable(file, &error)]),
         };
-        let text = text.unwrap_or_else(|| Err(Diagnostic::new(file, "the file is gone")));
+        let text = text.unwrap_or_else(|| Err(Diagnostic::new(file, "the file does not exist any more")));
         let text = text.map_err(|diagnostic| vec![diagnostic])?;
         let read = source::read_leniently(file, &text);
         Ok((text, read))
@@ -212,9 +216,9 @@ impl<'a> Repository<'a> {
         self.check_commits(file, text, readable, diagnostics);
         let path = folder_path(file, &model.spec.policy);
         if matches!(self.checkout.entry(&path), Ok(None)) {
-            let message = format!("there is no file `{}` {}", self.checkout.shown(&path), self.checkout.place());
+            let message = format!("the file `{}` does not exist {}", self.checkout.shown(&path), self.checkout.place());
             let fault = Fault::new(FaultKind::Specification, message).key("spec.policy");
-            let help = "write the policy, or correct the path (it is relative to the folder of `slipway.yaml`)";
+            let help = "create the policy, or correct the path (it is relative to the folder of `slipway.yaml`)";
             diagnostics.mistakes.push(source::locate(file, text, &fault.help(help)));
             return;
         }
@@ -243,22 +247,22 @@ impl<'a> Repository<'a> {
             };
             if self.checkout.commits_pointer(&whole) {
                 let message =
-                    format!("git holds a Git LFS pointer in the place of `{path}`, and a server reads what git holds");
-                let help = "Slipway reads git's own objects: commit the data themselves (gzip is unpacked)";
+                    format!("git has only a Git LFS pointer of `{path}`, so a server could not read the file");
+                let help = "commit the data itself, plain or as gzip: Slipway reads only objects in git";
                 diagnostics.mistakes.push(located(message, help.to_owned()));
                 continue;
             }
             let (message, help) = match self.checkout.held(&whole) {
                 Some(Committed::Nowhere) => (
                     format!("`{path}` is not in git: a server will not find it"),
-                    format!("`git add {whole}`, and commit it"),
+                    format!("run `git add {whole}`, and commit the file"),
                 ),
                 Some(Committed::OnlyAdded) => {
-                    (format!("`{path}` is not committed yet: a server reads commits"), "commit it".to_owned())
+                    (format!("`{path}` is not committed yet: a server reads commits"), "commit the file".to_owned())
                 }
                 Some(Committed::Otherwise) => (
-                    format!("`{path}` differs from its commit: a server reads what is committed"),
-                    "commit it, or take back what was changed".to_owned(),
+                    format!("`{path}` differs from its commit: a server reads commits"),
+                    "commit the changes, or revert them".to_owned(),
                 ),
                 Some(Committed::AsHere) | None => continue,
             };
@@ -354,18 +358,27 @@ mod tests {
         let of = |change: &dyn Fn(&Path)| mistakes_of(change).join("\n");
         let message = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"data/test.csv\""));
         assert!(
-            message.starts_with("slipway.yaml:7:47: spec.data.train.file: `data/train.csv` is not among"),
+            message.starts_with(
+                "slipway.yaml:7:47: spec.data.train.file: no glob in `spec.paths` matches `data/train.csv`"
+            ),
             "{message}"
         );
         let message = of(&|folder| rewrite(folder, "slipway.yaml", "\"data/**\"", "\"Data/**\""));
-        assert!(message.contains("`Data/**` differs from it in upper and lower case"), "{message}");
+        assert!(
+            message.contains("use the same upper and lower case in `spec.paths`: `Data/**` only differs in case"),
+            "{message}"
+        );
         let message = of(&|folder| rewrite(folder, "slipway.yaml", "file: data/train.csv", "file: data/Train.csv"));
         assert!(message.contains("did you mean `data/train.csv`?"), "{message}");
         let linked = |folder: &Path| {
             std::fs::rename(folder.join("data/train.csv"), folder.join("data/real.csv")).expect("renamed");
             std::os::unix::fs::symlink("real.csv", folder.join("data/train.csv")).expect("linked");
         };
-        assert!(of(&linked).contains("`data/train.csv` is a symbolic link, expected a plain file"), "{}", of(&linked));
+        assert!(
+            of(&linked).contains("`data/train.csv` is a symbolic link, expected a regular file"),
+            "{}",
+            of(&linked)
+        );
         let folder_instead = |folder: &Path| {
             std::fs::remove_file(folder.join("data/train.csv")).expect("removed");
             std::fs::create_dir(folder.join("data/train.csv")).expect("a folder");
@@ -384,8 +397,7 @@ mod tests {
                 let second = MODEL.replace("name: churn", &format!("name: {other}"));
                 std::fs::write(folder.join("second/slipway.yaml"), second).expect("written");
             });
-            let expected =
-                format!("`{}` is also the name of the model in `second/slipway.yaml`", one.trim_matches('"'));
+            let expected = format!("the model in `second/slipway.yaml` has the same name `{}`", one.trim_matches('"'));
             assert!(mistakes.len() == 1 && mistakes[0].contains(&expected), "{mistakes:?}");
         }
     }
@@ -398,7 +410,7 @@ mod tests {
             rewrite(folder, "slipway.yaml", "epochs: 1", "epochs: one");
         });
         assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-        assert!(mistakes[1].starts_with("slipway.yaml:3:18: metadata.name: `churn` is also the name"), "{mistakes:?}");
+        assert!(mistakes[1].starts_with("slipway.yaml:3:18: metadata.name: the model in"), "{mistakes:?}");
     }
 
     #[test]
@@ -413,8 +425,8 @@ mod tests {
         let repository = Repository::open(&checkout).expect("readable");
         let taken = repository.check_model(&file).0.mistakes.into_iter().map(|mistake| mistake.message);
         let whole = folder.path().canonicalize().expect("a path").join("other/slipway.yaml");
-        let expected = format!("in `{}`", whole.display());
-        assert!(taken.into_iter().any(|message| message.ends_with(&expected)), "{expected}");
+        let expected = format!("the model in `{}` has the same name", whole.display());
+        assert!(taken.into_iter().any(|message| message.contains(&expected)), "{expected}");
     }
 
     #[test]
@@ -431,7 +443,7 @@ mod tests {
         let mistakes =
             mistakes_of(|folder| rewrite(folder, "slipway.yaml", "policy: policy.yaml", "policy: none.yaml"));
         assert!(
-            mistakes[0].starts_with("slipway.yaml:10:11: spec.policy: there is no file `none.yaml`"),
+            mistakes[0].starts_with("slipway.yaml:10:11: spec.policy: the file `none.yaml` does not exist"),
             "{mistakes:?}"
         );
     }

@@ -16,16 +16,16 @@ pub(crate) type Found = (Policy, BTreeMap<String, String>);
 pub(crate) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<Diagnostic>>, F::Error> {
     let text = match files.entry(path)? {
         Some(Entry::Other(kind)) => {
-            let message = format!("it is {kind}, expected a policy file");
+            let message = format!("this is {kind}, expected a policy file");
             return Ok(Err(vec![
-                Diagnostic::new(path, message).help("Slipway follows no links: commit the file itself"),
+                Diagnostic::new(path, message).help("commit the file itself: Slipway does not follow links"),
             ]));
         }
         _ => source::read_text(files, path)?,
     };
     let Some(text) = text else {
-        let message = format!("there is no policy {}, and without one nothing is promoted", files.place());
-        let help = "push the policy first: a change is judged by the policy of the revision before it";
+        let message = format!("the policy does not exist {}, and without a policy nothing is promoted", files.place());
+        let help = "push the policy first: a push is judged by the policy of the revision before it";
         return Ok(Err(vec![Diagnostic::new(path, message).help(help)]));
     };
     let text = match text {
@@ -50,7 +50,7 @@ pub(crate) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<
                 Ok((path, text))
             }
             Some(Err(diagnostic)) => Err(diagnostic.message),
-            None => Err(format!("there is no file `{}` {}", files.shown(&path), files.place())),
+            None => Err(format!("the file `{}` does not exist {}", files.shown(&path), files.place())),
         }
     };
     let read = Policy::read_with(path, &text, &find);
@@ -64,7 +64,7 @@ pub(crate) fn read<F: Files>(files: &F, path: &str) -> Result<Result<Found, Vec<
 /// A path in the repository, from a path relative to another file.
 fn path_from(from: &str, path: &str) -> Result<String, String> {
     if path.is_empty() || path.starts_with('/') || path.contains('\\') || path.chars().any(char::is_control) {
-        return Err("expected a relative path to a policy, or `slipway:` and the name of a shipped one".to_owned());
+        return Err("expected a relative path to a policy, or `slipway:` and the name of a built-in policy".to_owned());
     }
     let mut parts: Vec<&str> = folder_of(from).split('/').filter(|part| !part.is_empty()).collect();
     for part in path.split('/') {

@@ -17,7 +17,7 @@ const MAX_INDENTED: usize = 3;
 
 /// The text about a revision whose message requests that nothing is built.
 pub fn skipped(revision: &CommitSha, mark: &str) -> String {
-    format!("skipped: nothing is trained, because the message of {} says {mark}", revision.short())
+    format!("skipped: nothing is trained, because the message of {} contains {mark}", revision.short())
 }
 
 /// The part of a message that requests that nothing is built: a mark at the beginning or the end of the first line, or on a line
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn what_was_skipped_is_said_with_the_commit_and_its_marker() {
         let revision = "2c6d02801b24".repeat(4)[..40].parse().expect("a commit");
-        let said = "skipped: nothing is trained, because the message of 2c6d02801b24 says [skip slipway]";
+        let said = "skipped: nothing is trained, because the message of 2c6d02801b24 contains [skip slipway]";
         assert_eq!(skipped(&revision, MARK), said);
     }
 }

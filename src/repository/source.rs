@@ -187,7 +187,8 @@ pub(crate) fn read_text<F: Files>(files: &F, path: &str) -> Result<Option<Result
     Ok(bytes.map(|bytes| {
         String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            Diagnostic::new(path, format!("not a text: byte {at} is not UTF-8")).help("save the file as UTF-8")
+            Diagnostic::new(path, format!("the file is not UTF-8 at byte {at}, expected text"))
+                .help("save the file as UTF-8")
         })
     }))
 }
@@ -218,7 +219,7 @@ pub(crate) fn is_misnamed_model(path: &str) -> bool {
 
 /// The diagnostic for a file whose name resembles that of a model file.
 pub(crate) fn misnamed(path: &str) -> Diagnostic {
-    Diagnostic::new(path, format!("this file is not read: models are described in files named `{MODEL_FILE}`"))
+    Diagnostic::new(path, format!("this file is not read: models are described in files with the name `{MODEL_FILE}`"))
         .help(format!("rename it to `{MODEL_FILE}`"))
 }
 
@@ -290,7 +291,7 @@ mod tests {
             Ok(SAMPLE.replace("name: sample", "name: Bad_Name")),
             Ok(String::new()),
             Ok("metadata: {name: [churn]}\n".to_owned()),
-            Err(Diagnostic::new("a/slipway.yaml", "not a text: byte 0 is not UTF-8")),
+            Err(Diagnostic::new("a/slipway.yaml", "the file is not UTF-8 at byte 0, expected text")),
         ];
         for text in files {
             let file = ModelFile { path: "a/slipway.yaml".to_owned(), text };
@@ -316,7 +317,7 @@ mod tests {
         let mistakes: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         let found = |words: &str| mistakes.iter().filter(|mistake| mistake.contains(words)).count();
         for words in [
-            "`Sample` cannot name",
+            "`Sample` is not a valid name",
             "`clasification`",
             "`lable`",
             "`liner`",

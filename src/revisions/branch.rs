@@ -76,7 +76,7 @@ impl Revisions {
         let read_changes = move || read_changes(&mirror, seen.as_ref(), &announced, ours.as_deref());
         let found = match self.context.remotes.call(&source.mirror, read_changes).await? {
             Err(GitError::BranchMissing { .. }) => {
-                let note = format!("the branch `{branch}` is not there any more");
+                let note = format!("the branch `{branch}` does not exist any more");
                 return Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note));
             }
             found => found?,
@@ -99,14 +99,14 @@ impl Revisions {
         };
         Ok(match found {
             Found::Nothing { tip } => {
-                DeliveryOutcome::nothing(DeliveryState::Done, format!("{} was dealt with already", tip.short()))
+                DeliveryOutcome::nothing(DeliveryState::Done, format!("{} was already processed", tip.short()))
             }
             Found::Skipped { tip, mark } => {
                 let said = skip::skipped(&tip, mark);
                 moved(tip, said.clone(), Vec::new(), Some(said))
             }
             Found::Promotions { tip } => {
-                let note = format!("nothing but promotions up to {}", tip.short());
+                let note = format!("the commits up to {} are only promotions", tip.short());
                 moved(tip, note, Vec::new(), None)
             }
             Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
@@ -121,11 +121,14 @@ impl Revisions {
                 let (mut note, broken) = blocking(read).await??;
                 for file in broken {
                     let run = Run { only_policy: true, ..new_run(name, source, &cause, &file) };
-                    note = format!("{note}; the policy of {} is broken", run.model);
+                    note = format!("{note}; the policy of {} has mistakes", run.model);
                     runs.push(run);
                 }
                 for path in misnamed {
-                    note = format!("{note}; `{path}` is not read: models are described in files named `slipway.yaml`");
+                    note = format!(
+                        "{note}; `{path}` is not read: models are described in files with the name \
+                     `slipway.yaml`"
+                    );
                 }
                 let skipped = skipped.map(|mark| skip::skipped(&tip, mark));
                 if let Some(said) = &skipped {

@@ -20,22 +20,22 @@ impl Revisions {
     ) -> Result<DeliveryOutcome, StepError> {
         let number = at.number;
         let ignored =
-            |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}")));
+            |why: &str| Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, format!("pull request {number}: {why}")));
         if source.api.is_none() {
-            return ignored("it is from a fork, and without `api` of this source nobody can approve its revision");
+            return ignored("it is from a fork, and its revision cannot be approved without `api` of this source");
         }
         // Deliveries are repeated and reordered, so the current head of the fork decides.
         let (mirror, reference) = (source.mirror.clone(), at.reference.clone());
         let Some(head) = &self.context.remotes.call(&source.mirror, move || mirror.head_of(&reference)).await?? else {
-            return ignored("its branch is gone");
+            return ignored("its branch does not exist any more");
         };
         if !self.context.store.newest_at(name, head).await?.is_empty() {
-            return ignored("its revision was approved");
+            return ignored("its revision is already approved");
         }
         self.context.store.record_unapproved(name, at, head).await?;
         let (revision, title) = (Some(head.clone()), String::new());
         let unjudged = Some(Unjudged { revision, pull_request: Some(number), needs: Needs::Approval, title });
-        let note = format!("change {number} at {} waits for an approval", head.short());
+        let note = format!("pull request {number} at {} waits for an approval", head.short());
         Ok(DeliveryOutcome { unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) })
     }
 
@@ -50,7 +50,7 @@ impl Revisions {
         arrived: Timestamp,
     ) -> Result<Result<(AuditedEffect, String, DeliveryOutcome), String>, StepError> {
         let Some(pull_request) = pull_request else {
-            return Ok(Err("Nothing to do: nothing here waits for an approval to be judged.\n".to_owned()));
+            return Ok(Err("Nothing to do: no revision here waits for an approval.\n".to_owned()));
         };
         // A revision of the repository itself waits as well if its message requests that nothing is built.
         let fork = self.context.store.is_from_fork(name, pull_request.number).await? != Some(false);
@@ -58,12 +58,14 @@ impl Revisions {
         let (mirror, reference) = (source.mirror.clone(), pull_request.reference.clone());
         let found =
             match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &reference, None)).await? {
-                Err(GitError::BranchMissing { .. }) => return Ok(Err("Refused: its branch is gone.\n".to_owned())),
+                Err(GitError::BranchMissing { .. }) => {
+                    return Ok(Err("Refused: the branch of the pull request does not exist any more.\n".to_owned()));
+                }
                 found => found?,
             };
         if found.head != *approved {
             return Ok(Err(format!(
-                "Refused: this change is at `{}` now. Look at it, and approve that revision.\n",
+                "Refused: this pull request is now at `{}`. Review that revision and approve it.\n",
                 found.head
             )));
         }
@@ -75,7 +77,7 @@ impl Revisions {
         };
         let mut outcome = judge_head(name, source, pull_request, found, arrived);
         let runs = std::mem::take(&mut outcome.runs);
-        let sentence = format!("`{}` is judged; the next push needs an approval of its own.\n", approved.short());
+        let sentence = format!("`{}` is judged; the next push needs its own approval.\n", approved.short());
         Ok(Ok((AuditedEffect { effect: Effect::Open(runs), entry: Some(entry) }, sentence, outcome)))
     }
 }

@@ -41,7 +41,7 @@ impl Revisions {
         if !is_judged(source, group) {
             return ignored("its branch is not served, or `pull_requests` of this source is `ignore`");
         }
-        let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no change") };
+        let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no pull request") };
         let approved = self.context.store.newest_of_pull_request(name, number).await?;
         let approved =
             approved.into_iter().find(|run| run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork));
@@ -50,7 +50,7 @@ impl Revisions {
         let approved = approved.map(|run| run.head);
         let find_place = move || place_of(&mirror, &wanted, &base, approved.as_ref());
         let place = match self.context.remotes.call(&source.mirror, find_place).await? {
-            Err(GitError::BranchMissing { .. }) => return ignored("its branch is gone"),
+            Err(GitError::BranchMissing { .. }) => return ignored("its branch does not exist any more"),
             place => place?,
         };
         let before = if place.on_branch {
@@ -69,9 +69,10 @@ impl Revisions {
                         revision: Some(group.head.clone()),
                         pull_request: Some(number),
                         needs: Needs::Person,
-                        title: "what holds changes from forks is not judged here".to_owned(),
+                        title: "groups with pull requests from forks are not judged".to_owned(),
                     });
-                    let why = "it holds a change from a fork, and `pull_requests` of this source is `same_repository`";
+                    let why = "it contains a pull request from a fork, and `pull_requests` of this source is \
+                     `same_repository`";
                     return Ok(DeliveryOutcome { unjudged, ..ignored(why)? });
                 }
                 PullRequestPolicy::AfterApproval if !(place.holds_approved && before == Some(false)) => {

@@ -52,24 +52,24 @@ fn judged(source: &Source, pull_request: &PullRequest) -> Result<Option<String>,
     }
     if pull_request.base_branch != served {
         let base = &pull_request.base_branch;
-        let note = format!("it is for the branch `{base}`, and only `{served}` is served");
-        return Err(NotJudged::Reported(Needs::Nobody, "its branch is not served", note));
+        let note = format!("it is for the branch `{base}`, but only `{served}` is served");
+        return Err(NotJudged::Reported(Needs::Nobody, "the target branch is not served", note));
     }
     if pull_request.draft && !source.judge_drafts {
         let note = "it is a draft, and `judge_drafts` of this source is `false`".to_owned();
-        return Err(NotJudged::Reported(Needs::Nobody, "drafts are not judged here until they are marked ready", note));
+        return Err(NotJudged::Reported(Needs::Nobody, "drafts are not judged until they are marked as ready", note));
     }
     if let Some(label) = source.label.as_ref().filter(|label| !pull_request.labels.contains(label)) {
-        let note = format!("it lacks the label `{label}`, which `label` of this source asks for");
-        let summary = "changes are judged here once they have the label for it";
+        let note = format!("it lacks the label `{label}`, which `label` of this source requires");
+        let summary = "pull requests are only judged with the required label";
         return Err(NotJudged::Reported(Needs::Nobody, summary, note));
     }
     match (source.pull_requests, &pull_request.head_repository) {
-        (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository is gone".to_owned())),
+        (_, HeadRepository::Gone) => Err(NotJudged::Quietly("its repository does not exist any more".to_owned())),
         (PullRequestPolicy::SameRepository, HeadRepository::Fork(fork)) => {
             let fork = &fork.full_name;
             let note = format!("it is from the fork `{fork}`, and `pull_requests` of this source is `same_repository`");
-            Err(NotJudged::Reported(Needs::Person, "changes from forks are not judged here", note))
+            Err(NotJudged::Reported(Needs::Person, "pull requests from forks are not judged", note))
         }
         (PullRequestPolicy::AfterApproval, HeadRepository::Fork(_)) => match source.forge.reference_of(pull_request) {
             Some(reference) => Err(NotJudged::Unapproved(reference)),
@@ -102,7 +102,8 @@ impl Revisions {
         arrived: Timestamp,
     ) -> Result<DeliveryOutcome, StepError> {
         let number = pull_request.number;
-        let ignored = |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("change {number}: {why}"));
+        let ignored =
+            |why: &str| DeliveryOutcome::nothing(DeliveryState::Ignored, format!("pull request {number}: {why}"));
         let of_fork = pull_request.head_repository != HeadRepository::Same;
         // Only GitHub has merge groups, which name their pull request only by its number.
         if source.kind == slipway_forge::Settings::GitHub
@@ -113,7 +114,8 @@ impl Revisions {
         let reference = match judged(source, pull_request) {
             Ok(Some(reference)) => reference,
             Ok(None) => {
-                let summary = "changes from forks are not judged here, as this forge gives no access to their branches";
+                let summary =
+                    "pull requests from forks are not judged, because this forge gives no access to their branches";
                 let unjudged = unjudged(source, pull_request, Needs::Person, summary);
                 return Ok(DeliveryOutcome {
                     unjudged,
@@ -151,7 +153,7 @@ impl Revisions {
         let (mirror, wanted, fetched) = (source.mirror.clone(), pull_request.reference.clone(), fetched.clone());
         match self.context.remotes.call(&source.mirror, move || read_changes(&mirror, &wanted, fetched)).await? {
             Err(GitError::BranchMissing { .. }) => {
-                let note = format!("change {number}: its branch is gone");
+                let note = format!("pull request {number}: its branch does not exist any more");
                 Ok(DeliveryOutcome::nothing(DeliveryState::Ignored, note))
             }
             found => {
@@ -180,8 +182,8 @@ pub(super) enum SkipMarks {
 /// check does not pass, because the author of a pull request writes its messages, and would decide alone that it is not judged.
 fn skipped_head(source: &Source, number: u64, head: &CommitSha, mark: &str) -> DeliveryOutcome {
     let title = skip::skipped(head, mark);
-    let note = format!("change {number}: {title}");
-    let way_out = "push a commit without the mark, or have somebody who may push comment";
+    let note = format!("pull request {number}: {title}");
+    let way_out = "push a commit without the mark, or let a person who may push comment";
     let title = format!("{title}; {way_out} `/slipway judge {head}`");
     let unjudged = source.api.is_some().then(|| Unjudged {
         revision: Some(head.clone()),
@@ -207,11 +209,11 @@ pub(super) fn judge_head(
         revision: Some(head.clone()),
         pull_request: Some(number),
         needs: Needs::Nobody,
-        title: "no model is touched".to_owned(),
+        title: "no model is affected".to_owned(),
     });
     let cause = Cause { pull_request: Some(pull_request), base, head: head.clone(), arrived };
     let runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
-    let note = format!("change {number}: {}", summary(&head, &touched));
+    let note = format!("pull request {number}: {}", summary(&head, &touched));
     DeliveryOutcome { runs, unjudged, ..DeliveryOutcome::nothing(DeliveryState::Done, note) }
 }
 

@@ -45,7 +45,7 @@ impl Revisions {
         if blocking(move || is_within(&mirror, &wanted, &tip)).await?? {
             return Ok(Ok(head));
         }
-        let message = format!("the branch `{name}` is at {}, which is not part of `{served}` yet", head.short());
+        let message = format!("the branch `{name}` is at {}, which `{served}` does not contain yet", head.short());
         Ok(Err(ActionError::Conflict(message)))
     }
 }
@@ -65,7 +65,8 @@ fn is_within(mirror: &Mirror, commit: &CommitSha, tip: &CommitSha) -> Result<boo
 fn missing(text: &str, served: &str) -> String {
     let shown: String = text.chars().take(80).collect();
     format!(
-        "`{shown}` is no revision of the branch `{served}`: expected a commit of it by its first {} digits or more, or a branch",
+        "`{shown}` is not a revision of the branch `{served}`: expected the first {} or more digits of one of its \
+         commits, or a branch",
         DIGITS.start()
     )
 }
@@ -73,7 +74,7 @@ fn missing(text: &str, served: &str) -> String {
 fn ambiguous(text: &str, commits: &[CommitSha], served: &str) -> String {
     let names: Vec<&str> = commits.iter().take(MAX_NAMED).map(CommitSha::short).collect();
     let more = if commits.len() > MAX_NAMED { ", …" } else { "" };
-    format!("`{text}` begins several commits of `{served}` ({}{more}): write more digits", names.join(", "))
+    format!("`{text}` matches several commits of `{served}` ({}{more}): write more digits", names.join(", "))
 }
 
 #[cfg(test)]
@@ -84,8 +85,8 @@ mod tests {
     fn commits_that_begin_alike_are_named() {
         let commit = |digit: &str| format!("abcdef0{digit}").repeat(5).parse::<CommitSha>().expect("a commit");
         let said = ambiguous("abcdef0", &[commit("1"), commit("2")], "main");
-        assert_eq!(said, "`abcdef0` begins several commits of `main` (abcdef01abcd, abcdef02abcd): write more digits");
+        assert_eq!(said, "`abcdef0` matches several commits of `main` (abcdef01abcd, abcdef02abcd): write more digits");
         assert!(ambiguous("abcdef0", &["1", "2", "3", "4", "5"].map(commit), "main").contains(", …)"));
-        assert!(missing("nowhere", "main").contains("first 7 digits or more, or a branch"));
+        assert!(missing("nowhere", "main").contains("the first 7 or more digits of one of its commits, or a branch"));
     }
 }

@@ -65,7 +65,7 @@ impl Revisions {
             Ok(match (named.next(), named.next()) {
                 (Some(file), None) => Ok(Found { head, file }),
                 (Some(one), Some(other)) => Err(ActionError::Conflict(format!(
-                    "`{}` and `{}` are both called `{model}` at {}",
+                    "`{}` and `{}` both have the name `{model}` at {}",
                     one.path,
                     other.path,
                     head.short()

@@ -54,9 +54,9 @@ pub(crate) fn summary(head: &CommitSha, files: &[ModelFile]) -> String {
     let (models, broken): (Vec<_>, Vec<_>) = files.iter().partition(|file| source::name_in(file).is_some());
     let names: Vec<String> = models.into_iter().filter_map(source::name_in).collect();
     let mut summary = match (names.as_slice(), broken.as_slice()) {
-        ([], []) => format!("no model is touched up to {}", head.short()),
-        ([], _) => format!("{} touches no model that can be read", head.short()),
-        (names, _) => format!("{} touches {}", head.short(), names.join(", ")),
+        ([], []) => format!("the commits up to {} affect no model", head.short()),
+        ([], _) => format!("{} affects no readable model", head.short()),
+        (names, _) => format!("{} affects {}", head.short(), names.join(", ")),
     };
     for file in broken.iter().take(MAX) {
         let mistake = source::first_mistake(file).unwrap_or_else(|| file.path.clone());

@@ -62,7 +62,7 @@ impl Runs {
         let sentence = run
             .reuse
             .clone()
-            .unwrap_or_else(|| format!("run {} is {} and has not come to training yet", run.id, run.state.as_str()));
+            .unwrap_or_else(|| format!("run {} is {} and has not reached training yet", run.id, run.state.as_str()));
         let differences = match &earlier {
             Some(earlier) => self.differences(&run, earlier).await,
             None => Vec::new(),
@@ -157,13 +157,13 @@ pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
 /// The sentence for a run that trained, with the reason why no earlier weights fit.
 pub(super) fn trained_anew(run: &Run, earlier: Option<&Run>) -> String {
     let Some(earlier) = earlier else {
-        return "trained anew: no earlier run of this model made weights".to_owned();
+        return "trained: no earlier run of this model has weights".to_owned();
     };
     let differing = differing(run, earlier);
     if differing.is_empty() {
-        return format!("trained anew: the weights of run {} are not in the artifact store any more", earlier.id);
+        return format!("trained: the weights of run {} are not in the artifact store any more", earlier.id);
     }
-    format!("trained anew: since run {}, {} changed", earlier.id, differing.join(" and "))
+    format!("trained: compared with run {}, {} changed", earlier.id, differing.join(" and "))
 }
 
 #[cfg(test)]

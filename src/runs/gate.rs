@@ -20,7 +20,7 @@ impl Runs {
     pub(crate) async fn gate(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
         let record = run.evaluation.clone().ok_or_else(|| StepError::Failed {
-            reason: "the run lost its evaluation: this is a defect of Slipway".to_owned(),
+            reason: "the run has no evaluation: report this defect of Slipway".to_owned(),
         })?;
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
@@ -181,7 +181,7 @@ impl StoredEvidence<'_> {
             let evaluation = evaluation::read(&report, predictions, &columns).map_err(|error| error.to_string())?;
             match evaluated {
                 Some(expected) if evaluation.report.artifact != expected => {
-                    Err(format!("its report is about {}, expected {expected}", evaluation.report.artifact))
+                    Err(format!("the report is for the artifact {}, expected {expected}", evaluation.report.artifact))
                 }
                 _ => Ok(evaluation),
             }
@@ -200,7 +200,7 @@ impl StoredEvidence<'_> {
             let bytes = self.context.artifacts.get_document(self.artifact, &training.name, &training.digest).await?;
             let report: TrainingReport = parsed(&bytes, "the training report")?;
             if report.artifact != *self.artifact {
-                let reason = format!("it is about {}, expected {}", report.artifact, self.artifact);
+                let reason = format!("the report is for the artifact {}, expected {}", report.artifact, self.artifact);
                 return Err(broken("the training report")(reason));
             }
             facts.add_training(&report);
@@ -209,7 +209,7 @@ impl StoredEvidence<'_> {
         }
         if let Some(latencies) = &record.latencies {
             let bytes = self.document("candidate", LATENCIES, latencies).await?;
-            facts.add_latencies(parsed(&bytes, "the times of predictions")?);
+            facts.add_latencies(parsed(&bytes, "the latencies of predictions")?);
         }
         Ok((facts, cost))
     }

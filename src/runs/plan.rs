@@ -59,7 +59,7 @@ impl Runs {
         }
         blocking(move || {
             let text = source::read_text(&Revision { mirror: &mirror, commit: &head }, &file)?;
-            let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file is gone")));
+            let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file does not exist any more")));
             let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
             let model = source::read_model(&file, &text).map_err(refused)?;
             Ok(Plan { files: ModelFiles::of(&file, &model), model, text })

@@ -134,10 +134,7 @@ impl Runs {
         let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
         let mistakes = blocking(move || mistakes_of(&mirror, &head, &file, &model, |_| true)).await??;
         if mistakes.is_empty() {
-            return Ok((
-                RunEvent::NothingToPromote,
-                "the policy is sound; nothing of the model has changed".to_owned(),
-            ));
+            return Ok((RunEvent::NothingToPromote, "the policy is valid; the model did not change".to_owned()));
         }
         Err(refused(mistakes))
     }
@@ -179,7 +176,7 @@ fn read_where(revision: &CommitSha, run: &Run) -> String {
         return String::new();
     }
     let before = match &run.pull_request {
-        Some(_) => "where this change left its branch",
+        Some(_) => "the merge base of this pull request",
         None => "the revision before this push",
     };
     format!(" (read at {}, {before})", revision.short())

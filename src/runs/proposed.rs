@@ -37,8 +37,8 @@ impl Proposal {
     pub(super) fn withheld(self) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match policy {
-            Err(problem) => format!("as it is changed here it cannot be read: {problem}"),
-            Ok(_) => "what it would say is not shown, since only verdicts are shown of this test set".to_owned(),
+            Err(problem) => format!("with the changes it cannot be read: {problem}"),
+            Ok(_) => "its result is not shown, because only verdicts of this test set are shown".to_owned(),
         };
         ProposedPolicy { file, difference, sentence }
     }
@@ -47,9 +47,9 @@ impl Proposal {
     pub(super) fn with_prospect(self, says: Option<String>) -> ProposedPolicy {
         let Self { file, difference, policy } = self;
         let sentence = match (policy, says) {
-            (Err(problem), _) => format!("as it is changed here it cannot be read: {problem}"),
-            (Ok(_), Some(says)) => format!("as it is changed here it would say: {says}"),
-            (Ok(_), None) => "as it is changed here it asks for more than was measured for this verdict".to_owned(),
+            (Err(problem), _) => format!("with the changes it cannot be read: {problem}"),
+            (Ok(_), Some(says)) => format!("with the changes its result would be: {says}"),
+            (Ok(_), None) => "with the changes it requires values that were not measured for this verdict".to_owned(),
         };
         ProposedPolicy { file, difference, sentence }
     }
@@ -121,8 +121,8 @@ pub(crate) fn markdown(proposed: &ProposedPolicy) -> String {
     let fence = "`".repeat(longest.max(2) + 1);
     let shown: String = difference.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
     format!(
-        "\nThe policy {} is changed here, and judges from the next change on: {}.\n\n\
-         <details><summary>What changes in it</summary>\n\n{fence}diff\n{shown}\n{fence}\n\n</details>\n",
+        "\nThis pull request changes the policy {}. The new policy judges later changes: \
+         {}.\n\n<details><summary>Changes of the policy</summary>\n\n{fence}diff\n{shown}\n{fence}\n\n</details>\n",
         code(file),
         escaped(&sentence.replace('\n', " ")),
     )

@@ -103,7 +103,7 @@ impl Runs {
                 Ok(Some(trained))
             }
             Err(error) if error.is_lost() => {
-                tracing::warn!(%artifact, "trained again: {error}");
+                tracing::warn!(%artifact, "the stored weights are lost, so the model is trained again: {error}");
                 Ok(None)
             }
             Err(error) => Err(error.into()),
@@ -228,7 +228,7 @@ const MAX_DOCUMENT_BYTES: u64 = 2 << 30;
 /// Reads a file that the trainer wrote.
 pub(super) async fn read_output(path: &Path) -> Result<Vec<u8>, StepError> {
     let unreadable = |error: std::io::Error| StepError::Failed {
-        reason: format!("the trainer said it was done, but `{}` cannot be read: {error}", path.display()),
+        reason: format!("the trainer reported success, but `{}` cannot be read: {error}", path.display()),
     };
     let size = tokio::fs::metadata(path).await.map_err(unreadable)?.len();
     if size > MAX_DOCUMENT_BYTES {

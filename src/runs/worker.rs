@@ -133,7 +133,7 @@ impl Runs {
                 Ok(())
             }
             Err(StoreError::LeaseLost { run }) => {
-                tracing::info!(run.id = %run, "run {run} was called off or taken over");
+                tracing::info!(run.id = %run, "run {run} was cancelled or another worker took it over");
                 Ok(())
             }
             Err(error) => Err(error),
@@ -234,7 +234,7 @@ impl Runs {
                     metrics::counter!("slipway_leases_lost_total").increment(1);
                     return error;
                 }
-                Err(error) => tracing::warn!(%error, "the lease of run {} was not extended: {error}", lease.run()),
+                Err(error) => tracing::warn!(%error, "the lease of run {} could not be extended: {error}", lease.run()),
             }
         }
     }
@@ -298,7 +298,7 @@ impl Runs {
     async fn concerned_by(&self, run: &Run) -> Vec<SourceName> {
         let mut concerned = self.promotions.next_after(run);
         if let Err(error) = self.promotions.read_history(&run.environment, false).await {
-            tracing::warn!(%error, "the history of `{}` is read on later: {error}", run.environment);
+            tracing::warn!(%error, "the rest of the history of `{}` will be read later: {error}", run.environment);
             concerned.push(run.environment.clone());
         }
         concerned

@@ -27,7 +27,7 @@ pub struct OtlpUrl(String);
 
 /// The text is not a collector's address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected an address such as `http://localhost:4318`: traces go to `/v1/traces` below it")]
+#[error("expected an address such as `http://localhost:4318`, to which Slipway adds `/v1/traces`")]
 pub struct NotACollector;
 
 impl FromStr for OtlpUrl {

@@ -19,15 +19,16 @@ async fn a_mistake_in_a_model_file_is_refused_with_its_place_and_a_suggestion() 
         (
             "- flatten\n",
             "- flatten\n      - conv2d: {filters: 8, kernel_size: 3}\n",
-            "slipway.yaml:15:9: spec.model.sequential[1]: conv2d expects rows of [channels, height, width], but [784] reaches it",
+            "slipway.yaml:15:9: spec.model.sequential[1]: conv2d expects rows of shape [channels, height, width], but \
+             it receives [784]",
         ),
         ("- linear: 10", "- linear: 9", "has the label 9, but the network has the classes 0 to 8"),
         (
             "data/test-labels}",
             "data/test-lables}",
-            "slipway.yaml:10:48: spec.data.test.labels: there is no file `data/test-lables`",
+            "slipway.yaml:10:48: spec.data.test.labels: the file `data/test-lables` does not exist",
         ),
-        ("\"data/**\"", "\"other/**\"", "is not among `spec.paths`"),
+        ("\"data/**\"", "\"other/**\"", "no glob in `spec.paths` matches"),
         ("policy: policy.yaml", "policy: ../policy.yaml", "leaves the folder with `..`"),
         ("epochs: 4", "epochs: 0", "spec.training.epochs: 0 is out of range, expected 1 to 10000"),
         ("kind: Model", "kind: Modell", "slipway.yaml:2:7:"),
@@ -106,7 +107,7 @@ async fn a_value_that_is_no_number_in_a_table_fails_the_run_with_line_and_column
 async fn without_a_sound_policy_nothing_passes() {
     let bench = Bench::start().await;
     for (policy, expected) in [
-        (None, "there is no policy at"),
+        (None, "the policy does not exist at"),
         (Some(String::new()), "policy.yaml"),
         (Some(POLICY.replace("- metric: accuracy\n      at_least", "- metric: acuracy\n      at_least")), "acuracy"),
         (Some(POLICY.split("  checks:").next().unwrap_or_default().to_owned() + "  checks: []\n"), "policy.yaml"),
@@ -142,9 +143,8 @@ async fn two_models_of_one_name_are_refused() {
     let run = bench.api().wait_for_run("the refusal", crate::support::DEADLINE, refused).await.expect("refused");
     let reason = text(&run, "reason");
     assert!(
-        reason.contains(
-            "copy/slipway.yaml:3:18: metadata.name: `digits` is also the name of the model in `slipway.yaml`"
-        ),
+        reason
+            .contains("copy/slipway.yaml:3:18: metadata.name: the model in `slipway.yaml` has the same name `digits`"),
         "{reason}"
     );
     bench.end_of(&head).await;

@@ -97,7 +97,7 @@ fn mistakes_of_data_policy_and_model_are_found_at_once_each_at_its_place() {
     assert_eq!(checked.status.code(), Some(2));
     let output = said(&checked);
     for expected in [
-        "slipway.yaml:12:18: spec.data.test.file: there is no file `data/test.csv`",
+        "slipway.yaml:12:18: spec.data.test.file: the file `data/test.csv` does not exist",
         "policy.yaml:6:48: the model's predictions have no column `area`",
         "slipway.yaml:10:15: spec.data.features: `data/train.csv` has no column `nope`",
         "spec.data.features: the label `churned` is among the columns",
@@ -153,7 +153,10 @@ fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
     git(folder.path(), &["commit", "-q", "-a", "-m", "more"]);
     warned("no mistakes");
     git(folder.path(), &["rm", "-q", "--cached", "data/test.csv"]);
-    warned("`data/test.csv` is not in git: a server will not find it\n  help: `git add data/test.csv`, and commit it");
+    warned(
+        "`data/test.csv` is not in git: a server will not find it\n  help: run `git add data/test.csv`, and commit \
+     the file",
+    );
     git(folder.path(), &["commit", "-q", "-m", "without"]);
     warned("`data/test.csv` is not in git");
     git(folder.path(), &["add", "data/test.csv"]);
@@ -170,7 +173,7 @@ fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
     let rows = std::fs::read(folder.path().join("data/test.csv")).expect("rows");
     std::fs::write(folder.path().join("data/train.csv"), rows).expect("written");
     let output = said(&check(folder.path(), &[]));
-    assert!(output.contains("git holds a Git LFS pointer in the place of `data/train.csv`"), "{output}");
+    assert!(output.contains("git has only a Git LFS pointer of `data/train.csv`"), "{output}");
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn classes_that_no_training_row_has_are_reported_where_no_trainer_is_beside() {
     };
     let sound = check(&[]);
     assert_eq!(sound.status.code(), Some(0), "{}", said(&sound));
-    assert!(said(&sound).contains("only the labels of training rows are read"), "{}", said(&sound));
+    assert!(said(&sound).contains("only the labels of training rows are checked"), "{}", said(&sound));
     rewrite(folder.path(), "policy.yaml", "at_least: 0.5", "at_least: 0.5, slice: {where: {label: [yes, nope]}}");
     let output = said(&check(&[]));
     assert!(

@@ -211,7 +211,7 @@ fn a_hook_that_cannot_deliver_says_so_and_that_the_push_is_safe() {
     let output = command.current_dir(folder.path()).stdin(input).output().expect("it ran");
     assert_eq!(output.status.code(), Some(4));
     assert!(said(&output).contains("refs/heads/main was pushed, but not delivered"), "{}", said(&output));
-    assert!(said(&output).contains("the push itself is safe, and need not be repeated"), "{}", said(&output));
+    assert!(said(&output).contains("do not repeat the push"), "{}", said(&output));
 }
 
 #[test]

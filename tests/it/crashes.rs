@@ -101,6 +101,6 @@ async fn a_delivery_acknowledged_right_before_a_kill_is_not_lost() {
 async fn a_second_server_on_the_same_state_does_not_start() {
     let bench = Bench::start().await;
     let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
-    assert!(error.contains("another server works in the state folder"), "{error}");
+    assert!(error.contains("another server uses the state folder"), "{error}");
     bench.finish().await;
 }

@@ -151,7 +151,8 @@ async fn a_run_waits_for_an_environment_without_a_mark_and_goes_on_when_it_is_re
     let id = text(&run, "id").to_owned();
     let shown = command(&bench, &["runs", "show", &id[..23], "-o", "text"]).await;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-    assert!(shown.contains(&format!("next: mend the environment, then `slipway runs retry {id}`")), "{shown}");
+    assert!(shown.contains("next: fix the environment staging; "), "{shown}");
+    assert!(shown.contains(&format!("`slipway runs retry {id}`")), "{shown}");
     mark_letters(&bench).await;
     let retried = done(&bench, &["runs", "retry", &id]).await;
     assert_eq!((&retried["stalled"], &retried["awaits_environment"]), (&false.into(), &false.into()), "{retried:#}");

@@ -108,7 +108,7 @@ impl Drop for Served {
 }
 
 /// What a server that has not read the push yet leaves the hook to say.
-const UNREAD: &str = "delivered; `slipway runs list` shows what follows";
+const UNREAD: &str = "was delivered; see the new runs with `slipway runs list`";
 
 #[test]
 fn a_table_is_promoted_by_the_commands_of_the_page_in_the_time_it_promises() {
@@ -186,8 +186,8 @@ fn a_local_server_set_up_is_made_once_and_kept() {
     // Another model beside it would take the settings away from this one.
     for force in ["", " --force"] {
         let (done, said) = place.run(&format!("{init} --model other --folder other{force}"));
-        let expected =
-            "`../slipway-local/slipway-server.yaml` serves another model: `customers`\n  help: name another folder";
+        let expected = "`../slipway-local/slipway-server.yaml` already serves another model: `customers`\n  help: name another \
+             folder";
         assert!(!done && said.contains(expected), "{said}");
         assert!(!place.work.join("other").exists());
     }

@@ -27,11 +27,14 @@ async fn a_repository_with_models_in_it_lists_their_first_runs_until_somebody_be
     let (list, _) = said(&bench, &["models", "list"]).await;
     assert!(list.contains("new") && list.contains("slipway runs start digits digits"), "{list}");
     let (_, hint) = said(&bench, &["runs", "list"]).await;
-    assert!(hint.contains("1 model has had no run yet: `slipway runs start digits digits` begins its first"), "{hint}");
+    assert!(
+        hint.contains("1 model has no run yet: start the first run with `slipway runs start digits digits`"),
+        "{hint}"
+    );
     let metrics = bench.api().get("/metrics").await.expect("metrics").text;
     assert!(metrics.contains("slipway_models_without_runs{source=\"digits\"} 1"), "{metrics}");
     let errors = bench.server().errors();
-    assert!(errors.contains("models of `digits` have had no run yet: digits"), "{errors}");
+    assert!(errors.contains("models of `digits` have no run yet: digits"), "{errors}");
 
     // It outlives the server, and nothing is trained by itself.
     bench.restart(&[]).await;
@@ -66,7 +69,7 @@ async fn a_run_and_a_revision_are_named_by_their_first_digits() {
         refused(&bench, &["runs", "show", "00000000"]).await.contains("no run's identifier begins with `00000000`")
     );
     assert!(refused(&bench, &["runs", "show", "0000000"]).await.contains("its first 8 digits or more"));
-    assert!(refused(&bench, &["runs", "show", "latest"]).await.contains("`latest` names no run"));
+    assert!(refused(&bench, &["runs", "show", "latest"]).await.contains("`latest` is not an identifier of a run"));
     let again = refused(&bench, &["promote", "digits", "staging", "--run", short]).await;
     assert!(again.contains("names the artifact of run"), "{again}");
 
@@ -86,14 +89,14 @@ async fn a_run_and_a_revision_are_named_by_their_first_digits() {
         let bench = &bench;
         async move { refused(bench, &["runs", "start", "digits", "digits", "--revision", text]).await }
     };
-    assert!(no_revision("abcdef").await.contains("`abcdef` is no revision of the branch `main`"));
-    assert!(no_revision("nowhere").await.contains("by its first 7 digits or more, or a branch"));
-    assert!(no_revision("a..b").await.contains("is no revision of the branch"));
+    assert!(no_revision("abcdef").await.contains("`abcdef` is not a revision of the branch `main`"));
+    assert!(no_revision("nowhere").await.contains("the first 7 or more digits of one of its commits, or a branch"));
+    assert!(no_revision("a..b").await.contains("is not a revision of the branch"));
     bench.world.work.git(&["checkout", "-q", "-b", "idea"]).await.expect("a branch");
     bench.world.work.write("idea.txt", "an idea").expect("written");
     bench.world.work.commit("an idea").await.expect("a commit");
     assert!(bench.world.work.push("idea").await.expect("pushed").success());
-    assert!(no_revision("idea").await.contains("which is not part of `main` yet"));
+    assert!(no_revision("idea").await.contains("which `main` does not contain yet"));
 
     let query = bench.api().get("/api/v1/runs?limit=many").await.expect("an answer");
     assert_eq!(
@@ -120,7 +123,7 @@ async fn a_file_that_names_no_model_is_reported_as_a_file_with_a_mistake() {
     let (head, said_to_pusher) = bench.world.push("two files with mistakes").await.expect("pushed");
     assert!(!said_to_pusher.contains("on its way"), "{said_to_pusher}");
     for file in ["broken/slipway.yaml", "named/slipway.yaml"] {
-        let line = format!("slipway: {file} names no model, so nothing of it is trained: slipway runs show ");
+        let line = format!("slipway: {file} contains no valid model name, so nothing is trained: slipway runs show ");
         assert!(said_to_pusher.contains(&line), "{said_to_pusher}");
         assert!(said_to_pusher.contains(&format!("a mistake in {file}:")), "{said_to_pusher}");
         let ended =
@@ -129,7 +132,7 @@ async fn a_file_that_names_no_model_is_reported_as_a_file_with_a_mistake() {
         assert_eq!(run["model"], Value::Null, "{run:#}");
         assert!(text(&run, "reason").starts_with(file), "{run:#}");
         let (shown, _) = said(&bench, &["runs", "show", text(&run, "id")]).await;
-        assert!(shown.contains(&format!("of the file {file}, which names no model: refused")), "{shown}");
+        assert!(shown.contains(&format!("of the file {file}, which contains no valid model: refused")), "{shown}");
     }
     let (models, _) = said(&bench, &["models", "list"]).await;
     assert!(models.contains("digits") && !models.contains("slipway.yaml"), "{models}");
@@ -147,7 +150,7 @@ async fn whoever_pushes_reads_that_a_push_was_skipped_and_that_its_revert_is_not
     let work = &bench.world.work;
     work.write("slipway.yaml", crate::support::MODEL.replace("epochs: 4", "epochs: 6")).expect("written");
     let (head, skipped) = bench.world.push("Six epochs [skip slipway]").await.expect("pushed");
-    let line = format!("skipped: nothing is trained, because the message of {} says [skip slipway]", &head[..12]);
+    let line = format!("skipped: nothing is trained, because the message of {} contains [skip slipway]", &head[..12]);
     assert!(skipped.contains(&line), "{skipped}");
     work.git(&["revert", "--no-edit", "HEAD"]).await.expect("reverted");
     let head = work.head().await.expect("a commit");

@@ -78,7 +78,7 @@ fn what_training_wrote_is_found_and_judged_as_by_a_server() {
     std::fs::write(&report, text.replace(&artifact, &format!("sha256:{}", "0".repeat(64)))).expect("written");
     let stale = run(folder.path(), &["gate"], &[]);
     assert_eq!(stale.status.code(), Some(1), "{}", said(&stale));
-    assert!(said(&stale).contains("is about 000000000000, and the evaluation about"), "{}", said(&stale));
+    assert!(said(&stale).contains("belongs to the artifact 000000000000, but the evaluation to"), "{}", said(&stale));
 }
 
 #[test]
@@ -149,15 +149,11 @@ fn what_is_not_there_is_said_with_what_to_do() {
         assert_eq!(judged.status.code(), Some(2), "{}", said(&judged));
         said(&judged)
     };
-    assert!(
-        judge(&[]).contains("`--policy FILE` names the policy; without it `slipway.yaml` has to"),
-        "{}",
-        judge(&[])
-    );
+    assert!(judge(&[]).contains("set the policy with `--policy FILE`, or in `slipway.yaml`"), "{}", judge(&[]));
     std::fs::write(folder.path().join("policy.yaml"), policy(&["metric: accuracy, at_least: 0.5"])).expect("written");
     let nothing = judge(&["--policy", "policy.yaml"]);
     assert!(
-        nothing.contains("there is no folder `out`") && nothing.contains("`slipway train --out out` writes it"),
+        nothing.contains("the folder `out` does not exist") && nothing.contains("`slipway train --out out` writes it"),
         "{nothing}"
     );
     std::fs::create_dir(folder.path().join("out")).expect("a folder");

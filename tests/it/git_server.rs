@@ -73,12 +73,12 @@ fn an_address_that_others_reach_and_a_folder_that_is_not_there_are_refused() {
     let open = folder("0.0.0.0:8421");
     let said = checked(&open);
     assert!(
-        said.contains("server.yaml:5:") && said.contains("git_server.listen: `0.0.0.0:8421` is no loopback address"),
+        said.contains("server.yaml:5:") && said.contains("git_server.listen: `0.0.0.0:8421` is not a loopback address"),
         "{said}"
     );
     let empty = folder("127.0.0.1:8421");
     std::fs::remove_dir_all(empty.path().join("repositories")).expect("removed");
-    assert!(checked(&empty).contains("git_server.folder: there is no folder"), "{}", checked(&empty));
+    assert!(checked(&empty).contains("git_server.folder: the folder"), "{}", checked(&empty));
 }
 
 #[tokio::test]

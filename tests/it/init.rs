@@ -45,9 +45,9 @@ fn what_is_made_from_a_table_is_checked_trained_and_passes_its_policy() {
     let made = run(folder.path(), &["init", "customers.csv", "--label", "churned"]);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     for expected in [
-        "customers: learns `churned` (no 1000, yes 500) from 2 columns; 1200 rows to learn from, 300 to be judged on",
-        "left out `customer_id`: its name is that of an identifier",
-        "left out `plan`: `basic` on line 2 is not a finite number",
+        "customers: predicts `churned` (no 1000, yes 500) from 2 columns; 1200 training rows, 300 test rows",
+        "excluded `customer_id`: its name is that of an identifier",
+        "excluded `plan`: `basic` on line 2 is not a finite number",
         "wrote data/train.csv",
         "wrote data/test.csv",
         "wrote policy.yaml",
@@ -93,7 +93,7 @@ fn twice_is_as_good_as_once_and_what_was_changed_is_not_replaced_unasked() {
     let refused = run(folder.path(), &init);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(
-        said(&refused).contains("these are there already, and differ:\n  policy.yaml\n  help: `--force`"),
+        said(&refused).contains("these files already exist and differ:\n  policy.yaml\n  help: `--force`"),
         "{}",
         said(&refused)
     );
@@ -114,27 +114,31 @@ fn what_cannot_be_learnt_is_refused_and_nothing_is_written() {
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
         ("churned", good.replace(',', ";").into(), "the header is one column with semicolons in it"),
         ("churned", good.replace(',', "\t").into(), "the header is one column with tabs in it"),
-        ("churned", good.lines().next().unwrap_or_default().into(), "no rows, expected at least one below the header"),
+        (
+            "churned",
+            good.lines().next().unwrap_or_default().into(),
+            "the table has no rows, expected at least one below the header",
+        ),
         ("churned", Vec::new(), "the file is empty, expected a header and rows below it"),
         ("churned", good.replace("yes", "no").into(), "all rows have one label (no), expected at least two classes"),
         (
             "price",
             format!("x,price\n{}", numbers.concat()).into(),
-            "are the labels numbers to be predicted? That is regression",
+            "check whether the labels are numeric targets; predicting numbers is regression",
         ),
         (
             "churned",
             b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),
-            "a Git LFS pointer came",
+            "found a Git LFS pointer",
         ),
-        ("churned", good.replace("basic", "bas\0ic").into(), "holds NUL bytes"),
+        ("churned", good.replace("basic", "bas\0ic").into(), "contains NUL bytes"),
         ("churned", [good.as_bytes(), b"C9,pl\xffan,1,2,yes\n"].concat(), "bytes that are not UTF-8"),
         ("churned", format!("{good}C9,basic,1\n").into(), "3 values, expected 5 as in the header"),
         ("churned", format!("{good}C9,basic,1,2,\n").into(), "has no label: the column `churned` is empty"),
-        ("churned", format!("{good}C9,basic,1,2,perhaps\n").into(), "have one row alone (`perhaps`)"),
+        ("churned", format!("{good}C9,basic,1,2,perhaps\n").into(), "have only one row (`perhaps`)"),
         ("Churned", good.clone().into(), "did you mean `churned`?"),
         ("x", "x,x,y\n1,2,3\n".into(), "the column `x` stands twice"),
-        ("y", "name,y\na,0\nb,1\nc,0\nd,1\n".into(), "no column can be learnt from:\n  `name`: `a` on line 2"),
+        ("y", "name,y\na,0\nb,1\nc,0\nd,1\n".into(), "no column can be a feature:\n  `name`: `a` on line 2"),
         (
             "y",
             [&[0xff, 0xfe][..], &"a,y\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()].concat(),
@@ -207,8 +211,8 @@ fn in_a_pipe_nothing_is_asked() {
     let folder = with(&customers(60));
     let unanswered = run(folder.path(), &["init", "customers.csv"]);
     assert_eq!(unanswered.status.code(), Some(2));
-    let expected =
-        "which column of customers.csv is to be predicted?\n  help: name it with `--label`; `churned` is most likely";
+    let expected = "which column of customers.csv should the model predict?\n  help: set it with `--label`; the most likely one \
+         is `churned`";
     assert!(said(&unanswered).contains(expected), "{}", said(&unanswered));
     let guessed = run(folder.path(), &["init", "customers.csv", "--yes"]);
     assert_eq!(guessed.status.code(), Some(0), "{}", said(&guessed));
@@ -229,11 +233,7 @@ fn test_rows_of_their_own_are_taken_as_they_are_and_gzip_is_unpacked() {
     let init = ["init", "rows/learn.csv.gz", "--label", "churned", "--test", "rows/judge.csv", "--manifests", "env"];
     let made = run(folder.path(), &init);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
-    assert!(
-        said(&made).contains("warning: 90 of the 90 test rows are among the rows to learn from"),
-        "{}",
-        said(&made)
-    );
+    assert!(said(&made).contains("warning: 90 of the 90 test rows are also training rows"), "{}", said(&made));
     let model = text_of(folder.path(), "slipway.yaml");
     assert!(model.contains("paths: [slipway.yaml, rows/learn.csv.gz, rows/judge.csv]"), "{model}");
     assert!(!folder.path().join("data").exists());
@@ -253,7 +253,8 @@ fn a_table_is_not_replaced_by_a_part_of_itself() {
     let refused = run(folder.path(), &["init", "data/train.csv", "--label", "churned", "--force"]);
     assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
     assert!(
-        said(&refused).contains("would be replaced by a part of itself\n  help: name the rows"),
+        said(&refused)
+            .contains("the training rows would replace the whole table data/train.csv\n  help: set the test rows"),
         "{}",
         said(&refused)
     );
@@ -276,7 +277,7 @@ fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
         assert_eq!(refused.status.code(), Some(2), "{test}: {}", said(&refused));
         assert!(
             said(&refused).contains(&format!("{test} has the same rows as customers.csv"))
-                && said(&refused).contains("help: name other rows with `--test`"),
+                && said(&refused).contains("help: set other test rows with `--test`"),
             "{}",
             said(&refused)
         );
@@ -288,7 +289,7 @@ fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
     std::fs::write(folder.path().join("some.csv"), some.join("\n")).expect("written");
     let made = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--test", "some.csv"]);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
-    assert!(said(&made).contains("warning: 10 of the 110 test rows are among"), "{}", said(&made));
+    assert!(said(&made).contains("warning: 10 of the 110 test rows are also"), "{}", said(&made));
 }
 
 #[test]
@@ -339,7 +340,8 @@ fn what_git_would_ignore_is_found_before_anything_is_written() {
         }
         let refused = run(folder.path(), arguments);
         assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-        let expected = "no server would see it:\n  data/train.csv (by .gitignore:2:*.csv)\n  help: take the rules out";
+        let expected =
+            "a server would not see them:\n  data/train.csv (by .gitignore:2:*.csv)\n  help: remove the rules";
         assert!(said(&refused).contains(expected), "{}", said(&refused));
         assert_eq!(listed(folder.path()), [".gitignore", "customers.csv"]);
         // Rules that hold for nothing of it, and a folder that is not there yet, stand in no one's way.
@@ -356,7 +358,7 @@ fn a_folder_for_the_server_that_cannot_be_made_is_found_before_anything_is_writt
     for place in ["taken", "taken/below"] {
         let refused = run(folder.path(), &["init", "customers.csv", "--label", "churned", "--local", place]);
         assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
-        let expected = format!("`{place}` cannot be made and written to: ");
+        let expected = format!("the folder `{place}` cannot be created or written to: ");
         assert!(said(&refused).contains(&expected), "{}", said(&refused));
         assert_eq!(listed(folder.path()), ["customers.csv", "taken"]);
     }

@@ -120,5 +120,5 @@ async fn notes_are_refused_for_a_forge_that_has_statuses() {
     std::fs::write(bench.world.config(), plain.replace("forge: plain", "forge: gitea, notes: true")).expect("written");
     let error = SlipwayProcess::start(&slipway(), &bench.world.config(), &[]).await.expect_err("refused").to_string();
     assert!(error.contains("sources[0].notes: is for `forge: plain`, not `gitea`"), "{error}");
-    assert!(error.contains("help: a forge is told through its `api`"), "{error}");
+    assert!(error.contains("help: remove `notes`; Slipway reports to a forge through its `api`"), "{error}");
 }

@@ -29,7 +29,8 @@ async fn whoever_pushes_reads_in_the_terminal_what_follows() {
     let bench = Bench::start().await;
     let (head, said) = bench.world.push("a first model").await.expect("pushed");
     let run = bench.end_of(&head).await;
-    let line = format!("remote: slipway: digits on its way to staging: slipway runs show {}", text(&run, "id"));
+    let line =
+        format!("remote: slipway: a run of digits for staging has started: slipway runs show {}", text(&run, "id"));
     assert!(said.lines().any(|said| said.trim_end() == line), "{said}");
     bench.world.work.write("README.md", "words").expect("written");
     let (_, said) = bench.world.push("only words").await.expect("pushed");
@@ -66,11 +67,11 @@ async fn more_models_than_are_read_are_said_instead_of_some_being_left_out() {
     bench.push("one model too many").await;
     // The delivery is kept: once models were moved away, it is read.
     let path = "/api/v1/deliveries?state=pending";
-    let said = "expected at most 500 files `slipway.yaml`, came 501 at ";
+    let said = "expected at most 500 files `slipway.yaml`, found 501 at ";
     let is_there = |answer: &Answer| text(&answer.json["deliveries"][0], "note").contains(said);
     let answer = bench.api().wait_for("the reason", path, DEADLINE, is_there).await.expect("the reason");
     let note = text(&answer.json["deliveries"][0], "note");
-    assert!(note.contains("until then none of this repository is judged"), "{note}");
+    assert!(note.contains("until then, Slipway judges no model of this repository"), "{note}");
     assert!(bench.api().runs().await.expect("runs").is_empty());
     bench.finish().await;
 }
@@ -201,7 +202,7 @@ async fn a_policy_that_a_push_removes_or_breaks_through_what_it_extends_is_repor
     bench.world.work.git(&["rm", "-q", "policy.yaml"]).await.expect("removed");
     let removed = bench.push("no policy").await;
     let run = bench.end_of(&removed).await;
-    assert!(text(&run, "reason").contains("there is no policy at"), "{}", text(&run, "reason"));
+    assert!(text(&run, "reason").contains("the policy does not exist at"), "{}", text(&run, "reason"));
     let still = bench.api().run(text(&under_way, "id")).await.expect("a run");
     assert_eq!(text(&still, "state"), "training", "{still:#}");
     bench.api().post(&format!("/api/v1/runs/{}/cancel", text(&under_way, "id"))).await.expect("cancelled");
@@ -221,7 +222,7 @@ async fn the_same_specification_and_data_use_the_same_weights_again() {
     assert_eq!(run["reused_from"], first["id"], "{run:#}");
     assert_eq!(run["artifact"], first["artifact"]);
     let cause = run["transitions"][2]["cause"].as_str().unwrap_or_default();
-    assert!(cause.contains("used again: same files, specification, threads and trainer"), "{cause}");
+    assert!(cause.contains("are reused: same files, specification, threads and trainer"), "{cause}");
     bench.finish().await;
 }
 
@@ -235,7 +236,7 @@ async fn a_candidate_that_is_the_champion_is_not_judged_and_makes_no_commit() {
     assert_eq!(text(&run, "state"), "done", "{run:#}");
     assert!(run["reused_from"].is_null(), "the file differs, so it was trained");
     assert_eq!(run["artifact"], first["artifact"]);
-    assert_eq!(text(&run, "reason"), "nothing to promote: the weights are those that `staging` names");
+    assert_eq!(text(&run, "reason"), "there is nothing to promote: `staging` already names these weights");
     assert!(run["verdict"].is_null(), "{run:#}");
     assert_eq!(bench.world.environment_tip().await.expect("a tip"), before);
     bench.finish().await;

@@ -38,7 +38,7 @@ async fn a_source_that_was_added_is_served_and_what_needs_a_restart_is_said() {
     let run = bench.promote_a_first_model().await;
     assert_eq!(text(&run, "state"), "done", "the other source is served as before");
     reload(&bench, ("listen: 127.0.0.1:0", "listen: 127.0.0.1:1"), "done", 2).await;
-    assert!(bench.server().errors().contains("only a restart changes `listen`"), "{}", bench.server().errors());
+    assert!(bench.server().errors().contains("changes of `listen` need a restart"), "{}", bench.server().errors());
     reload(&bench, (&another(&bench), "environments:"), "done", 3).await;
     assert_eq!(webhook(&bench, "second").await, 404, "what was taken out is not served any more");
     bench.finish().await;

@@ -21,7 +21,7 @@ async fn mistakes_in_the_settings_are_named_all_at_once_with_their_places() {
         "sources[0].environment: `nowhere` is not among `environments`",
         "sources[0].secret: the file `",
         "executor.local.deadline:",
-        "is not a time to work in",
+        "is not a positive duration",
     ] {
         assert!(errors.contains(expected), "expected `{expected}`, came: {errors}");
     }
@@ -80,7 +80,7 @@ async fn a_port_that_is_taken_is_a_mistake_in_the_settings_and_no_defect() {
         Command::new(slipway()).args(["serve", "--config"]).arg(bench.world.config()).output().expect("it ran");
     assert_eq!(output.status.code(), Some(2));
     let errors = String::from_utf8_lossy(&output.stderr);
-    for expected in ["cannot listen on 127.0.0.1:", "something listens there already", "set another `listen`"] {
+    for expected in ["cannot listen on 127.0.0.1:", "another process uses the port", "set another `listen`"] {
         assert!(errors.contains(expected), "expected `{expected}`, came: {errors}");
     }
 }

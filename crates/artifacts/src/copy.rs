@@ -132,7 +132,7 @@ fn each(
         let Some((digest, name)) = read else {
             return Err(failed(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("`{line}` is no file of an artifact"),
+                format!("expected a digest and the path of a file of an artifact, found `{line}`"),
             )));
         };
         let (whole, file) = copy_one(&digest, name).map_err(of_file(&backup.join(FILES).join(name)))?;
@@ -253,7 +253,7 @@ mod tests {
         for name in ["../../etc/passwd", "sha256/abc/x", &format!("sha256/{}/../x", world.artifact.hex())] {
             fs::write(world.path("backup").join(LIST), format!("{}  {name}\n", world.artifact.hex())).expect("written");
             let refused = restore(&world.store("other"), &world.path("backup"), Inclusion::Copy);
-            assert!(refused.expect_err("refused").to_string().contains("is no file of an artifact"), "{name}");
+            assert!(refused.expect_err("refused").to_string().contains("expected a digest and the path"), "{name}");
         }
     }
 }

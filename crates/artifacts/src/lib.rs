@@ -92,7 +92,7 @@ pub trait ArtifactStore: Send + Sync {
 pub enum ArtifactError {
     /// The file is not safetensors.
     #[error(
-        "`{file}` is {found}, expected safetensors\n  help: other formats can run code or crash when they are loaded, so they are not taken"
+        "`{file}` is {found}, expected safetensors\n  help: save the weights as safetensors; other formats can run code or crash when they are loaded"
     )]
     NotSafetensors {
         /// The file.
@@ -102,7 +102,7 @@ pub enum ArtifactError {
     },
     /// There is no such artifact or document.
     #[error(
-        "{name} of artifact {artifact} is not in the artifact store\n  help: it was removed, or the store's address has changed"
+        "{name} of artifact {artifact} is not in the artifact store\n  help: check whether the file was removed or the store's address changed; then restore it, or train the model again"
     )]
     Missing {
         /// The artifact.
@@ -112,7 +112,7 @@ pub enum ArtifactError {
     },
     /// The read bytes differ from the stored bytes.
     #[error(
-        "{name} of artifact {artifact} is damaged: its digest is {found}, expected {expected}\n  help: it is not used as it is; name a folder with a good copy in `artifacts.copies`, or train the model again"
+        "{name} of artifact {artifact} is damaged and was not used: its digest is {found}, expected {expected}\n  help: set `artifacts.copies` to a folder with an intact copy, or train the model again"
     )]
     Damaged {
         /// The artifact.

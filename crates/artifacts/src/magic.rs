@@ -22,7 +22,7 @@ pub(super) fn not_safetensors(start: &[u8], length: u64) -> Option<&'static str>
     };
     let header = u64::from_le_bytes(*header);
     if header > MAX_HEADER_LENGTH || header.checked_add(8).is_none_or(|end| end > length) {
-        return Some("a file whose first eight bytes are not the length of a header in it");
+        return Some("a file whose first eight bytes are not the length of a header");
     }
     if rest.first() == Some(&b'{') { None } else { Some("a file without a JSON header") }
 }

@@ -128,7 +128,10 @@ impl LayerStack {
                 return Err(ShapeError { index, message, help: "use fewer or smaller filters or outputs".to_owned() });
             }
             if current.values() > MAX_VALUES {
-                let message = format!("{} makes rows of {current}, more than {MAX_VALUES} values", layer.name());
+                let message = format!(
+                    "{} outputs rows of shape {current}, expected at most {MAX_VALUES} values per row",
+                    layer.name()
+                );
                 return Err(ShapeError { index, message, help: "use fewer filters or outputs".to_owned() });
             }
             shapes.push(current.clone());
@@ -185,25 +188,28 @@ impl Layer {
                 let size = |length| windows(self.name(), length, kernel_size, stride, 0, input);
                 Ok(Shape(vec![channels, size(height)?, size(width)?]))
             }
-            Self::Flatten => u32::try_from(input.values())
-                .map(|values| Shape(vec![values]))
-                .map_err(|_| (format!("flatten gets rows of {input}, too many values"), "pool before it".to_owned())),
+            Self::Flatten => u32::try_from(input.values()).map(|values| Shape(vec![values])).map_err(|_| {
+                (
+                    format!("flatten receives rows of shape {input}, which have too many values"),
+                    "add a pooling layer before it".to_owned(),
+                )
+            }),
             Self::Linear(outputs) => {
                 at_least_one(self.name(), &[("linear", *outputs)])?;
                 match input.0.as_slice() {
                     [_] => Ok(Shape(vec![*outputs])),
                     _ => Err((
-                        format!("linear expects rows of one dimension, but {input} reaches it"),
+                        format!("linear expects rows of one dimension, but it receives {input}"),
                         "put `flatten` before it".to_owned(),
                     )),
                 }
             }
             Self::Dropout(probability) if !(0.0..1.0).contains(probability) => Err((
                 format!("dropout is {probability}, expected 0 up to (not including) 1"),
-                "0.5 is usual".to_owned(),
+                "0.5 is a common value".to_owned(),
             )),
             Self::BatchNorm if !matches!(input.0.len(), 1 | 3) => Err((
-                format!("batch_norm expects one or three dimensions, but {input} reaches it"),
+                format!("batch_norm expects one or three dimensions, but it receives {input}"),
                 "put `flatten` before it".to_owned(),
             )),
             Self::Relu | Self::Dropout(_) | Self::BatchNorm => Ok(input.clone()),
@@ -214,7 +220,7 @@ impl Layer {
 fn at_least_one(layer: &str, sizes: &[(&str, u32)]) -> Result<(), (String, String)> {
     match sizes.iter().find(|(_, size)| *size == 0) {
         Some((name, _)) => {
-            Err((format!("{layer}: `{name}` is 0, expected at least 1"), format!("give `{name}` a size")))
+            Err((format!("{layer}: `{name}` is 0, expected at least 1"), format!("set `{name}` to 1 or more")))
         }
         None => Ok(()),
     }
@@ -224,8 +230,9 @@ fn image(layer: &str, input: &Shape) -> Result<(u32, u32, u32), (String, String)
     match input.0.as_slice() {
         [channels, height, width] => Ok((*channels, *height, *width)),
         _ => Err((
-            format!("{layer} expects rows of [channels, height, width], but {input} reaches it"),
-            "put it before `flatten`, or give tables a shape with `preprocess: [{reshape: [1, 28, 28]}]`".to_owned(),
+            format!("{layer} expects rows of shape [channels, height, width], but it receives {input}"),
+            "put it before `flatten`, or set the shape of tables with `preprocess: [{reshape: [1, 28, 28]}]`"
+                .to_owned(),
         )),
     }
 }
@@ -243,14 +250,15 @@ fn windows(
     if padding >= kernel && padding > 0 {
         return Err((
             format!(
-                "{layer}: padding {padding} is not below the window of {kernel}: whole windows would hold only zeros"
+                "{layer}: padding {padding} is not smaller than the window of {kernel}, so some windows would contain \
+                 only zeros"
             ),
-            "half the window keeps the size".to_owned(),
+            "padding of half the window keeps the size".to_owned(),
         ));
     }
     if padded < u64::from(kernel) {
         return Err((
-            format!("{layer} has a window of {kernel}x{kernel}, but rows of {input} reach it"),
+            format!("{layer} has a window of {kernel}x{kernel}, but it receives rows of shape {input}"),
             "use a smaller window, more padding, or fewer pooling layers before it".to_owned(),
         ));
     }
@@ -284,23 +292,23 @@ mod tests {
     #[test]
     fn a_layer_that_does_not_fit_is_named_with_what_reaches_it() {
         for (layers, index, message) in [
-            (r#"[{"linear": 3}]"#, 0, "linear expects rows of one dimension, but [1, 4, 4] reaches it"),
+            (r#"[{"linear": 3}]"#, 0, "linear expects rows of one dimension, but it receives [1, 4, 4]"),
             (
                 r#"["flatten", {"conv2d": {"filters": 1, "kernel_size": 1}}]"#,
                 1,
-                "conv2d expects rows of [channels, height, width], but [16] reaches it",
+                "conv2d expects rows of shape [channels, height, width], but it receives [16]",
             ),
             (
                 r#"[{"max_pool2d": 2}, {"max_pool2d": 2}, {"max_pool2d": 2}]"#,
                 2,
-                "max_pool2d has a window of 2x2, but rows of [1, 1, 1] reach it",
+                "max_pool2d has a window of 2x2, but it receives rows of shape [1, 1, 1]",
             ),
             (r#"["flatten", {"linear": 0}]"#, 1, "linear: `linear` is 0, expected at least 1"),
             (r#"[{"dropout": 1.0}]"#, 0, "dropout is 1, expected 0 up to (not including) 1"),
             (
                 r#"[{"conv2d": {"filters": 1, "kernel_size": 2, "padding": 2}}]"#,
                 0,
-                "conv2d: padding 2 is not below the window of 2: whole windows would hold only zeros",
+                "conv2d: padding 2 is not smaller than the window of 2, so some windows would contain only zeros",
             ),
         ] {
             let error = stack(layers).shapes(&Shape(vec![1, 4, 4])).expect_err(layers);

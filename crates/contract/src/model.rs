@@ -107,7 +107,7 @@ pub struct ModelName(String);
 /// A text that is not a valid model name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` cannot name a model: expected 1 to 63 lower-case letters, digits or dashes, with a letter or digit at both ends"
+    "`{text}` is not a valid name of a model: expected 1 to 63 lower-case letters, digits or dashes, with a letter or digit at both ends"
 )]
 pub struct NotAModelName {
     text: String,

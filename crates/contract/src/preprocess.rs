@@ -153,11 +153,11 @@ impl Preprocess {
                 }
                 Err((
                     format!(
-                        "rows of shape {input} hold {} values, `reshape` to {shape} needs {}",
+                        "rows of shape {input} contain {} values, but `reshape` to {shape} requires {}",
                         input.values(),
                         shape.values()
                     ),
-                    "the product of the sizes has to stay the same".to_owned(),
+                    "choose sizes with the same product".to_owned(),
                 ))
             }
             _ => Ok(input.clone()),

@@ -74,7 +74,7 @@ impl Template {
     /// Parses the template of a paragraph of a commit. A line must not look like a trailer of a promotion.
     pub fn body(text: &str) -> Result<Self, NotATemplate> {
         if let Some(line) = text.lines().find(|line| line.trim_start().to_ascii_lowercase().starts_with("slipway-")) {
-            return Err(NotATemplate(format!("`{line}` looks like a line that only Slipway writes")));
+            return Err(NotATemplate(format!("`{line}` looks like a trailer that only Slipway writes")));
         }
         Self::of(text.trim(), MAX_BODY_LENGTH)
     }
@@ -82,10 +82,10 @@ impl Template {
     fn of(text: &str, longest: usize) -> Result<Self, NotATemplate> {
         let length = text.chars().count();
         if length > longest {
-            return Err(NotATemplate(format!("it has {length} characters, expected at most {longest}")));
+            return Err(NotATemplate(format!("the text has {length} characters, expected at most {longest}")));
         }
         if text.chars().any(|c| c.is_control() && c != '\n') {
-            return Err(NotATemplate("it has control characters".to_owned()));
+            return Err(NotATemplate("the text contains control characters".to_owned()));
         }
         let mut parts = Vec::new();
         let mut rest = text;
@@ -102,12 +102,12 @@ impl Template {
                 rest = &brace[1..];
                 continue;
             };
-            let unclosed = || NotATemplate("a `{` has no `}` behind it; a brace itself is written `{{`".to_owned());
+            let unclosed = || NotATemplate("a `{` has no matching `}`; write `{{` for a literal brace".to_owned());
             let (name, after) = inner.split_once('}').ok_or_else(unclosed)?;
             let value = Value::ALL.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value);
             let value = value.ok_or_else(|| {
                 let known = Value::ALL.map(|(known, _)| format!("`{{{known}}}`")).join(", ");
-                NotATemplate(format!("`{{{name}}}` is none of {known}"))
+                NotATemplate(format!("unknown placeholder `{{{name}}}`, expected one of {known}"))
             })?;
             parts.extend([Part::Text(before.to_owned()), Part::Value(value)]);
             rest = after;
@@ -179,10 +179,13 @@ mod tests {
         for (refused, said) in [
             (Template::subject(" "), "one line that is not empty"),
             (Template::subject("a\nb"), "one line"),
-            (Template::subject("{modell}"), "`{modell}` is none of `{model}`, `{environment}`"),
-            (Template::subject("{model"), "has no `}` behind it"),
+            (
+                Template::subject("{modell}"),
+                "unknown placeholder `{modell}`, expected one of `{model}`, `{environment}`",
+            ),
+            (Template::subject("{model"), "has no matching `}`"),
             (Template::subject(&"x".repeat(201)), "201 characters, expected at most 200"),
-            (Template::body("x\n Slipway-Run: 1"), "looks like a line that only Slipway writes"),
+            (Template::body("x\n Slipway-Run: 1"), "looks like a trailer that only Slipway writes"),
             (Template::body("\u{7}"), "control characters"),
         ] {
             let reason = refused.expect_err(said).to_string();

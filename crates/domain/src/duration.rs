@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 /// Parses a duration such as `90s`, `36h`, `30d` or `1w 2d`. A day has 24 hours. Months and years have no fixed length and are
 /// refused.
 pub fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let expected = || format!("expected a length of time such as `90s`, `36h` or `30d`, came `{text}`");
+    let expected = || format!("expected a duration such as `90s`, `36h` or `30d`, found `{text}`");
     let span: Span = text.parse().map_err(|_| expected())?;
     span.to_duration(SpanRelativeTo::days_are_24_hours()).map_err(|_| expected())
 }
@@ -21,7 +21,7 @@ mod tests {
         }
         for text in ["", "30", "1 month", "soon", "2 years"] {
             let refused = parse_duration(text).expect_err(text);
-            assert!(refused.contains(&format!("came `{text}`")), "{refused}");
+            assert!(refused.contains(&format!("found `{text}`")), "{refused}");
         }
     }
 }

@@ -70,7 +70,7 @@ pub struct RunId(uuid::Uuid);
 
 impl RunId {
     /// Creates a new, unique identifier.
-    #[expect(clippy::new_without_default, reason = "an identifier is made on purpose, never by default")]
+    #[expect(clippy::new_without_default, reason = "a default identifier would be a new one each time")]
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
     }
@@ -113,7 +113,8 @@ impl TryFrom<String> for SourceName {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         text.parse().map(Self).map_err(|_| {
             format!(
-                "`{text}` cannot name a source or environment: expected 1 to 63 lower-case letters, digits or dashes"
+                "`{text}` is not a valid name of a source or environment: expected 1 to 63 lower-case letters, digits \
+                 or dashes"
             )
         })
     }

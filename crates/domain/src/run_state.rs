@@ -84,7 +84,7 @@ impl RunEvent {
             Self::Promoted => "promoted",
             Self::Judged => "judged",
             Self::Found => "found",
-            Self::NothingToPromote => "left as it is",
+            Self::NothingToPromote => "ended with nothing to promote",
             Self::ChampionMoved => "compared with another champion",
             Self::Refused => "refused",
             Self::Failed => "failed",

@@ -313,7 +313,7 @@ impl Verdict {
                 self.test_set.as_ref().map_or_else(String::new, |test_set| format!(" ({})", test_set.describe()));
             let said = match self.outcome {
                 Outcome::Pass => "passed: every check holds",
-                Outcome::NeedsApproval => "needs approval: the policy leaves a check to a person",
+                Outcome::NeedsApproval => "needs approval: a check of the policy requires a person's decision",
                 Outcome::Fail | Outcome::Inconclusive => "refused: a check on the test set does not hold",
             };
             return format!("{said}; its figures are shown once the test set is used up{uses}");
@@ -323,7 +323,9 @@ impl Verdict {
             (Outcome::Pass, _) => {}
             _ => {
                 let policy = &self.policy;
-                return format!("refused: no check of {policy} could be applied; add one that needs no champion");
+                return format!(
+                    "refused: no check of {policy} could be applied; add a check that works without a champion"
+                );
             }
         }
         let count = |outcome| self.checks.iter().filter(|check| check.outcome == outcome).count();

@@ -22,8 +22,7 @@ pub struct Window {
 pub enum NotAWindow {
     /// The expression or the time zone is invalid.
     #[error(
-        "`{text}` does not say when it opens: {problem}; expected five fields (minute, hour, day, month, weekday), such \
-         as `0 9 * * MON-FRI`, and a time zone, such as `Europe/Berlin`"
+        "`{text}` is not a valid schedule: {problem}; expected five fields (minute, hour, day, month, weekday), such as `0 9 * * MON-FRI`, and a time zone, such as `Europe/Berlin`"
     )]
     Expression {
         /// Expression and time zone.
@@ -32,7 +31,7 @@ pub enum NotAWindow {
         problem: String,
     },
     /// The window is never open, or almost never closed.
-    #[error("a window cannot be open for {lasts:#}, expected `1m` to `168h`")]
+    #[error("the window is open for {lasts:#}, expected `1m` to `168h`")]
     Lasts {
         /// The requested duration.
         lasts: SignedDuration,
@@ -53,7 +52,7 @@ impl Window {
         let wrong = |problem: String| NotAWindow::Expression { text: text.clone(), problem };
         let shown = |error: cronexpr::Error| error.to_string().lines().next().unwrap_or_default().to_owned();
         if cron.split_whitespace().count() != 5 || time_zone.split_whitespace().count() != 1 {
-            return Err(wrong("it has not five fields and one time zone".to_owned()));
+            return Err(wrong("the text does not have five fields and one time zone".to_owned()));
         }
         let opens = cronexpr::parse_crontab(&text).map_err(|error| wrong(shown(error)))?;
         if lasts < SignedDuration::from_mins(1) || Duration::try_from(lasts).is_ok_and(|lasts| lasts > MAX_WINDOW) {
@@ -139,10 +138,10 @@ mod tests {
         let refused = |cron, zone, hours| {
             Window::new(cron, zone, SignedDuration::from_hours(hours)).expect_err("no window").to_string()
         };
-        assert!(refused("0 9 * *", "UTC", 1).contains("has not five fields"));
-        assert!(refused("0 25 * * *", "UTC", 1).starts_with("`0 25 * * * UTC` does not say when it opens"));
+        assert!(refused("0 9 * *", "UTC", 1).contains("does not have five fields"));
+        assert!(refused("0 25 * * *", "UTC", 1).starts_with("`0 25 * * * UTC` is not a valid schedule"));
         assert!(refused("0 9 * * *", "Europe/Bärlin", 1).contains("expected five fields"));
-        assert!(refused("0 9 * * *", "UTC", 0).contains("cannot be open for 0s"));
+        assert!(refused("0 9 * * *", "UTC", 0).contains("is open for 0s"));
         assert!(refused("0 9 * * *", "UTC", 169).contains("expected `1m` to `168h`"));
         assert_eq!(refused("0 9 31 2 *", "UTC", 1), "`0 9 31 2 * UTC` never opens");
     }

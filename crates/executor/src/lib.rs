@@ -100,7 +100,7 @@ pub enum JobError {
     },
     /// Signal 9 killed it, but not from this server: the machine ran out of memory, or it is being drained.
     #[error(
-        "the trainer was killed from outside (signal 9): {detail}\n  help: the system does so when memory runs out or the machine is emptied; make the model or `batch_size` smaller, or give the machine more memory"
+        "the trainer was killed from outside (signal 9): {detail}\n  help: the system kills processes when memory runs out or the machine is drained; make the model or `batch_size` smaller, or give the machine more memory"
     )]
     Killed {
         /// The end of its standard error.
@@ -114,7 +114,7 @@ pub enum JobError {
     },
     /// A signal ended it.
     #[error(
-        "the trainer was ended by signal {signal}: {detail}\n  help: if nobody killed it, this is a crash in libtorch; see the run's log"
+        "the trainer was ended by signal {signal}: {detail}\n  help: if nobody killed it, libtorch crashed; see the run's log"
     )]
     Crash {
         /// The signal's number.
@@ -132,7 +132,7 @@ pub enum JobError {
         limit: Duration,
     },
     /// The run was cancelled, or the server stops.
-    #[error("the job was called off")]
+    #[error("the job was cancelled")]
     Cancelled,
     /// It ended in another way.
     #[error("the trainer ended with exit code {code}: {detail}")]
@@ -143,7 +143,7 @@ pub enum JobError {
         detail: String,
     },
     /// It could not be started.
-    #[error("the trainer could not be started: {detail}\n  help: `slipway doctor` says what is missing")]
+    #[error("the trainer could not be started: {detail}\n  help: run `slipway doctor`, which reports what is missing")]
     NotStarted {
         /// The reason.
         detail: String,

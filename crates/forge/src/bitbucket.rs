@@ -168,7 +168,7 @@ impl Forge for Bitbucket {
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
         if !READ.contains(&event) {
-            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+            return Ok(vec![Event::ignored(format!("Slipway does not use the event `{event}`"))]);
         }
         let Envelope { repository, actor } = parse(body)?;
         let repository = repository.repository()?;
@@ -190,7 +190,7 @@ impl Forge for Bitbucket {
 fn pushes(body: &[u8]) -> Result<Vec<EventKind>, ForgeError> {
     let moved = parse::<PushPayload>(body)?.push.changes;
     if moved.is_empty() {
-        return Ok(vec![ignored("the push moves nothing")]);
+        return Ok(vec![ignored("the push changes no reference")]);
     }
     moved.into_iter().map(push).collect()
 }
@@ -199,7 +199,7 @@ fn push(moved: Moved) -> Result<EventKind, ForgeError> {
     let Moved { old, new, forced } = moved;
     let (kind, name) = match (&new, &old) {
         (Some(position), _) | (None, Some(position)) => (position.kind.clone(), position.name.clone()),
-        (None, None) => return Err(unreadable("a reference moves from nowhere to nowhere")),
+        (None, None) => return Err(unreadable("a reference has neither an old nor a new commit")),
     };
     let reference = match kind.as_str() {
         "branch" => Reference::Branch(name.into()),
@@ -222,7 +222,7 @@ fn pull_request(body: &[u8], step: PullRequestStep, repository: &Repository) -> 
         revision.map_err(|error| unreadable(format!("`{}`: {error}", commit.hash.as_str())))
     };
     let Some(head) = source.commit.map(revision).transpose()? else {
-        return Ok(ignored("the change's commit is gone"));
+        return Ok(ignored("the commit of the pull request does not exist any more"));
     };
     Ok(EventKind::PullRequest(PullRequest {
         number: id,
@@ -241,7 +241,7 @@ fn pull_request(body: &[u8], step: PullRequestStep, repository: &Repository) -> 
 fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
     let CommentPayload { pullrequest, comment } = parse(body)?;
     let Some(account) = comment.user.and_then(AccountBody::account) else {
-        return Ok(ignored("the comment is nobody's: its account is gone"));
+        return Ok(ignored("the comment's account does not exist any more"));
     };
     Ok(EventKind::Comment(Comment {
         id: comment.id.into(),

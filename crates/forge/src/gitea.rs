@@ -78,7 +78,7 @@ impl Forge for Gitea {
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
         if !READ.contains(&event) {
-            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+            return Ok(vec![Event::ignored(format!("Slipway does not use the event `{event}`"))]);
         }
         let Envelope { action, repository, sender } = parse(body)?;
         let repository = repository.map(Repository::from).ok_or_else(|| unreadable("missing field `repository`"))?;
@@ -105,7 +105,7 @@ fn event_kind(event: &str, action: &str, repository: &Repository, body: &[u8]) -
         ("pull_request", "edited") => edited(body, repository),
         ("pull_request", "closed") => pull_request::pull_request(body, PullRequestStep::Closed, repository),
         ("issue_comment", "created") => pull_request::comment(body),
-        _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
+        _ => Ok(ignored(format!("Slipway does not use the action `{action}` of the event `{event}`"))),
     }
 }
 
@@ -117,7 +117,7 @@ fn edited(body: &[u8], repository: &Repository) -> Result<EventKind, ForgeError>
         EventKind::PullRequest(pull_request) if base.is_some() || (was_draft && !pull_request.draft) => {
             Ok(EventKind::PullRequest(pull_request))
         }
-        _ => Ok(ignored("the change's text was edited, not its commits")),
+        _ => Ok(ignored("only the text of the pull request was edited")),
     }
 }
 
@@ -131,6 +131,6 @@ fn deleted(body: &[u8]) -> Result<EventKind, ForgeError> {
             reference: Reference::Branch(name.strip_prefix("refs/heads/").unwrap_or(name).to_owned()),
             movement: Movement::Deleted { before: None },
         })),
-        kind => Ok(ignored(format!("the deletion of a {kind} comes as a push, too"))),
+        kind => Ok(ignored(format!("the deletion of a {kind} is also sent as a push"))),
     }
 }

@@ -131,7 +131,7 @@ impl Forge for GitHub {
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
         if !READ.contains(&event) {
-            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+            return Ok(vec![Event::ignored(format!("Slipway does not use the event `{event}`"))]);
         }
         let Envelope { action, repository, sender } = parse(body)?;
         let repository = repository.map(Repository::from);
@@ -159,7 +159,7 @@ fn event_kind(
         ("pull_request", "synchronize" | "ready_for_review" | "labeled") => pull_request(PullRequestStep::Updated),
         ("pull_request", "edited") => match parse::<EditPayload>(body)?.changes.base {
             Some(_) => pull_request(PullRequestStep::Updated),
-            None => Ok(ignored("the change's text was edited, not its commits")),
+            None => Ok(ignored("only the text of the pull request was edited")),
         },
         ("pull_request", "closed") => pull_request(PullRequestStep::Closed),
         ("issue_comment", "created") => pull_request::comment(body),
@@ -171,7 +171,7 @@ fn event_kind(
         ("merge_group", "checks_requested") => merge_group(body, MergeGroupStep::ChecksRequested),
         ("merge_group", "destroyed") => merge_group(body, MergeGroupStep::Destroyed),
         ("installation" | "installation_repositories", _) => installation(body, action),
-        _ => Ok(ignored(format!("`{event}`, `{action}` asks for nothing"))),
+        _ => Ok(ignored(format!("Slipway does not use the action `{action}` of the event `{event}`"))),
     }
 }
 
@@ -208,7 +208,7 @@ fn installation(body: &[u8], action: &str) -> Result<EventKind, ForgeError> {
         "added" | "removed" => {
             InstallationStep::Repositories { added: all(repositories_added), removed: all(repositories_removed) }
         }
-        _ => return Ok(ignored(format!("`{action}` of an installation asks for nothing"))),
+        _ => return Ok(ignored(format!("Slipway does not use the action `{action}` of an installation"))),
     };
     Ok(EventKind::Installation(Installation { id: installation.id.into(), step }))
 }

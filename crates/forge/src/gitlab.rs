@@ -156,7 +156,7 @@ impl Forge for GitLab {
             let missing = unverified("the headers `webhook-signature` and `X-Gitlab-Token` are missing");
             let token = headers.value("x-gitlab-token").ok_or(missing)?;
             if !secrets.iter().any(|secret| secret.equals(token)) {
-                return Err(unverified("`X-Gitlab-Token` is not this source's secret"));
+                return Err(unverified("`X-Gitlab-Token` differs from this source's secret"));
             }
         }
         let event = name_in(headers, "x-gitlab-event")?;
@@ -173,7 +173,7 @@ impl Forge for GitLab {
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
         if !READ.contains(&event) {
-            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+            return Ok(vec![Event::ignored(format!("Slipway does not use the event `{event}`"))]);
         }
         let Envelope { project, user, user_id, user_username } = parse(body)?;
         let repository = Repository::from(project);
@@ -222,14 +222,17 @@ fn pull_request(body: &[u8], repository: &Repository) -> Result<EventKind, Forge
         "update" if moved => PullRequestStep::Updated,
         // GitLab sends another `update` after it has checked whether the merge request can be merged.
         "update" => {
-            return Ok(ignored("the change got no commits, labels or other target branch, and was not marked ready"));
+            return Ok(ignored(
+                "the update of the merge request changed no commits, labels or target branch, and did \
+             not mark it as ready",
+            ));
         }
         "close" => PullRequestStep::Closed,
         "merge" => PullRequestStep::Merged,
-        action => return Ok(ignored(format!("`{action}` of a change asks for nothing"))),
+        action => return Ok(ignored(format!("Slipway does not use the action `{action}` of a merge request"))),
     };
     let Some(head) = pull_request.last_commit else {
-        return Ok(ignored("the change has no commit"));
+        return Ok(ignored("the merge request has no commit"));
     };
     let head_repository_known = match (pull_request.source_project_id, pull_request.source) {
         (Some(id), Some(source)) => Some(Repository { id: id.into(), full_name: source.path_with_namespace.into() }),
@@ -253,10 +256,10 @@ fn pull_request(body: &[u8], repository: &Repository) -> Result<EventKind, Forge
 fn comment(body: &[u8], sender: Option<&Account>) -> Result<EventKind, ForgeError> {
     let CommentPayload { object_attributes: comment, merge_request } = parse(body)?;
     let Some(CommentedBody { iid }) = merge_request else {
-        return Ok(ignored("the comment is not on a change"));
+        return Ok(ignored("the comment is not on a merge request"));
     };
     if comment.system {
-        return Ok(ignored("the comment is GitLab's own"));
+        return Ok(ignored("the comment is a system note of GitLab"));
     }
     if comment.action.as_ref().is_some_and(|action| action.as_str() != "create") {
         return Ok(ignored("the comment is not new"));

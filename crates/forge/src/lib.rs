@@ -144,13 +144,15 @@ pub struct DeliveryName {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
     /// The header with the signature is missing.
-    #[error("the header `{header}` is missing: is the webhook's secret set at the forge, and its kind right here?")]
+    #[error(
+        "the header `{header}` is missing: check the webhook's secret at the forge, and `forge` of the source in the server's settings"
+    )]
     Unsigned {
         /// Its name.
         header: &'static str,
     },
     /// The delivery comes from another kind of forge.
-    #[error("the delivery is from {sender}, but this source is set up as `forge: {set}`")]
+    #[error("the delivery is from {sender}, but the source is configured as `forge: {set}`")]
     OtherForge {
         /// The setting.
         set: &'static str,

@@ -127,7 +127,7 @@ pub(super) fn push(name: &Name, before: CommitSha, after: CommitSha, forced: boo
         (true, false) => Movement::Created { after },
         (false, true) => Movement::Deleted { before: Some(before) },
         (false, false) if before == after => {
-            return Ok(ignored(format!("`{name}` is where it was: the webhook was tried out")));
+            return Ok(ignored(format!("`{name}` did not move: the push is a test of the webhook")));
         }
         (false, false) if forced => Movement::Forced { before, after },
         (false, false) => Movement::Updated { before, after },

@@ -36,7 +36,7 @@ impl Forge for Plain {
 
     fn read(&self, event: &str, body: &[u8]) -> Result<Vec<Event>, ForgeError> {
         if event != "push" {
-            return Ok(vec![Event::ignored(format!("`{event}` asks for nothing"))]);
+            return Ok(vec![Event::ignored(format!("Slipway does not use the event `{event}`"))]);
         }
         let Body { name, before, after, pusher } = parse(body)?;
         // The settings cannot contain a name that is no valid identifier, so the delivery then has no sender.

@@ -97,10 +97,10 @@ pub(super) fn is_in_progress(title: &str) -> bool {
 pub(super) fn comment(body: &[u8]) -> Result<EventKind, ForgeError> {
     let CommentPayload { issue, comment } = parse(body)?;
     if issue.pull_request.is_none() {
-        return Ok(ignored("the comment is on an issue, not on a change"));
+        return Ok(ignored("the comment is on an issue, not on a pull request"));
     }
     let Some(account) = comment.user.and_then(AccountBody::account) else {
-        return Ok(ignored("the comment is nobody's: its account is gone"));
+        return Ok(ignored("the comment's account does not exist any more"));
     };
     Ok(EventKind::Comment(Comment {
         id: comment.id.into(),

@@ -18,7 +18,7 @@ pub struct Secret(Vec<u8>);
 /// A text too short to be a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the secret has {}, expected at least {}\n  help: `openssl rand -hex 32` makes a good one",
+    "the secret has {}, expected at least {}\n  help: create a secret with `openssl rand -hex 32`",
     counted(*.length, "character"), Secret::SHORTEST
 )]
 pub struct SecretTooShort {
@@ -96,7 +96,7 @@ pub(super) fn verify(
     let digits = text.strip_prefix(prefix).ok_or(unverified("the signature does not start with `sha256=`"))?;
     let claimed = hex::decode(digits).map_err(|_| unverified("the signature is not hexadecimal"))?;
     let signed = secrets.iter().any(|secret| secret.mac(body).verify_slice(&claimed).is_ok());
-    if signed { Ok(()) } else { Err(unverified("the signature does not fit the body and this source's secret")) }
+    if signed { Ok(()) } else { Err(unverified("the signature does not match the body and this source's secret")) }
 }
 
 #[cfg(test)]

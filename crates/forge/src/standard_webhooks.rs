@@ -27,18 +27,24 @@ pub(super) fn verify(headers: &dyn Headers, body: &[u8], secrets: &[Secret], now
     let timestamp = headers.value(TIMESTAMP).ok_or(unverified("the header `webhook-timestamp` is missing"))?;
     let seconds = timestamp.parse::<i64>().map_err(|_| unverified("`webhook-timestamp` is not a number of seconds"))?;
     if seconds.abs_diff(now.as_second()) > TOLERANCE_SECONDS {
-        return Err(unverified("`webhook-timestamp` is more than five minutes away from this server's clock"));
+        return Err(unverified("`webhook-timestamp` differs from this server's clock by more than five minutes"));
     }
-    let header = headers.value(SIGNATURE).ok_or(unverified("the header `webhook-signature` is not a single text"))?;
+    let header = headers
+        .value(SIGNATURE)
+        .ok_or(unverified("the header `webhook-signature` is missing or occurs more than once"))?;
     let claimed = header.split(' ').filter_map(|one| STANDARD.decode(one.strip_prefix("v1,")?).ok());
     let claimed: Vec<Vec<u8>> = claimed.take(MAX_SIGNATURES).collect();
     if claimed.is_empty() {
-        return Err(unverified("`webhook-signature` holds no signature of the form `v1,BASE64`"));
+        return Err(unverified("`webhook-signature` contains no signature of the form `v1,BASE64`"));
     }
     let signed = secrets.iter().any(|secret| {
         // The body may be large: its MAC is computed once for each secret, however many signatures the header contains.
         let mac = secret.mac_of_parts(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", body]);
         claimed.iter().any(|claimed| mac.clone().verify_slice(claimed).is_ok())
     });
-    if signed { Ok(()) } else { Err(unverified("`webhook-signature` does not fit the body and this source's secret")) }
+    if signed {
+        Ok(())
+    } else {
+        Err(unverified("`webhook-signature` does not match the body and this source's secret"))
+    }
 }

@@ -25,12 +25,12 @@ impl Authorities {
         for item in parse_pem(pem) {
             match item.map_err(|error| NotAuthorities(error.to_string()))? {
                 PemItem::Certificate(certificate) => certificates.push(certificate),
-                PemItem::PrivateKey(_) => return Err(NotAuthorities("it holds a private key".to_owned())),
+                PemItem::PrivateKey(_) => return Err(NotAuthorities("the file contains a private key".to_owned())),
                 _ => {}
             }
         }
         if certificates.is_empty() {
-            return Err(NotAuthorities("it holds none".to_owned()));
+            return Err(NotAuthorities("the file contains no certificate".to_owned()));
         }
         Ok(Self(Arc::new(certificates)))
     }

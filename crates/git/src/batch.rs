@@ -185,7 +185,7 @@ impl<'a> Batch<'a> {
         self.in_doubt.extend(chain.iter().map(|(_, commit)| *commit));
         if let Err(error) = self.refresh() {
             for (number, commit) in chain {
-                let problem = format!("{cause}; and then: {error}");
+                let problem = format!("{cause}; then: {error}");
                 results[*number] = Some(Err(uncertain(self.mirror, *commit, problem).into()));
             }
             return Err(error);

@@ -8,7 +8,7 @@ use git2::Patch;
 /// that the file does not exist in this version.
 pub fn difference(path: &str, old: Option<&str>, new: Option<&str>) -> String {
     unified(path, old, new)
-        .unwrap_or_else(|error| format!("`{path}` differs; how cannot be shown: {}\n", error.message()))
+        .unwrap_or_else(|error| format!("`{path}` differs; the differences cannot be shown: {}\n", error.message()))
 }
 
 fn unified(path: &str, old: Option<&str>, new: Option<&str>) -> Result<String, git2::Error> {

@@ -49,9 +49,9 @@ fn mode_to_keep(name: &str, base: &Tree<'_>, path: &str) -> Result<FileMode, Fau
         Some((Kind::File { executable: true }, _)) => return Ok(FileMode::BlobExecutable),
         Some((Kind::File { executable: false }, _)) => return Ok(FileMode::Blob),
         Some((kind, _)) => format!("is {}, expected a regular file", tree::article(kind)),
-        None => "does not exist on the branch; a promotion changes files, and creates none".to_owned(),
+        None => "does not exist on the branch, expected an existing file: a promotion creates no files".to_owned(),
     };
-    Err(tree::unusable(name, path, &problem, "name an existing regular file of the branch").into())
+    Err(tree::unusable(name, path, &problem, "use an existing regular file of the branch").into())
 }
 
 /// libgit2 writes blobs without filters, so a file with a filter would be stored incorrectly.
@@ -76,8 +76,8 @@ pub(super) fn refuse_filtered(repository: &Repository, name: &str, base: &Tree<'
         AttrValue::True | AttrValue::String(_) | AttrValue::Bytes(_) => Err(Fault::Final(tree::unusable(
             name,
             path,
-            "has a `filter` attribute (Git LFS, git-crypt), which a commit from here would bypass",
-            "take the attribute off this file in .gitattributes",
+            "has a `filter` attribute (Git LFS, git-crypt), which a commit of Slipway would bypass",
+            "remove the attribute of this file in .gitattributes",
         ))),
     }
 }
@@ -120,7 +120,7 @@ pub(super) fn commit(
     let content = String::from_utf8_lossy(&content);
     let signature = key.sign(content.as_bytes()).map_err(|problem| GitError::InvalidCommit {
         repository: name.to_owned(),
-        problem: format!("it cannot be signed: {problem}"),
+        problem: format!("the commit cannot be signed: {problem}"),
         help: "check the signing key of this environment".to_owned(),
     })?;
     Ok(repository.commit_signed(&content, &signature, None)?)
@@ -131,7 +131,7 @@ pub(super) fn signature(name: &str, identity: &Identity, at: Timestamp) -> Resul
     let Identity { name: person, email } = identity;
     let refuse = || GitError::InvalidCommit {
         repository: name.to_owned(),
-        problem: "the author or committer is empty, or holds `<`, `>` or control characters".to_owned(),
+        problem: "the author or committer is empty, or contains `<`, `>` or control characters".to_owned(),
         help: "set a plain name and e-mail address in the settings".to_owned(),
     };
     if person.chars().chain(email.chars()).any(char::is_control) {
@@ -144,21 +144,21 @@ pub(super) fn signature(name: &str, identity: &Identity, at: Timestamp) -> Resul
 fn checked_message(name: &str, request: &WriteRequest, message: &str) -> Result<String, GitError> {
     let (key, value) = (&request.trailer.key, &request.trailer.value);
     let problem = if message.trim().is_empty() {
-        "its message is empty".to_owned()
+        "the message is empty".to_owned()
     } else if message.contains('\0') {
-        "its message holds a NUL character".to_owned()
+        "the message contains a NUL character".to_owned()
     } else if history::mentions_key(message, key) {
-        format!("its message holds a line `{key}: …` of its own")
+        format!("the message already contains a line `{key}: …`")
     } else {
         let message = history::with_trailer(message, key, value);
         if history::has_trailer(&message, key, value) {
             return Ok(message);
         }
-        format!("`{key}: {value}` is not a trailer that can be found again")
+        format!("`{key}: {value}` is not a valid trailer")
     };
     Err(GitError::InvalidCommit {
         repository: name.to_owned(),
         problem,
-        help: "the trailer is how a promotion is recognised; propose other words".to_owned(),
+        help: "change the message: Slipway recognises a promotion by its trailer".to_owned(),
     })
 }

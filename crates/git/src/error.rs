@@ -20,7 +20,7 @@ pub enum GitError {
     },
     /// The server could not be reached: name resolution, connection, TLS or an interrupted stream.
     #[error(
-        "{repository}: expected an answer from the git server, came: {problem}\n  help: check that the server is up and reachable from here"
+        "{repository}: the git server cannot be reached: {problem}\n  help: check that the server runs and that this machine can reach it"
     )]
     Unreachable {
         /// The repository.
@@ -30,7 +30,7 @@ pub enum GitError {
     },
     /// The server did not answer in time.
     #[error(
-        "{repository}: expected an answer within {}, but the server was still silent\n  help: check the load of the server and its hooks", seconds(*.deadline)
+        "{repository}: the server did not respond within {}\n  help: check the load of the server and its hooks", seconds(*.deadline)
     )]
     TimedOut {
         /// The repository.
@@ -40,7 +40,7 @@ pub enum GitError {
     },
     /// The server answered with an internal error (5xx).
     #[error(
-        "{repository}: expected a git answer, came HTTP {status}: {message}\n  help: the fault is on the server's side, look at its log"
+        "{repository}: expected a response of a git server, found HTTP {status}: {message}\n  help: see the log of the git server"
     )]
     ServerFault {
         /// The repository.
@@ -51,7 +51,7 @@ pub enum GitError {
         message: String,
     },
     /// The server limits the request rate (429).
-    #[error("{repository}: the server limits requests and asks to wait {}", seconds(*.pause))]
+    #[error("{repository}: the server limits requests: the next attempt follows in {}", seconds(*.pause))]
     Throttled {
         /// The repository.
         repository: String,
@@ -100,7 +100,7 @@ pub enum GitError {
     },
     /// The program on an SSH server ended, or was not started, before it sent anything.
     #[error(
-        "{repository}: expected a git answer, came: {message}\n  help: check that the URL is the one that `git clone` takes, and what the key may see"
+        "{repository}: expected a response of a git server, found: {message}\n  help: check that `git clone` accepts the URL, and that the key may read the repository"
     )]
     ProgramEnded {
         /// The repository.
@@ -110,7 +110,7 @@ pub enum GitError {
     },
     /// The repository does not exist at this URL, or is not visible with these credentials (404).
     #[error(
-        "{repository}: expected a git repository, came HTTP 404\n  help: check the URL; many servers also answer 404 when the token may not see the repository"
+        "{repository}: expected a git repository, found HTTP 404\n  help: check the URL; many servers also respond with 404 if the token may not read the repository"
     )]
     RepositoryMissing {
         /// The repository.
@@ -118,7 +118,7 @@ pub enum GitError {
     },
     /// The answer does not follow the git protocol.
     #[error(
-        "{repository}: expected a git answer, came: {problem}\n  help: check that the URL is the one that `git clone` takes"
+        "{repository}: expected a response of a git server, found: {problem}\n  help: check that `git clone` accepts the URL"
     )]
     UnexpectedAnswer {
         /// The repository.
@@ -128,7 +128,7 @@ pub enum GitError {
     },
     /// The repository exists but its kind is not supported.
     #[error(
-        "{repository}: expected a SHA-1 repository, came: {problem}\n  help: SHA-256 repositories are not supported yet"
+        "{repository}: expected a SHA-1 repository, found: {problem}\n  help: use a SHA-1 repository; SHA-256 repositories are not supported"
     )]
     UnsupportedRepository {
         /// The repository.
@@ -149,7 +149,7 @@ pub enum GitError {
         problem: String,
     },
     /// The branch does not exist, or the repository is empty.
-    #[error("{repository}: expected a branch `{branch}`, came {}\n  help: push a first commit to `{branch}`, or name another branch in the settings", if *.empty { "an empty repository" } else { "a repository without it" })]
+    #[error("{repository}: expected a branch `{branch}`, found {}\n  help: push a first commit to `{branch}`, or set another branch in the settings", if *.empty { "an empty repository" } else { "a repository without it" })]
     BranchMissing {
         /// The repository.
         repository: String,
@@ -160,7 +160,7 @@ pub enum GitError {
     },
     /// A commit is not in the mirror.
     #[error(
-        "{repository}: commit {commit} is not in the mirror of `{branch}`\n  help: fetch first; a commit that was force-pushed away is gone"
+        "{repository}: commit {commit} is not in the mirror of `{branch}`\n  help: fetch first; a force push may have removed the commit"
     )]
     UnknownCommit {
         /// The repository.
@@ -184,7 +184,7 @@ pub enum GitError {
     },
     /// There are more files, entries or bytes than a limit allows.
     #[error(
-        "{repository}: expected at most {limit} {unit}, came more ({what})\n  help: narrow the paths, or raise the limit in the server's settings"
+        "{repository}: expected at most {limit} {unit}, found more ({what})\n  help: narrow the paths, or raise the limit in the server's settings"
     )]
     LimitExceeded {
         /// The repository.
@@ -198,7 +198,7 @@ pub enum GitError {
     },
     /// The repository has more models than the limit.
     #[error(
-        "{repository}: expected at most {limit} files `slipway.yaml`, came {found} at {commit}\n  help: move some of the models to another repository; until then none of this repository is judged"
+        "{repository}: expected at most {limit} files `slipway.yaml`, found {found} at {commit}\n  help: move some models to another repository; until then, Slipway judges no model of this repository"
     )]
     TooManyModels {
         /// The repository.
@@ -246,7 +246,7 @@ pub enum GitError {
     },
     /// The server refused the commit, by a hook or a protected branch. Nothing was written.
     #[error(
-        "{repository}: the server refused the commit on `{branch}`: {message}\n  help: satisfy the rule the server names, or let Slipway's account write to this branch"
+        "{repository}: the server refused the commit on `{branch}`: {message}\n  help: satisfy the rule that the server names, or allow Slipway's account to write to this branch"
     )]
     Refused {
         /// The repository.
@@ -258,7 +258,7 @@ pub enum GitError {
     },
     /// The branch is protected, and Slipway's account may not write to it. Nothing was written.
     #[error(
-        "{repository}: `{branch}` is a protected branch: {message}\n  help: let Slipway's account push to this branch, or promote to it by pull request"
+        "{repository}: `{branch}` is a protected branch: {message}\n  help: allow Slipway's account to push to this branch, or promote by pull request"
     )]
     ProtectedBranch {
         /// The repository.
@@ -270,7 +270,7 @@ pub enum GitError {
     },
     /// The writer that pushed this together with others stopped before it returned a result.
     #[error(
-        "{repository}: the writer of `{branch}` stopped half-way\n  help: it is tried again; what landed is recognised. The log says what stopped it"
+        "{repository}: the writer of `{branch}` stopped before it finished\n  help: see the log for the cause; Slipway tries again and detects commits that were pushed"
     )]
     WriterStopped {
         /// The repository.
@@ -280,7 +280,7 @@ pub enum GitError {
     },
     /// Other writers moved the branch before every attempt.
     #[error(
-        "{repository}: `{branch}` moved before each of {attempts} pushes\n  help: it is tried again later; make other writers of this branch write less often"
+        "{repository}: `{branch}` moved before each of {attempts} pushes\n  help: reduce the number of other writes to this branch; Slipway tries again later"
     )]
     LostRace {
         /// The repository.
@@ -292,7 +292,7 @@ pub enum GitError {
     },
     /// Another server that shares the store holds the branch lock, or the store is not reachable.
     #[error(
-        "{repository}: it is not this server's turn to write `{branch}`: {problem}\n  help: it is tried again later"
+        "{repository}: this server does not hold the lock of `{branch}`: {problem}\n  help: wait; Slipway tries again later"
     )]
     LockNotAcquired {
         /// The repository.
@@ -304,7 +304,7 @@ pub enum GitError {
     },
     /// A push ended without an answer, and the remote could not be queried for its result.
     #[error(
-        "{repository}: it is not known whether commit {commit} reached `{branch}`: {problem}\n  help: try again later; the commit is looked for before anything is repeated"
+        "{repository}: it is not known whether commit {commit} reached `{branch}`: {problem}\n  help: try again later; Slipway searches for the commit before it repeats the push"
     )]
     Uncertain {
         /// The repository.

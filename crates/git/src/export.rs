@@ -83,11 +83,11 @@ impl Mirror {
                     Some((Kind::Folder, id)) => repository.find_tree(id)?,
                     Some((kind, _)) => {
                         let problem = format!("is {}, expected a folder", tree::article(kind));
-                        return Err(tree::unusable(name, folder, &problem, "name the model's folder").into());
+                        return Err(tree::unusable(name, folder, &problem, "set the path to the model's folder").into());
                     }
                     None => {
                         let problem = format!("is not in commit {}", commit.short());
-                        return Err(tree::unusable(name, folder, &problem, "name the model's folder").into());
+                        return Err(tree::unusable(name, folder, &problem, "set the path to the model's folder").into());
                     }
                 },
             };
@@ -145,7 +145,7 @@ fn exportable(name: &str, entry: &Entry, matcher: &dyn Fn(&str) -> bool) -> Resu
         Kind::Symlink => refuse("is a symbolic link, expected a regular file", "commit the file itself"),
         Kind::Submodule => refuse(
             "is a submodule, expected files of this repository",
-            "commit the files here, or leave the submodule out of the model's paths",
+            "commit the files to this repository, or exclude the submodule from the model's paths",
         ),
         Kind::File { executable } => {
             if !entry.exact {
@@ -166,7 +166,7 @@ fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path
     fs::create_dir_all(into).map_err(|error| failed(&error))?;
     let mut entries = fs::read_dir(into).map_err(|error| failed(&error))?;
     if entries.next().is_some() {
-        return Err(failed(&io::Error::other("it is not empty")).into());
+        return Err(failed(&io::Error::other("the folder is not empty")).into());
     }
     let written = chosen.iter().try_for_each(|one| {
         let blob = repository.find_blob(one.id)?;
@@ -183,7 +183,7 @@ fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path
     if written.is_err()
         && let Err(error) = fs::remove_dir_all(into)
     {
-        tracing::warn!(folder = %into.display(), %error, "what a failed export wrote could not be removed");
+        tracing::warn!(folder = %into.display(), %error, "the files of a failed export could not be removed");
     }
     written
 }

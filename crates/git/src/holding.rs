@@ -126,7 +126,7 @@ impl Holdings {
         if depth > DEEPEST {
             return Err(Fault::Final(GitError::LimitExceeded {
                 repository: name.to_owned(),
-                what: "folders within one another".to_owned(),
+                what: "nested folders".to_owned(),
                 limit: DEEPEST as u64,
                 unit: "folders",
             }));

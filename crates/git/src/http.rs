@@ -174,7 +174,7 @@ impl Connection {
             PacketError::Malformed(problem) => self.unexpected(problem.to_owned()),
             PacketError::TooMuch(limit) => GitError::LimitExceeded {
                 repository: self.url().to_owned(),
-                what: "the answer of the server".to_owned(),
+                what: "the response of the server".to_owned(),
                 limit,
                 unit: "bytes",
             },
@@ -214,7 +214,8 @@ impl Connection {
                 let target = target.split(['?', '#']).next().unwrap_or_default();
                 let target = target.rsplit_once('@').map_or(target, |(_, rest)| rest);
                 self.unexpected(format!(
-                    "a redirect (HTTP {status}) to `{}`, which is not followed so that credentials stay here",
+                    "a redirect (HTTP {status}) to `{}`, which Slipway does not follow because it would send the \
+                     credentials",
                     single_line(target)
                 ))
             }
@@ -243,7 +244,7 @@ impl Connection {
             ureq::Error::Timeout(_) => GitError::TimedOut { repository, deadline: deadlines.read },
             ureq::Error::BodyExceedsLimit(limit) => GitError::LimitExceeded {
                 repository,
-                what: "the answer of the server".to_owned(),
+                what: "the response of the server".to_owned(),
                 limit,
                 unit: "bytes",
             },
@@ -258,7 +259,7 @@ pub(super) type Answer = Box<dyn Read + Send>;
 /// Reads the rest of an answer, so that its connection can be reused.
 pub(super) fn drain(answer: impl Read) {
     if let Err(error) = io::copy(&mut answer.take(MAX_DRAIN), &mut io::sink()) {
-        tracing::debug!(%error, "the end of a git answer could not be read; its connection is not used again");
+        tracing::debug!(%error, "the end of a response could not be read; the connection is closed");
     }
 }
 
@@ -271,7 +272,7 @@ fn error_page(answer: &mut Response<Body>) -> String {
     let mut page = Vec::new();
     let read = answer.body_mut().as_reader().take(MAX_ERROR_PAGE_BYTES).read_to_end(&mut page);
     if read.is_err() && page.is_empty() {
-        return "(the answer could not be read)".to_owned();
+        return "(the response could not be read)".to_owned();
     }
     single_line(&String::from_utf8_lossy(&page))
 }

@@ -152,7 +152,7 @@ impl Mirror {
     /// Runs work on the current mirror; during the work the files of its generation are kept.
     pub(super) fn attempt<T>(&self, work: impl FnOnce(&Repository) -> Result<T, Fault>) -> Result<T, Fault> {
         let Some(generation) = self.folder.current() else {
-            return Err(git2::Error::from_str("there is no mirror yet").into());
+            return Err(git2::Error::from_str("the mirror does not exist yet").into());
         };
         let repository = fetch::open(generation.path(), &self.remote)?;
         work(&repository)
@@ -224,7 +224,10 @@ impl Mirror {
             Ok(()) => drop(self.folder.replace(smaller)),
             // An object is unreadable; the server still has it.
             Err(error) => {
-                tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be repacked");
+                tracing::warn!(
+                    repository = %self.remote.url(), %error,
+                    "a mirror with too many files could not be repacked"
+                );
                 self.remake_for_speed(beside);
             }
         }
@@ -232,13 +235,16 @@ impl Mirror {
 
     fn remake_for_speed(&self, beside: &BTreeSet<String>) {
         if let Err(error) = self.remake(beside) {
-            tracing::warn!(repository = %self.remote.url(), %error, "a mirror that is full could not be made anew");
+            tracing::warn!(
+                repository = %self.remote.url(), %error,
+                "a mirror with too many files could not be cloned again"
+            );
         }
     }
 
     fn log_damage(&self, damage: &git2::Error) {
         let problem = single_line(damage.message());
-        tracing::warn!(repository = %self.remote.url(), %problem, "the mirror is damaged and is made anew");
+        tracing::warn!(repository = %self.remote.url(), %problem, "the mirror is damaged and is cloned again");
     }
 }
 

@@ -22,10 +22,10 @@ pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
     };
     let form = "write `https://host/owner/repository.git`";
     if url.len() > MAX_URL_LENGTH {
-        return refuse("it is longer than 2048 bytes", form);
+        return refuse("the URL is longer than 2048 bytes", form);
     }
     if url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return refuse("it holds white space or control characters", form);
+        return refuse("the URL contains white space or control characters", form);
     }
     match url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase()).as_deref() {
         Some("http" | "https") => {}
@@ -34,8 +34,8 @@ pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
         }
         _ if is_ssh(url) => {
             return refuse(
-                "an SSH address needs a key and known host keys",
-                "set `ssh` beside it, with `key` and `known_hosts`",
+                "an SSH address requires a key and known host keys",
+                "set `ssh` with `key` and `known_hosts` next to the URL",
             );
         }
         Some(_) => return refuse("expected the scheme `https`, `http` or `ssh`", form),
@@ -44,22 +44,22 @@ pub(super) fn checked_url(url: &str) -> Result<String, GitError> {
         }
     }
     let Ok(uri) = url.parse::<Uri>() else {
-        return refuse("it is not a URL", form);
+        return refuse("the text is not a URL", form);
     };
     let Some(authority) = uri.authority() else {
-        return refuse("it names no host", form);
+        return refuse("the URL contains no host", form);
     };
     if authority.as_str().contains('@') {
         return refuse(
-            "it holds credentials",
-            "put the username and the token into the settings of this repository, not into its URL",
+            "the URL contains credentials",
+            "set the username and the token in the settings of this repository, not in its URL",
         );
     }
     if authority.host().is_empty() {
-        return refuse("it names no host", form);
+        return refuse("the URL contains no host", form);
     }
     if uri.query().is_some() || url.contains('#') {
-        return refuse("it holds a query or a fragment", form);
+        return refuse("the URL contains a query or a fragment", form);
     }
     Ok(url.trim_end_matches('/').to_owned())
 }
@@ -72,10 +72,10 @@ pub(super) fn checked_ssh_url(url: &str) -> Result<Address, GitError> {
         help: "write `ssh://git@host/owner/repository.git` or `git@host:owner/repository.git`".to_owned(),
     };
     if !is_ssh(url) {
-        return Err(invalid("it is no SSH address"));
+        return Err(invalid("the text is not an SSH address"));
     }
     if url.len() > MAX_URL_LENGTH || url.chars().any(|c| c.is_control() || c.is_whitespace()) {
-        return Err(invalid("it is longer than 2048 bytes, or holds white space or control characters"));
+        return Err(invalid("the address is longer than 2048 bytes, or contains white space or control characters"));
     }
     Address::parse(url).map_err(invalid)
 }
@@ -106,8 +106,8 @@ pub(super) fn check_own_branch(branch: &str) -> Result<(), GitError> {
     }
     Err(GitError::InvalidRemote {
         given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
-        problem: "a branch that Slipway replaces and removes is one of its own".to_owned(),
-        help: format!("name one that begins with `{OWN_BRANCHES}`"),
+        problem: "Slipway only replaces and removes its own branches".to_owned(),
+        help: format!("use a name that begins with `{OWN_BRANCHES}`"),
     })
 }
 
@@ -123,6 +123,6 @@ pub fn check_branch(branch: &str) -> Result<(), GitError> {
     Err(GitError::InvalidRemote {
         given: branch.chars().filter(|c| !c.is_control()).take(200).collect(),
         problem: problem.to_owned(),
-        help: "name one branch, as `git branch` shows it".to_owned(),
+        help: "use the name of one branch, as `git branch` shows it".to_owned(),
     })
 }

@@ -189,7 +189,10 @@ impl<'a> Placing<'a> {
                     repository.find_blob(id)?.content().to_vec()
                 }
                 Some(_) => {
-                    tracing::warn!(%commit, "the note on {commit} is not one that lines can be added to: left as it is");
+                    tracing::warn!(
+                        %commit,
+                        "the note on {commit} is too large or not a file, so no lines are added to it"
+                    );
                     continue;
                 }
             };

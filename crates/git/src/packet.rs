@@ -72,10 +72,8 @@ impl<R: Read> Packets<R> {
         self.left = self.left.checked_sub(length as u64).ok_or(PacketError::TooMuch(self.limit))?;
         match length {
             0 => Ok(Some(Packet::Flush)),
-            1..=3 => Err(PacketError::Malformed("a packet of a kind that was not asked for")),
-            _ if length > MAX_PACKET_BYTES => {
-                Err(PacketError::Malformed("a packet that is longer than packets may be"))
-            }
+            1..=3 => Err(PacketError::Malformed("a packet of an unexpected kind")),
+            _ if length > MAX_PACKET_BYTES => Err(PacketError::Malformed("a packet that exceeds the maximum length")),
             _ => {
                 self.buffer.resize(length - 4, 0);
                 self.reader.read_exact(&mut self.buffer).map_err(PacketError::Broken)?;
@@ -119,7 +117,7 @@ mod tests {
         for (bytes, problem) in [
             (&b"<htm"[..], "a packet without a length"),
             (b"+00a", "a packet without a length"),
-            (b"0002", "a packet of a kind that was not asked for"),
+            (b"0002", "a packet of an unexpected kind"),
             (b"00", "unexpected end of file"),
             (b"000ahel", "unexpected end of file"),
             (b"0fff", "more than 64"),

@@ -209,7 +209,7 @@ impl Placing<'_> {
                 repository: self.mirror.remote().url().to_owned(),
                 branch: self.branch.to_owned(),
                 commit: name_of(new.commit),
-                problem: format!("{cause}; and then: {error}"),
+                problem: format!("{cause}; then: {error}"),
             },
         }
     }

@@ -39,7 +39,11 @@ impl Mirror {
                 None => return Ok(if doubts > 0 { Removal::Removed } else { Removal::Missing }),
                 Some(at) if at != old => return Ok(Removal::Moved { at: name_of(at) }),
                 Some(_) if !server.deletes() => {
-                    return Err(batch::refusal_of(self, branch, "it offers no way to delete branches".to_owned()));
+                    return Err(batch::refusal_of(
+                        self,
+                        branch,
+                        "the server does not support the deletion of branches".to_owned(),
+                    ));
                 }
                 Some(_) => {}
             }

@@ -152,7 +152,7 @@ fn send(
     if matches!(end, PushEnd::Landed { .. })
         && let Err(error) = fetch::remember_tip(repository, base, head)
     {
-        tracing::warn!(commit = %head, %error, "the pushed tip is not remembered; the next fetch finds it");
+        tracing::warn!(commit = %head, %error, "the pushed tip could not be recorded; the next fetch will find it");
     }
     Ok(end)
 }

@@ -16,7 +16,7 @@ pub struct SigningKey(Arc<PrivateKey>);
 /// Error: the text is not a valid signing key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
+    "expected an Ed25519 private key of OpenSSH without a passphrase, found {0}\n  help: create a key with `ssh-keygen -t ed25519 -N ''`"
 )]
 pub struct NotASigningKey(String);
 
@@ -27,10 +27,10 @@ impl SigningKey {
         let key = PrivateKey::from_openssh(format!("{}\n", text.trim()))
             .map_err(|error| NotASigningKey(error.to_string()))?;
         if key.is_encrypted() {
-            return Err(NotASigningKey("one with a passphrase".to_owned()));
+            return Err(NotASigningKey("a key with a passphrase".to_owned()));
         }
         if key.algorithm() != Algorithm::Ed25519 {
-            return Err(NotASigningKey(format!("one of the kind {}", key.algorithm())));
+            return Err(NotASigningKey(format!("a key of the kind {}", key.algorithm())));
         }
         Ok(Self(Arc::new(key)))
     }

@@ -103,7 +103,7 @@ fn register() -> Result<(), git2::Error> {
                 .rsplit_once('/')
                 .and_then(|(_, number)| number.parse().ok())
                 .and_then(|number: u64| with_open(|open| open.get(&number).map(Arc::clone)))
-                .ok_or_else(|| git2::Error::from_str("this channel is closed"))?;
+                .ok_or_else(|| git2::Error::from_str("the channel is closed"))?;
             let asks_anew = !state.connection.is_ssh();
             Transport::smart(remote, asks_anew, Wire { state })
         })
@@ -213,7 +213,7 @@ impl Exchange {
 
 /// libgit2 receives only a general error; the channel has the cause.
 fn channel_failed() -> io::Error {
-    io::Error::other("the git server could not be read")
+    io::Error::other("the response of the git server could not be read")
 }
 
 impl Read for Exchange {

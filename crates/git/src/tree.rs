@@ -87,8 +87,8 @@ pub(super) fn walk(
                 return Err(Fault::Final(unusable(
                     name,
                     &path,
-                    "is not a path git allows",
-                    "recreate the commit with git itself",
+                    "is not a path that git allows",
+                    "create the commit again with git",
                 )));
             }
             match Kind::of(entry.filemode()) {
@@ -132,7 +132,7 @@ pub(super) fn read_file(
         Some((Kind::File { .. }, id)) => id,
         Some((kind, _)) => {
             let problem = format!("is {}, expected a regular file", article(kind));
-            return Err(Fault::Final(unusable(name, path, &problem, "name a regular file")));
+            return Err(Fault::Final(unusable(name, path, &problem, "use a regular file")));
         }
     };
     if blob_size(repository, id)? > max_bytes {
@@ -150,7 +150,7 @@ pub(super) fn read_file(
 pub(super) fn blob_size(repository: &Repository, id: Oid) -> Result<u64, git2::Error> {
     match repository.odb()?.read_header(id)? {
         (size, ObjectType::Blob) => Ok(size as u64),
-        (_, other) => Err(git2::Error::from_str(&format!("expected a blob, came a {other}"))),
+        (_, other) => Err(git2::Error::from_str(&format!("expected a blob, found a {other}"))),
     }
 }
 

@@ -79,7 +79,7 @@ impl<E: From<GitError>> Writer<E> {
 
     /// Lands one promotion, together with those that other threads queue in the meantime.
     pub fn write(&self, pending_promotion: PendingPromotion<E>) -> Result<Outcome, E> {
-        self.write_all(vec![pending_promotion]).pop().expect("one order has one result")
+        self.write_all(vec![pending_promotion]).pop().expect("one promotion has one result")
     }
 
     /// Lands several promotions; returns results in their order.

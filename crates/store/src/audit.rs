@@ -87,7 +87,7 @@ pub enum AuditFault {
         number: u64,
     },
     /// The content of an entry changed after it was written.
-    #[error("entry {number} was changed after it was written: its digest does not match what it says")]
+    #[error("entry {number} was changed after it was written: its digest does not match its content")]
     Changed {
         /// Its position.
         number: u64,
@@ -99,7 +99,7 @@ pub enum AuditFault {
         number: u64,
     },
     /// The log begins after an entry, and no entry records that retention removed the earlier ones.
-    #[error("the entries up to {number} are gone, and no entry says that retention removed them")]
+    #[error("the entries up to {number} are missing, and no entry records that retention removed them")]
     Unaccounted {
         /// The last missing position.
         number: u64,

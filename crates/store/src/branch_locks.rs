@@ -57,7 +57,7 @@ impl BranchLock {
     pub async fn release(mut self) {
         let Some((branch_locks, branch)) = self.held.take() else { return };
         if let Err(error) = branch_locks.release(&branch).await {
-            tracing::warn!(%error, "the turn to write {branch} ends with its session: {error}");
+            tracing::warn!(%error, "the lock of {branch} was not released and ends with its session: {error}");
         }
     }
 }
@@ -149,7 +149,7 @@ impl Session {
                 }
             }
         }
-        unreachable!("the second answer is the last")
+        unreachable!("the last attempt returns")
     }
 }
 

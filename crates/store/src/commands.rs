@@ -87,7 +87,7 @@ impl Outcome {
     fn refusal(&self) -> Option<String> {
         match self {
             Self::Done | Self::Cancelled(_) | Self::Retrained(Retrained::Begun(_) | Retrained::Known(_)) => None,
-            Self::Retrained(Retrained::Overtaken) => Some("a newer revision was taken up".to_owned()),
+            Self::Retrained(Retrained::Overtaken) => Some("a newer revision has a run".to_owned()),
             Self::Retrained(Retrained::UnderWay) => Some("it has not ended yet".to_owned()),
             Self::Refused(reason) => Some(reason.clone()),
         }
@@ -144,7 +144,7 @@ impl Store {
         if !begin(&mut transaction, command).await? {
             drop(transaction);
             let known = self.command(&command.source, &command.cause).await?;
-            let gone = || StoreError::Unreadable(format!("the command of {} is gone", command.cause));
+            let gone = || StoreError::Unreadable(format!("the command of {} does not exist any more", command.cause));
             return Ok((known.ok_or_else(gone)?, None));
         }
         self.lock_concurrency_groups(&mut transaction, &audited_effects).await?;

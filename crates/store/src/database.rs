@@ -172,7 +172,7 @@ impl Database {
             return Ok(());
         }
         let reason = format!("the database's encoding is `{encoding}`, expected `UTF8`");
-        Err(StoreError::Incompatible { reason, help: "make it with `CREATE DATABASE … ENCODING 'UTF8'`" })
+        Err(StoreError::Incompatible { reason, help: "create the database with `CREATE DATABASE … ENCODING 'UTF8'`" })
     }
 
     /// Whether several servers may share the database.
@@ -275,7 +275,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b
 fn sqlite_url(file: &Path) -> Result<String, StoreError> {
     let path = file.to_str().ok_or_else(|| {
         let reason = format!("the path `{}` is not UTF-8", file.display());
-        StoreError::Incompatible { reason, help: "give the server another `state` folder" }
+        StoreError::Incompatible { reason, help: "set another `state` folder" }
     })?;
     Ok(format!("sqlite://{}?mode=rwc", percent_encoding::utf8_percent_encode(path, RESERVED)))
 }

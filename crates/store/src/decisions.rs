@@ -47,7 +47,7 @@ fn read_rejection(row: &AnyRow) -> Result<Rejection, StoreError> {
 }
 
 fn unreadable(error: &StoreError) -> String {
-    format!("what was decided cannot be read by this server, so it stands: {error}")
+    format!("this server cannot read the decision, so it stays in force: {error}")
 }
 
 /// The model of a hold as stored: `''` stands for all models of the environment.

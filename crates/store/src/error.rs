@@ -6,7 +6,7 @@ use slipway_domain::{Retry, RunId, RunState};
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another worker holds the run now, or the run was cancelled.
-    #[error("run {run} is not held by this worker any more: it was called off or taken over")]
+    #[error("this worker does not hold run {run} any more: the run was cancelled or another worker took it over")]
     LeaseLost {
         /// The run.
         run: RunId,
@@ -40,7 +40,7 @@ pub enum StoreError {
         status: super::ReportStatus,
     },
     /// The delivery is already pending.
-    #[error("delivery `{id}` is pending: it is read without being replayed")]
+    #[error("delivery `{id}` is pending: Slipway reads it without a replay")]
     NotAcknowledged {
         /// The delivery.
         id: String,
@@ -57,25 +57,25 @@ pub enum StoreError {
         state: RunState,
     },
     /// Another server already processed the branch.
-    #[error("the branch `{branch}` was dealt with by another server meanwhile")]
+    #[error("another server has processed the branch `{branch}` in the meantime")]
     BranchMoved {
         /// The branch.
         branch: String,
     },
     /// Another server holds the lock of the branch.
-    #[error("another server has the turn to write {branch}")]
+    #[error("another server holds the lock of {branch}")]
     BranchLocked {
         /// The repository and the branch.
         branch: String,
     },
     /// A token with this name exists.
-    #[error("there is a token `{name}` already: revoke it first, or choose another name")]
+    #[error("a token `{name}` already exists: revoke it first, or choose another name")]
     TokenExists {
         /// The name.
         name: String,
     },
     /// No token with this name exists.
-    #[error("there is no token `{name}`, or it is revoked")]
+    #[error("the token `{name}` does not exist, or it is revoked")]
     NoSuchToken {
         /// The name.
         name: String,
@@ -89,10 +89,10 @@ pub enum StoreError {
         help: &'static str,
     },
     /// A stored value cannot be read.
-    #[error("the store holds something that cannot be read: {0}")]
+    #[error("the store contains a value that cannot be read: {0}")]
     Unreadable(String),
     /// A value to store could not be read back.
-    #[error("{what} cannot be stored, because it could not be read again: {reason}")]
+    #[error("{what} cannot be stored, because it could not be read back: {reason}")]
     Unwritable {
         /// The kind of value.
         what: &'static str,
@@ -100,7 +100,7 @@ pub enum StoreError {
         reason: String,
     },
     /// No such row is set aside.
-    #[error("no {kind} `{key}` is set aside")]
+    #[error("no {kind} `{key}` is quarantined")]
     NotQuarantined {
         /// The requested kind of row.
         kind: String,

@@ -126,14 +126,14 @@ pub(super) fn unpack(encoding: &str, body: Vec<u8>) -> Result<Vec<u8>, StoreErro
     match encoding {
         "plain" => Ok(body),
         "lz4" => {
-            let (size, packed) = body.split_first_chunk().ok_or_else(|| broken("it is cut off".to_owned()))?;
+            let (size, packed) = body.split_first_chunk().ok_or_else(|| broken("it is truncated".to_owned()))?;
             let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
             if size > MAX_BODY_BYTES {
-                return Err(broken(format!("it says to be {size} bytes long")));
+                return Err(broken(format!("its stated length is {size} bytes, which exceeds the limit")));
             }
             decompress(packed, size).map_err(|error| broken(error.to_string()))
         }
-        other => Err(broken(format!("it is packed with `{other}`, which this Slipway does not know"))),
+        other => Err(broken(format!("it is compressed with `{other}`, which this Slipway does not know"))),
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn a_body_that_lies_about_its_size_is_an_error_and_takes_no_memory() {
         let error = unpack("lz4", vec![0xff; 12]).expect_err("broken");
-        assert!(error.to_string().contains("4294967295 bytes long"), "{error}");
+        assert!(error.to_string().contains("4294967295 bytes"), "{error}");
         assert!(unpack("lz4", vec![1]).is_err());
         assert!(unpack("brotli", Vec::new()).is_err());
     }

@@ -95,7 +95,7 @@ fn known<T>(rows: &[AnyRow], read: fn(&AnyRow) -> Result<T, StoreError>) -> Resu
     let mut known = Vec::with_capacity(rows.len());
     for row in rows {
         match read(row) {
-            Err(StoreError::Unreadable(reason)) => tracing::debug!(reason, "a transition is left out: {reason}"),
+            Err(StoreError::Unreadable(reason)) => tracing::debug!(reason, "a transition is skipped: {reason}"),
             read => known.push(read?),
         }
     }

@@ -142,13 +142,15 @@ async fn refuse_breaking(database: &Database) -> Result<(), StoreError> {
 fn incompatible(error: sqlx::migrate::MigrateError) -> StoreError {
     match error {
         sqlx::migrate::MigrateError::VersionMissing(version) => StoreError::Incompatible {
-            reason: format!("they were written by a newer Slipway (version {version} of the tables is unknown here)"),
-            help: "start the newer Slipway, or give this one another store",
+            reason: format!(
+                "they were written by a newer Slipway (version {version} of the tables is not known to this one)"
+            ),
+            help: "start the newer Slipway, or set another store for this one",
         },
         sqlx::migrate::MigrateError::Execute(error) => StoreError::Database(error),
         other => StoreError::Incompatible {
             reason: other.to_string(),
-            help: "restore the store from a backup, or give this server another one",
+            help: "restore the store from a backup, or set another store for this server",
         },
     }
 }

@@ -49,7 +49,7 @@ pub(super) async fn take_place(
         {
             decisions::forget_approvals(connection, &older.environment, &older.model, artifact).await?;
         }
-        let cause = format!("superseded by run {} of {}, which passed later", run.id, run.head.short());
+        let cause = format!("superseded by run {} of {}, which passed its policy later", run.id, run.head.short());
         supersede(database, connection, older, &cause).await?;
     }
     Ok(())

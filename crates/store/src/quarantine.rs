@@ -102,7 +102,7 @@ pub(super) async fn set_aside(
     source: Option<&str>,
     reason: &str,
 ) -> Result<(), StoreError> {
-    tracing::error!(kind, key, reason, "the {kind} `{key}` cannot be read and is passed over: {reason}");
+    tracing::error!(kind, key, reason, "the {kind} `{key}` cannot be read and is quarantined: {reason}");
     metrics::counter!("slipway_quarantined_total", "kind" => kind).increment(1);
     let put = "INSERT INTO quarantined (kind, key, source, format, reason, since) VALUES ($1, $2, $3, $4, $5, $6)
                ON CONFLICT (kind, key) DO UPDATE SET reason = excluded.reason, format =

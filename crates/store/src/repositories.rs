@@ -111,7 +111,7 @@ impl Store {
             .execute(&self.database.pool)
             .await?;
         let known = self.repository_of(source).await?;
-        known.ok_or_else(|| StoreError::Unreadable(format!("the repository of `{source}`: it is gone again")))
+        known.ok_or_else(|| StoreError::Unreadable(format!("the repository of `{source}` was removed in the meantime")))
     }
 
     /// Replaces the repository of a source.

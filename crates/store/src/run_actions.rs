@@ -79,7 +79,7 @@ impl Store {
             return Err(StoreError::NotStalled { run: run.id, state: run.state });
         }
         if has_newer(&mut transaction, &run).await? {
-            let cause = "a newer push of the same model was taken up meanwhile";
+            let cause = "a newer push of the same model has a run";
             let run = terminate(&self.database, &mut transaction, run, RunEvent::Failed, cause, actor).await?;
             transaction.commit().await?;
             return Ok(run);

@@ -172,11 +172,11 @@ pub(super) async fn insert(
 /// The cause of a run as plain text.
 fn cause_of(run: &Run) -> String {
     match (&run.pull_request, &run.origin) {
-        (Some(pull_request), _) => format!("change {} at {}", pull_request.number, run.head.short()),
+        (Some(pull_request), _) => format!("pull request {} at {}", pull_request.number, run.head.short()),
         (None, Some(Origin::Promotion { of })) => {
-            format!("onward to `{}` with the artifact of run {of}", run.environment)
+            format!("promotion to `{}` of the artifact of run {of}", run.environment)
         }
-        (None, Some(Origin::Rollback { to, reason })) => format!("back to run {to}: {reason}"),
+        (None, Some(Origin::Rollback { to, reason })) => format!("rollback to run {to}: {reason}"),
         (None, None) => format!("push of {}", run.head.short()),
     }
 }
@@ -212,7 +212,7 @@ pub(super) async fn close_pull_request(
     for row in rows.fetch_all(&mut *connection).await? {
         let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
         if run.state.may_be_terminated() {
-            let cause = format!("change {pull_request} was closed");
+            let cause = format!("pull request {pull_request} was closed");
             terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn document<T: Serialize + DeserializeOwned>(what: &'static str, valu
     let (first, second) = values.map_err(|error| refused(error.to_string()))?;
     match difference(&first, &second, "") {
         None => Ok(text),
-        Some(place) => Err(refused(format!("`{place}` would come back as something else"))),
+        Some(place) => Err(refused(format!("`{place}` would be read with another value"))),
     }
 }
 

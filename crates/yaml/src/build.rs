@@ -143,8 +143,8 @@ impl<'name> Builder<'name> {
 
     fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Diagnostic> {
         let Some((weight, height)) = self.weights.get(&anchor).copied() else {
-            let message = "this alias refers to a value that contains it, expected an earlier, complete value";
-            return Err(self.mistake(message, span.start).help("write the value out"));
+            let message = "this alias refers to a value that contains it, expected a value that ends before the alias";
+            return Err(self.mistake(message, span.start).help("write the value itself instead of the alias"));
         };
         self.count(weight, &span)?;
         if self.open.len() + height > MAX_DEPTH {
@@ -208,7 +208,7 @@ impl<'name> Builder<'name> {
     fn count(&mut self, weight: usize, span: &Range<usize>) -> Result<(), Diagnostic> {
         self.total = self.total.saturating_add(weight);
         if self.total > MAX_NODES {
-            let message = format!("the file holds more than {MAX_NODES} values, aliases written out");
+            let message = format!("the file contains more than {MAX_NODES} values, counted with all aliases expanded");
             return Err(self.mistake(message, span.start));
         }
         Ok(())

@@ -40,7 +40,7 @@ impl EmptyKey {
         let quotes = self
             .written
             .as_ref()
-            .map_or_else(String::new, |written| format!("; if the text is meant, write it in quotes: `\"{written}\"`"));
+            .map_or_else(String::new, |written| format!("; if you mean the text, write it in quotes: `\"{written}\"`"));
         Diagnostic::new(file, format!("`{key}` has no value, expected one"))
             .at(tree.position(self.start))
             .help(format!("write a value, or remove the key{quotes}"))
@@ -117,7 +117,7 @@ mod tests {
                 "{found:?}"
             );
         }
-        assert!(mistakes("checks: [{name: ~}]")[0].ends_with("if the text is meant, write it in quotes: `\"~\"`"));
+        assert!(mistakes("checks: [{name: ~}]")[0].ends_with("if you mean the text, write it in quotes: `\"~\"`"));
         assert!(mistakes("checks: [{name: }]")[0].ends_with("or remove the key"));
         assert_eq!(mistakes("checks:\n").len(), 1);
         assert_eq!(mistakes("checks: [{columns: , slice: , name: }]\n").len(), 3);

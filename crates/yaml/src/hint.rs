@@ -17,7 +17,7 @@ pub(super) fn for_mismatch(place: Place<'_>, key: Option<&str>, expected: &str, 
                 None => format!("write the value alone: `{alone}`"),
             })
         }
-        Came::Mapping if expected == "a list" => Some("write a list: an item a line, each behind `- `".to_owned()),
+        Came::Mapping if expected == "a list" => Some("write a list: one item per line, each after `- `".to_owned()),
         Came::Mapping if expected == "a name alone" => {
             let Kind::Mapping { entries, .. } = &node.kind else { return None };
             entries.first()?.key.scalar().map(|name| format!("write `{name}` alone"))
@@ -26,7 +26,7 @@ pub(super) fn for_mismatch(place: Place<'_>, key: Option<&str>, expected: &str, 
             if expected == "a name with a value" || (expected == "a mapping" && words == "a name alone") =>
         {
             let name = node.scalar().or(key)?;
-            Some(format!("write what belongs to it beneath it, as in `{name}: {{KEY: VALUE}}`"))
+            Some(format!("write its keys below it, as in `{name}: {{KEY: VALUE}}`"))
         }
         Came::Other(_) if expected == "a name alone" => key.map(|key| format!("write `{key}` alone")),
         _ => None,
@@ -40,7 +40,7 @@ pub(super) fn for_decimal_comma(tree: &Tree, key: &Node) -> Option<String> {
     let begin = before.rfind(|c: char| !c.is_ascii_digit() && c != '-').map_or(0, |at| at + 1);
     let whole = before.get(begin..).filter(|whole| whole.bytes().any(|byte| byte.is_ascii_digit()))?;
     let or = if digits.len() == 3 { format!(", or `{whole}{digits}`") } else { String::new() };
-    Some(format!("write `{whole}.{digits}`{or} if one number is meant: a comma divides entries"))
+    Some(format!("write `{whole}.{digits}`{or} if you mean one number: a comma separates entries"))
 }
 
 fn is_number(expected: &str) -> bool {
@@ -55,10 +55,10 @@ fn is_any_text(expected: &str) -> bool {
 fn for_nothing(node: &Node, expected: &str) -> String {
     match node.scalar() {
         Some(word) if is_any_text(expected) && !node.is_left_out() => {
-            format!("write a text; in quotes, `\"{word}\"`, if the word itself is meant")
+            format!("write a text; if you mean the word itself, write it in quotes: `\"{word}\"`")
         }
-        _ if is_any_text(expected) => "write a text behind the key".to_owned(),
-        _ => "write a value behind the key".to_owned(),
+        _ if is_any_text(expected) => "write a text after the key".to_owned(),
+        _ => "write a value after the key".to_owned(),
     }
 }
 
@@ -66,11 +66,11 @@ fn for_scalar(node: &Node, written: &str, expected: &str) -> Option<String> {
     match expected {
         // Use the file's own spelling: `1.0` is meant, not the number one.
         _ if is_any_text(expected) && !node.is_quoted() => {
-            Some(format!("YAML takes it for a number or a truth value; write it in quotes: `\"{written}\"`"))
+            Some(format!("YAML reads it as a number or a truth value; write it in quotes: `\"{written}\"`"))
         }
         "`true` or `false`" => truth_of(written).map(|truth| format!("write `{truth}`, without quotes")),
         "a list" => Some(format!("write a list: `[{written}]`")),
-        "a mapping" => Some("write keys with their values beneath it".to_owned()),
+        "a mapping" => Some("write keys with their values below it".to_owned()),
         _ if is_number(expected) => for_number(written, expected, node.is_quoted()),
         _ => None,
     }
@@ -93,7 +93,7 @@ fn for_number(written: &str, expected: &str, is_quoted: bool) -> Option<String> 
         Some(number) => Some(format!("write `{number}`")),
         None if written.ends_with('%') => Some("write a number without `%`".to_owned()),
         None if is_number && written.contains('.') => Some("write a whole number".to_owned()),
-        None => is_number.then(|| "write a number in that range".to_owned()),
+        None => is_number.then(|| "write a number in this range".to_owned()),
     }
 }
 

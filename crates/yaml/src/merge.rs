@@ -55,8 +55,12 @@ impl Tree {
         while let Some(node) = open.pop() {
             for entry in entries(node).iter().filter(|entry| is_merge(&entry.key)) {
                 if let Some(came) = not_merged(&entry.value, &anchors) {
-                    let message = format!("`<<` merges mappings, came {came}");
-                    let help = "write `<<: *name` for a mapping with the anchor `&name`, or `<<: [*one, *other]`";
+                    let message = format!(
+                        "`<<` merges mappings, expected a mapping or a list of mappings, found \
+                     {came}"
+                    );
+                    let help = "write `<<: *name` for a mapping with the anchor `&name`, or `<<: [*one, *other]` for \
+                     several";
                     wrong.push(Diagnostic::new(file, message).at(self.position(entry.value.span.start)).help(help));
                 }
             }
@@ -104,7 +108,7 @@ fn not_merged(value: &Node, anchors: &Anchors<'_>) -> Option<&'static str> {
         Kind::Sequence { items, .. } => {
             let all =
                 items.iter().all(|item| behind(item).is_some_and(|item| matches!(item.kind, Kind::Mapping { .. })));
-            (!all).then_some("a list that holds something else")
+            (!all).then_some("a list with other values")
         }
         Kind::Scalar { .. } | Kind::Alias(_) => Some("a single value"),
     }
@@ -178,14 +182,22 @@ mod tests {
     #[test]
     fn what_is_no_mapping_cannot_be_merged() {
         for (text, expected) in [
-            ("a: &a 1\nb:\n  <<: *a\n", "f.yaml:3:7: `<<` merges mappings, came a single value"),
-            ("b: {<<: [1]}\n", "f.yaml:1:9: `<<` merges mappings, came a list that holds something else"),
-            ("b: {<<: }\n", "`<<` merges mappings, came a single value"),
+            (
+                "a: &a 1\nb:\n  <<: *a\n",
+                "f.yaml:3:7: `<<` merges mappings, expected a mapping or a list of mappings, \
+             found a single value",
+            ),
+            (
+                "b: {<<: [1]}\n",
+                "f.yaml:1:9: `<<` merges mappings, expected a mapping or a list of mappings, found a \
+             list with other values",
+            ),
+            ("b: {<<: }\n", "`<<` merges mappings, expected a mapping or a list of mappings, found a single value"),
             ("b: {<<: {c: 1}, <<: {d: 1}}\n", "duplicate key `<<`"),
             ("b: &b {<<: *b}\n", "this alias refers to a value that contains it"),
         ] {
             let said = numbers(text).expect_err(text);
-            assert!(said.contains(expected), "expected `{expected}`, came `{said}`");
+            assert!(said.contains(expected), "expected `{expected}`, found `{said}`");
         }
     }
 

@@ -79,7 +79,12 @@ impl FromStr for Path {
                 _ if after.is_empty() => return Ok(Self(segments)),
                 Some(next) if !next.starts_with('[') => next,
                 None if after.starts_with('[') => after,
-                _ => return Err(refuse("`.` and a key, or `[`, after each step, with quotes around what holds `]`")),
+                _ => {
+                    return Err(refuse(
+                        "`.` and a key, or `[`, after each step, and quotes around a key that contains \
+                 `]`",
+                    ));
+                }
             };
         }
     }
@@ -96,7 +101,8 @@ fn bare(text: &str) -> Result<(Segment, &str), &'static str> {
 
 /// The text after an opening bracket, up to its closing one.
 fn bracketed(text: &str) -> Result<(Segment, &str), &'static str> {
-    const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`, with quotes around what holds `]`";
+    const EXPECTED: &str = "`[0]`, `[name=server]` (with any key) or `[\"key\"]`, and quotes around a key that \
+     contains `]`";
     let (segment, rest) = if text.starts_with('"') {
         let (key, rest) = quoted(text).ok_or(EXPECTED)?;
         match rest.strip_prefix('=') {

@@ -56,9 +56,9 @@ pub(super) fn one_document(file: &str, tree: &Tree) -> Result<(), Diagnostic> {
             Err(Diagnostic::new(file, message).at(tree.position(root.span.start)))
         }
         [_] => Ok(()),
-        [_, second, ..] => Err(Diagnostic::new(file, "the file holds more than one document, expected one")
+        [_, second, ..] => Err(Diagnostic::new(file, "the file contains more than one document, expected one")
             .at(tree.position(second.span.start))
-            .help("remove what follows `---`, or move it to a file of its own")),
+            .help("remove everything after `---`, or move it to another file")),
     }
 }
 
@@ -248,7 +248,7 @@ fn mismatch(file: &str, tree: &Tree, relation: &str, link: &Link<'_>, expected: 
         }
         _ => came.words().to_owned(),
     };
-    let message = format!("expected {expected} {relation} {}, came {came_words}", named(&link.path));
+    let message = format!("expected {expected} {relation} {}, found {came_words}", named(&link.path));
     let diagnostic = Diagnostic::new(file, message).at(tree.position_at(link.place));
     let key = match link.path.segments().last() {
         Some(Segment::Key(key)) => Some(key.as_str()),

@@ -254,13 +254,13 @@ mod tests {
             [
                 "slipway.yaml:2:1: unknown key `epocs`, expected one of `name`, `epochs`, `batch`, `rate`, `data`, `layers`, \
                  `labels`",
-                "slipway.yaml:3:8: expected a whole number from 0 to 4294967295 for `batch`, came the text `many`",
-                "slipway.yaml:4:7: expected a number for `rate`, came the text `fast`",
+                "slipway.yaml:3:8: expected a whole number from 0 to 4294967295 for `batch`, found the text `many`",
+                "slipway.yaml:4:7: expected a number for `rate`, found the text `fast`",
                 "slipway.yaml:5:1: unknown key `colour`, expected one of `name`, `epochs`, `batch`, `rate`, `data`, `layers`, \
                  `labels`",
-                "slipway.yaml:6:27: expected a text for `data.file`, came a list",
+                "slipway.yaml:6:27: expected a text for `data.file`, found a list",
                 "slipway.yaml:9:5: unknown key `liner`, expected one of `relu`, `linear`",
-                "slipway.yaml:10:13: expected a whole number from 0 to 4294967295 for `layers[2].linear`, came the text `wide`",
+                "slipway.yaml:10:13: expected a whole number from 0 to 4294967295 for `layers[2].linear`, found the text `wide`",
             ]
         );
         let value = value.expect("a guess");
@@ -280,7 +280,7 @@ mod tests {
         ];
         assert_eq!(mistakes.len(), expected.len(), "{mistakes:?}");
         for (mistake, expected) in mistakes.iter().zip(expected) {
-            assert!(mistake.starts_with(expected), "expected `{expected}`, came `{mistake}`");
+            assert!(mistake.starts_with(expected), "expected `{expected}`, found `{mistake}`");
         }
         assert!(value.is_some());
     }

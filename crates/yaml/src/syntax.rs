@@ -15,20 +15,20 @@ pub(super) struct Advice {
 /// The advice for a mistake that the parser reported at a byte.
 pub(super) fn advice(lines: &Lines, at: usize, problem: &str) -> Option<Advice> {
     if let Some(at) = tab_near(lines, at) {
-        let message = Some("a tab stands in the indentation");
-        return Some(Advice { at, message, help: "indent with spaces: YAML takes no tabs there" });
+        let message = Some("the indentation contains a tab");
+        return Some(Advice { at, message, help: "indent with spaces: YAML does not allow tabs there" });
     }
     let advise = |help| Some(Advice { at, message: None, help });
     if problem.contains("unknown anchor") {
         return advise(
-            "put a text that begins with `*` into quotes; `*name` stands for a value with `&name` before it",
+            "write a text that begins with `*` in quotes; `*name` refers to an earlier value with the anchor `&name`",
         );
     }
     if problem.contains("mapping values are not allowed") || problem.contains("mapping value") {
-        return advise("put a text that holds `: ` into quotes, or begin a new line for a key");
+        return advise("write a text that contains `: ` in quotes, or begin a new line for a key");
     }
     match lines.text().get(at..)?.chars().next()? {
-        '@' | '`' | '%' => advise("put a text that begins with `@`, `%` or a backquote into quotes"),
+        '@' | '`' | '%' => advise("write a text that begins with `@`, `%` or a backquote in quotes"),
         _ => None,
     }
 }

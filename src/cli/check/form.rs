@@ -112,7 +112,8 @@ fn sarif(located: &[LocatedDiagnostic]) -> serde_json::Value {
             "locations": [{"physicalLocation": place}],
         })
     });
-    let rule = json!({"id": "slipway/check", "shortDescription": {"text": "What a Slipway server would refuse"}});
+    let rule =
+        json!({"id": "slipway/check", "shortDescription": {"text": "A mistake that a Slipway server would refuse"}});
     let driver = json!({"name": "slipway", "version": env!("CARGO_PKG_VERSION"), "rules": [rule]});
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",

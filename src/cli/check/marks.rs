@@ -39,14 +39,14 @@ impl Marks {
             (Some(true), _) => return None,
             (None, _) if models.is_empty() => return None,
             (None, Some(close)) => format!(
-                "no manifest that was checked has a mark for `{model}`, and one has for `{close}`, which is close to it"
+                "no checked manifest has a mark for `{model}`, but one has a mark for the similar name `{close}`"
             ),
-            (None, None) => format!(
-                "no manifest that was checked has a mark for `{model}`: nothing would name what it is promoted to"
-            ),
-            (Some(false), _) => format!(
-                "the manifests that were checked mark `{model}`, but no `digest`: its champion would be unknown"
-            ),
+            (None, None) => {
+                format!("no checked manifest has a mark for `{model}`, so a promotion would change no manifest")
+            }
+            (Some(false), _) => {
+                format!("the checked manifests mark `{model}`, but not its `digest`, so its champion would be unknown")
+            }
         };
         Some(Fault::new(FaultKind::Specification, message).key("metadata.name").help(put_digest(model)))
     }
@@ -54,7 +54,8 @@ impl Marks {
 
 fn put_digest(model: &str) -> String {
     format!(
-        r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
+        r#"add the comment `# {{"slipway": "{model}:digest"}}` after the value for the digest; the first value may be \
+         `none`"#
     )
 }
 
@@ -94,14 +95,14 @@ fn may_mark_digest(manifest: &Manifest, model: &str) -> bool {
 
 fn slip(file: &File, marker: &Marker, close: &str) -> Diagnostic {
     let model = &marker.model;
-    let message =
-        format!("`{model}` is marked without a `digest`, and its name is close to `{close}`, which is marked too");
-    let help = format!("write `{}` if that is meant, or mark a `digest` of `{model}` too", marker.of_model(close));
+    let message = format!("`{model}` is marked without a `digest`, and the similar name `{close}` is marked too");
+    let help =
+        format!("write `{}` if you mean that model, or also mark a `digest` of `{model}`", marker.of_model(close));
     Diagnostic::new(&file.path, message).at(marker.position).help(help)
 }
 
 fn no_digest(file: &File, marker: &Marker) -> Diagnostic {
-    let message = format!("`{}` is marked, but no `digest` of it: its champion would be unknown", marker.model);
+    let message = format!("`{}` is marked, but not its `digest`, so its champion would be unknown", marker.model);
     Diagnostic::new(&file.path, message).at(marker.position).help(put_digest(&marker.model))
 }
 
@@ -115,8 +116,8 @@ fn alike(places: &Places<'_>, whole: &BTreeSet<&str>) -> Vec<Diagnostic> {
             let rank = |model: &&str| (std::cmp::Reverse(places[*model].len()), first(model));
             let (rare, default) = if rank(one) > rank(other) { (one, other) } else { (other, one) };
             found.extend(places[rare].first().map(|(file, marker)| {
-                let message = format!("the name `{rare}` is close to `{default}`, which is marked too");
-                let help = format!("write `{}` if that is meant", marker.of_model(default));
+                let message = format!("the name `{rare}` is similar to `{default}`, which is marked too");
+                let help = format!("write `{}` if you mean that model", marker.of_model(default));
                 Diagnostic::new(&file.path, message).at(marker.position).help(help)
             }));
         }
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(lacking(&marks(&[])), None);
         assert_eq!(lacking(&marks(&[("churn", true)])), None);
         assert!(lacking(&marks(&[("digits", true)])).expect("lacking").contains("has a mark for `churn`"));
-        assert!(lacking(&marks(&[("chrun", true)])).expect("lacking").contains("one has for `chrun`"));
-        assert!(lacking(&marks(&[("churn", false)])).expect("lacking").contains("but no `digest`"));
+        assert!(lacking(&marks(&[("chrun", true)])).expect("lacking").contains("the similar name `chrun`"));
+        assert!(lacking(&marks(&[("churn", false)])).expect("lacking").contains("but not its `digest`"));
     }
 }

@@ -107,15 +107,15 @@ fn find(paths: &[PathBuf], depth: Depth) -> Result<(Vec<LocatedDiagnostic>, usiz
     if files == 0 {
         let paths = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("`, `");
         return Err(exit::invalid(format!(
-            "no model, policy or mark was found in `{paths}`\n  help: name a `slipway.yaml`, a policy or a manifest with marks, \
-             or a folder that holds one; settings of a server are checked where their file is named"
+            "no model, policy or mark was found in `{paths}`\n  help: pass a `slipway.yaml`, a policy, a manifest with \
+             marks, or a folder with such files; pass the file of server settings explicitly"
         )));
     }
     let mut located = Vec::new();
     let reading = Reading::find(depth.data)?;
     if let Reading::Labels = reading {
         output::note(
-            "of the data only the labels of training rows are read: there is no `slipway-trainer` beside `slipway`",
+            "only the labels of training rows are checked: the folder of `slipway` contains no `slipway-trainer`",
         );
     }
     let marks = Marks::of(&collected);
@@ -207,7 +207,7 @@ fn check_file(
         Subject::Policy => repository.check_policy(path),
         Subject::UnknownKind(kind) => {
             const KINDS: [&str; 3] = ["Model", "Policy", "Server"];
-            let message = format!("`{kind}` is not a kind of Slipway: expected `Model`, `Policy` or `Server`");
+            let message = format!("unknown kind `{kind}`, expected `Model`, `Policy` or `Server`");
             let diagnostic = Diagnostic::new(path, message);
             only(vec![match did_you_mean(kind, &KINDS) {
                 Some(help) => diagnostic.help(help),
@@ -216,7 +216,7 @@ fn check_file(
         }
         Subject::Manifest(manifest) => only(marks::check_manifest(path, manifest, known)),
         Subject::Pointer => only(vec![
-            Diagnostic::new(path, "there is only a pointer of Git LFS of this file, so that marks in it are not found")
+            Diagnostic::new(path, "git has only a Git LFS pointer of this file, so its marks cannot be found")
                 .help(NO_LFS),
         ]),
         Subject::Unnameable(diagnostic) => only(vec![diagnostic.clone()]),

@@ -31,14 +31,14 @@ impl Accept {
         let Some((name, source)) = settings.sources.iter().find(|(name, _)| name.as_str() == wish) else {
             let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
             let all = all.join(", ");
-            return Err(exit::invalid(format!("the server's settings name no source `{wish}`, only {all}")));
+            return Err(exit::invalid(format!("the server's settings contain no source `{wish}`, only {all}")));
         };
         if source.forge == slipway_forge::Settings::Plain {
-            return Err(exit::invalid(format!("`{name}` lives on a plain git server, which has no identifiers")));
+            return Err(exit::invalid(format!("`{name}` is on a plain git server, which has no identifiers")));
         }
         if let Some(set) = source.repository_id.as_ref().filter(|set| **set != id) {
-            let help = format!("help: set `repository_id: \"{id}\"` there");
-            return Err(exit::invalid(format!("the settings say that `{name}` is the repository {set}\n  {help}")));
+            let help = format!("help: set `repository_id: \"{id}\"` in the settings");
+            return Err(exit::invalid(format!("the settings pin `{name}` to the repository {set}\n  {help}")));
         }
         let repository = Repository { id, full_name: source.repository_name.clone() };
         work(&settings, async |store| {
@@ -54,7 +54,8 @@ impl Accept {
             store.accept_repository(name, &repository, Learned::Person).await.map_err(failed)
         })?;
         output::note(&format!(
-            "`{name}` is the repository {} now; replay what was refused: `slipway deliveries list --state dead`",
+            "`{name}` is now pinned to the repository {}; list and replay refused deliveries: `slipway deliveries list \
+             --state dead`",
             repository.id
         ));
         Ok(Exit::Done)

@@ -57,14 +57,14 @@ impl Check {
         {
             let all: Vec<&str> = settings.sources.keys().map(SourceName::as_str).collect();
             return Err(exit::invalid(format!(
-                "the server's settings name no source `{unknown}`, only {}",
+                "the server's settings contain no source `{unknown}`, only {}",
                 all.join(", ")
             )));
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+            .map_err(|error| exit::defect(format!("the runtime could not be started: {error}")))?;
         let pinned = identity::pinned(&settings)?;
         let mut all = Vec::new();
         for (name, source) in settings.sources.iter().filter(|(name, _)| named(name)) {
@@ -125,7 +125,7 @@ fn as_text(checked_api: &CheckedApi<'_>) -> String {
         Kind::Environment => "environment",
     };
     let mut lines = match checks {
-        None => vec![format!("{kind} {name}: no `api` is set, there is nobody to ask")],
+        None => vec![format!("{kind} {name}: `api` is not set, so there is nothing to check")],
         Some(_) => vec![format!("{kind} {name}")],
     };
     for PreflightCheck { subject, status, message, help } in checks.iter().flatten().chain(identity) {

@@ -82,14 +82,14 @@ impl CreateApp {
         );
         if shared {
             let name = webhook.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-            output::note("then put these lines into the server's settings, and try `slipway forge check`:");
+            output::note("then add these lines to the server's settings, and run `slipway forge check`:");
             output::say(&format!(
                 "webhooks:\n- {{name: {name}, forge: github, secret: {{file: ./slipway-app.secret}}}}"
             ));
-            output::note("and these to every source of the App, each with its own repository:");
+            output::note("and add these lines to every source of the App, each with its own repository:");
             output::say(&format!("forge: github\nwebhook: {name}\n{api}"));
         } else {
-            output::note("then put these lines to the source in the server's settings, and try `slipway forge check`:");
+            output::note("then add these lines to the source in the server's settings, and run `slipway forge check`:");
             output::say(&format!("forge: github\nsecret: {{file: ./slipway-app.secret}}\n{api}"));
         }
         Ok(Exit::Done)
@@ -101,24 +101,27 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| exit::defect(format!("no runtime could be started: {error}")))?;
+        .map_err(|error| exit::defect(format!("the runtime could not be started: {error}")))?;
     runtime.block_on(async {
-        let busy = |error| exit::invalid(format!("`--port`: port {port} of 127.0.0.1 cannot be listened on: {error}"));
+        let busy = |error| exit::invalid(format!("`--port`: cannot listen on port {port} of 127.0.0.1: {error}"));
         let listener = TcpListener::bind(("127.0.0.1", port)).await.map_err(busy)?;
         let address = listener.local_addr().map_err(exit::defect)?;
         let (key, state) = (random()?, random()?);
         let back = format!("http://{address}{}", Registration::path_back(&key));
         let AppForm { action, manifest, origin } = app.form(&back, &state);
-        output::note("open this page in a browser on this machine, and send its form:");
+        output::note("open this page in a browser on this machine, and submit its form:");
         output::say(&format!("http://{address}{}", Registration::path(&key)));
         let registration = Registration { key, state, action, manifest, forge: origin };
         let code = tokio::select! {
             code = tokio::time::timeout(TIMEOUT, wait_for_code(listener, registration)) => code,
             // The reserved files are removed before the process ends.
-            _ = tokio::signal::ctrl_c() => return Err(exit::refused("interrupted: no App was fetched")),
+            _ = tokio::signal::ctrl_c() => return Err(exit::refused("interrupted: no App was registered")),
         };
         code.ok().flatten().ok_or_else(|| {
-            exit::unreachable(format!("nobody came back from GitHub within {} minutes", TIMEOUT.as_secs() / 60))
+            exit::unreachable(format!(
+                "the browser did not return from GitHub within {} minutes",
+                TIMEOUT.as_secs() / 60
+            ))
         })
     })
 }
@@ -126,13 +129,14 @@ fn code_for(app: &NewApp, port: u16) -> Result<String, Failure> {
 /// Returns a text of 256 random bits.
 fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|error| exit::defect(format!("no random numbers from the system: {error}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| exit::defect(format!("the system provides no random numbers: {error}")))?;
     Ok(hex::encode(bytes))
 }
 
 fn failed(error: &ApiError) -> Failure {
     let message =
-        format!("the App cannot be fetched: {error}\n  help: delete it at GitHub, if it is there, and begin anew");
+        format!("the App cannot be fetched: {error}\n  help: delete the App at GitHub, if it exists, and start again");
     match error.retry() {
         // GitHub refuses the code, as it does one that is too old.
         Retry::Never => exit::invalid(message),
@@ -152,8 +156,8 @@ impl Reserved {
         let path = folder.join(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let file = file.map_err(|error| {
-            let help = "take an old file away, or name another `--folder`";
-            exit::invalid(format!("`{}` cannot be made: {error}\n  help: {help}", path.display()))
+            let help = "remove the old file, or set another `--folder`";
+            exit::invalid(format!("`{}` cannot be created: {error}\n  help: {help}", path.display()))
         })?;
         Ok(Self { path, file, is_kept: false })
     }
@@ -163,7 +167,7 @@ impl Reserved {
         let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
         self.is_kept = true;
         written.map_err(|error| {
-            let help = "the App is registered: make a new private key and set a new secret in its settings";
+            let help = "the App is registered: generate a new private key and set a new secret in its settings";
             exit::invalid(format!("`{}` cannot be written: {error}\n  help: {help}", self.path.display()))
         })
     }

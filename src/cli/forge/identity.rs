@@ -36,11 +36,11 @@ pub(super) fn preflight_check(
     let id = set.or_else(|| pinned.map(|pinned| &pinned.repository.id));
     let Some(id) = id else {
         return if let Some(Repository { id, full_name }) = found {
-            let text = format!("`{full_name}` has the identifier {id}; it is pinned when the server first asks for it");
+            let text = format!("`{full_name}` has the identifier {id}; the server pins it at its first query");
             check(PreflightStatus::Ok, text, None)
         } else {
             let text = format!(
-                "not known yet: the first delivery of a repository that is called `{}` says it",
+                "not known yet: the first delivery of a repository with the name `{}` contains it",
                 source.repository_name
             );
             check(PreflightStatus::Unknown, text, None)
@@ -55,13 +55,14 @@ pub(super) fn preflight_check(
     let other = found.as_ref().map(|found| &found.id).filter(|found| *found != id).or(refused);
     if let Some(other) = other {
         let text = format!(
-            "`{}` is another repository now: its identifier is {other}, and the source is pinned to {id}; nothing of it is taken",
+            "`{}` is now another repository: its identifier is {other}, but the source is pinned to {id}; Slipway \
+             ignores its deliveries",
             source.repository_name
         );
         let help = if set.is_some() {
-            format!("if that is meant, set `repository_id: \"{other}\"`")
+            format!("if this is correct, set `repository_id: \"{other}\"`")
         } else {
-            format!("if that is meant: `slipway forge accept {name} '{other}'`")
+            format!("if this is correct, run `slipway forge accept {name} '{other}'`")
         };
         return check(PreflightStatus::Missing, text, Some(help));
     }
@@ -71,7 +72,7 @@ pub(super) fn preflight_check(
     if full_name.eq_ignore_ascii_case(&source.repository_name) {
         check(PreflightStatus::Ok, text, None)
     } else {
-        let help = "it was renamed or moved: change `url` and `api.repository` of the source";
+        let help = "change `url` and `api.repository` of the source: the repository was renamed or moved";
         check(PreflightStatus::Warning, text, Some(help.to_owned()))
     }
 }

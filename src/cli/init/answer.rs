@@ -15,15 +15,15 @@ use crate::deprecated::complete_output;
 impl Init {
     pub(super) fn question(chosen: &Chosen<'_>) -> String {
         format!(
-            "learn `{}` ({}) from {} of the columns, {} to learn from and {} to be judged on: write the files?",
+            "predict `{}` ({}) from {}, with {} and {}: write the files?",
             table::shown(chosen.label),
             match chosen.task() {
                 Task::Classification => counted(chosen.classes.len(), "class"),
                 Task::Regression => "a number".to_owned(),
             },
-            chosen.features.len(),
-            counted(chosen.train.rows, "row"),
-            chosen.test.rows
+            counted(chosen.features.len(), "column"),
+            counted(chosen.train.rows, "training row"),
+            counted(chosen.test.rows, "test row")
         )
     }
 
@@ -61,16 +61,16 @@ impl Init {
             Task::Regression => chosen.labels(),
         };
         output::say(&format!(
-            "{}: learns `{}` ({}) from {}; {} to learn from, {} to be judged on",
+            "{}: predicts `{}` ({}) from {}; {}, {}",
             chosen.model,
             table::shown(chosen.label),
             labels,
             counted(chosen.features.len(), "column"),
-            counted(chosen.train.rows, "row"),
-            chosen.test.rows
+            counted(chosen.train.rows, "training row"),
+            counted(chosen.test.rows, "test row")
         ));
         for LeftOut { name, reason } in chosen.left_out {
-            output::say(&format!("left out `{}`: {reason}", table::shown(name)));
+            output::say(&format!("excluded `{}`: {reason}", table::shown(name)));
         }
         for (path, became) in made {
             output::say(&format!("{} {path}", became.as_str()));

@@ -79,13 +79,13 @@ pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<Feature>, Vec<LeftO
 fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
     let Column { name, counts_rows, values, .. } = column;
     if is_unnamed(name) {
-        Some("it has no name: row numbers of a data frame, most likely".to_owned())
+        Some("it has no name; it probably contains the row numbers of a data frame".to_owned())
     } else if is_twice {
-        Some("its name stands twice in the header".to_owned())
+        Some("its name occurs twice in the header".to_owned())
     } else if name.chars().any(char::is_control) {
-        Some("its name holds a control character".to_owned())
+        Some("its name contains a control character".to_owned())
     } else if is_identifier(name) {
-        Some("its name is that of an identifier, which says nothing of new rows".to_owned())
+        Some("its name is that of an identifier, which does not help to predict new rows".to_owned())
     } else if *counts_rows && rows >= MIN_COUNTED {
         Some("it counts the rows".to_owned())
     } else if values.as_ref().is_some_and(BTreeSet::is_empty) {
@@ -194,8 +194,8 @@ mod tests {
             "flat: it has the same value",
             "void: it has no value",
             "note: its values differ in most rows",
-            "x: its name stands twice",
-            "x: its name stands twice",
+            "x: its name occurs twice",
+            "x: its name occurs twice",
             ": it has no name",
         ]
         .iter()

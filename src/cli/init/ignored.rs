@@ -13,9 +13,9 @@ pub(super) fn stop_at_ignored(folder: &Path, paths: &[String], is_made_a_reposit
         return Ok(());
     }
     let files: Vec<String> = ignored.iter().map(|(path, rule)| format!("\n  {path} (by {rule})")).collect();
-    let help = "take the rules out, or write `!` rules behind them; nothing was written";
+    let help = "remove the rules, or add `!` rules after them; nothing was written";
     Err(exit::invalid(format!(
-        "git ignores what is to be written, and no server would see it:{}\n  help: {help}",
+        "git ignores these files, so a server would not see them:{}\n  help: {help}",
         files.concat()
     )))
 }

@@ -71,9 +71,12 @@ impl Local {
     /// Creates the folder, so that a failure is reported before anything else is written.
     pub(super) fn make_folder(&self) -> Result<(), Failure> {
         let made = std::fs::create_dir_all(&self.folder).and_then(|()| tempfile::tempfile_in(&self.folder)).map(drop);
-        let help = "name another folder with `--local`; nothing was written";
+        let help = "set another folder with `--local`; nothing was written";
         made.map_err(|error| {
-            exit::invalid(format!("`{}` cannot be made and written to: {error}\n  help: {help}", self.given.display()))
+            exit::invalid(format!(
+                "the folder `{}` cannot be created or written to: {error}\n  help: {help}",
+                self.given.display()
+            ))
         })
     }
 
@@ -141,7 +144,7 @@ impl Local {
         ready.add(&path, &manifest(&self.model))?;
         git(work, &["add", "--", &path])?;
         let who = ["-c", "user.name=Slipway", "-c", "user.email=slipway@localhost", "-c", "commit.gpgsign=false"];
-        let message = format!("Mark where {} goes", self.model);
+        let message = format!("Add a manifest with marks for {}", self.model);
         git(work, &[&who[..], &["commit", "--quiet", "--no-verify", "-m", &message]].concat())?;
         git(work, &["push", "--quiet", &address, "HEAD:refs/heads/main"])?;
         Ok((shown, Became::Written))
@@ -183,9 +186,9 @@ fn stop_at_another_model(folder: &Path, model: &str) -> Result<(), Failure> {
     if others.is_empty() {
         return Ok(());
     }
-    let message = format!("`{}` serves another model: {}", path.display(), others.join(", "));
+    let message = format!("`{}` already serves another model: {}", path.display(), others.join(", "));
     let help = format!(
-        "name another folder with `--local` and another port with `--port`, or add `{model}` to its `sources` yourself; \
+        "set another folder with `--local` and another port with `--port`, or add `{model}` to `sources` in this file; \
          nothing was written"
     );
     Err(exit::invalid(format!("{message}\n  help: {help}")))
@@ -204,7 +207,7 @@ fn settings(model: &str, port: u16) -> String {
     let name = scalar_of(model);
     format!(
         "{schema}
-# A server to try Slipway out on this machine: it serves its own git repositories, on loopback alone.
+# A server to try Slipway on this machine. It serves its own git repositories, only on loopback.
 apiVersion: slipway.dev/v1alpha1
 kind: Server
 listen: 127.0.0.1:{port}

@@ -116,8 +116,8 @@ impl Init {
         }
         if sides.in_both > 0 {
             output::note(&format!(
-                "warning: {} of the {} test rows are among the rows to learn from (their features are equal): what is \
-                 measured on them says nothing of new rows",
+                "warning: {} of the {} test rows are also training rows (their features are equal), so the metrics on \
+                 them do not predict the quality on new rows",
                 sides.in_both, sides.test.1
             ));
         }
@@ -161,15 +161,15 @@ impl Init {
                 "columns: {}",
                 header.iter().map(|name| table::shown(name)).collect::<Vec<_>>().join(", ")
             ));
-            return prompt::prompt("which column is to be predicted?", likely, is_there);
+            return prompt::prompt("which column should the model predict?", likely, is_there);
         }
         match (likely, self.yes) {
             (Some(likely), true) => is_there(likely).map_err(exit::invalid),
             (likely, _) => {
-                let guess =
-                    likely.map_or_else(String::new, |likely| format!("; `{}` is most likely", table::shown(likely)));
+                let guess = likely
+                    .map_or_else(String::new, |likely| format!("; the most likely one is `{}`", table::shown(likely)));
                 Err(exit::invalid(format!(
-                    "which column of {name} is to be predicted?\n  help: name it with `--label`{guess}"
+                    "which column of {name} should the model predict?\n  help: set it with `--label`{guess}"
                 )))
             }
         }
@@ -183,10 +183,12 @@ impl Init {
         let likely = likely_name(&file);
         let good = |text: &str| text.parse::<ModelName>().map_err(|error| error.to_string());
         if !self.yes && self.label.is_none() && prompt::somebody_is_there() {
-            return prompt::prompt("what is the model called?", Some(&likely), good);
+            return prompt::prompt("what is the name of the model?", Some(&likely), good);
         }
         good(&likely).map_err(|_| {
-            exit::invalid(format!("no name can be made from `{file}`\n  help: name the model with `--model`"))
+            exit::invalid(format!(
+                "no valid name of a model can be derived from `{file}`\n  help: set the name with `--model`"
+            ))
         })
     }
 
@@ -208,8 +210,8 @@ impl Init {
             .take(12)
             .map(|left| format!("\n  `{}`: {}", table::shown(&left.name), left.reason))
             .collect();
-        let help = "name columns with `--feature`";
-        Err(exit::invalid(format!("{name}: no column can be learnt from:{}\n  help: {help}", reasons.concat())))
+        let help = "select columns with `--feature`";
+        Err(exit::invalid(format!("{name}: no column can be a feature:{}\n  help: {help}", reasons.concat())))
     }
 
     fn manifests(&self, model: &ModelName, staging: &Path) -> Result<Option<Ready>, Failure> {
@@ -232,8 +234,8 @@ impl Init {
             return Ok(());
         }
         let files: Vec<String> = found.iter().map(|path| format!("\n  {}", shown(path))).collect();
-        let help = "`--force` replaces them; nothing was written";
-        Err(exit::invalid(format!("these are there already, and differ:{}\n  help: {help}", files.concat())))
+        let help = "replace the files with `--force`; nothing was written";
+        Err(exit::invalid(format!("these files already exist and differ:{}\n  help: {help}", files.concat())))
     }
 
     /// Checks the staged files as `slipway check` does, including the data.

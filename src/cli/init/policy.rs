@@ -40,8 +40,11 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
     let majority = share(most, rows.max(1));
     let to_percent = |share: f64| (share * 100.0).ceil() / 100.0;
     if majority <= MAX_MAJORITY {
-        let right =
-            format!("whoever always answers {} is right on {:.0} % of the rows", shown(largest), majority * 100.0);
+        let right = format!(
+            "a model that always predicts {} is right on {:.0} % of the rows",
+            shown(largest),
+            majority * 100.0
+        );
         return Measured {
             metric: "accuracy",
             at_least: to_percent(majority),
@@ -53,7 +56,7 @@ fn measured(chosen: &Chosen<'_>) -> Measured {
     Measured {
         metric: "balanced_accuracy",
         at_least: to_percent(share(1, chosen.classes.len())),
-        why: "whoever always answers the same class reaches no more".to_owned(),
+        why: "a model that always predicts one class reaches this value".to_owned(),
         // Each class has the same weight, so the class with the fewest rows limits the precision.
         rows: chosen.test_classes.iter().copied().min().unwrap_or_default(),
         called: "test rows of the rarest class",
@@ -84,7 +87,7 @@ pub(super) fn policy(chosen: &Chosen<'_>) -> Written {
         measured.called,
         f64::from(*MARGINS.end()) / 100.0
     );
-    let mut comment = format!("    # Not asked for: {lacks}.\n    # With more of them:\n");
+    let mut comment = format!("    # Not included: {lacks}.\n    # With more rows:\n");
     for line in largest.lines() {
         // Writing into a string cannot fail.
         let _ = writeln!(comment, "    # {}", line.trim_start_matches("    "));
@@ -140,7 +143,7 @@ fn is_enough(policy: &str, rows: usize, model: &str) -> bool {
 fn text(chosen: &Chosen<'_>, metric: &str, measured: &Measured, champion: &str) -> String {
     format!(
         "{}
-# Made by `slipway init`. A push is judged by the policy of the revision before it.
+# Created by `slipway init`. A push is judged by the policy of the revision before the push.
 apiVersion: slipway.dev/v1alpha1
 kind: Policy
 metadata: {{name: {name}}}
@@ -214,7 +217,7 @@ mod tests {
         let few = of([600, 400], [14, 10]);
         let lacks = "24 test rows cannot show that a model is no worse than the champion, even by a margin of 0.1";
         assert_eq!(few.lacks.as_deref(), Some(lacks));
-        let commented = "    # Not asked for: 24 test rows cannot";
+        let commented = "    # Not included: 24 test rows cannot";
         assert!(
             few.text.contains(commented)
                 && few.text.ends_with("    # - metric: accuracy\n    #   no_worse_than_champion: {margin: 0.1}\n"),

@@ -26,7 +26,7 @@ pub(super) fn prompt<T>(
         let mut line = String::new();
         let read = std::io::Read::take(std::io::stdin().lock(), MAX_ANSWER_BYTES).read_line(&mut line);
         if read.map_err(|error| exit::invalid(format!("standard input: {error}")))? == 0 {
-            return Err(exit::invalid("no answer came, and nothing was written"));
+            return Err(exit::invalid("the input ended without an answer; nothing was written"));
         }
         let answer = match (line.trim(), default) {
             ("", Some(default)) => default,
@@ -46,6 +46,6 @@ pub(super) fn agrees(question: &str) -> Result<bool, Failure> {
     prompt(question, Some("yes"), |answer| match answer.to_lowercase().as_str() {
         "y" | "yes" => Ok(true),
         "n" | "no" => Ok(false),
-        _ => Err("`yes` or `no`?".to_owned()),
+        _ => Err("expected `yes` or `no`".to_owned()),
     })
 }

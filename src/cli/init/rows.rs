@@ -40,9 +40,10 @@ impl Init {
             let own = labels.compare(test, &shown, label, features).map_err(refused)?;
             let is_data = test.canonicalize().is_ok_and(|test| self.data.canonicalize().is_ok_and(|data| data == test));
             if is_data || own.is_the_same {
-                let help = "name other rows with `--test`, or leave it out: a part of the table is kept aside then";
+                let help =
+                    "set other test rows with `--test`, or omit it: then a part of the table becomes the test rows";
                 let message =
-                    format!("{shown} has the same rows as {name}: a model is judged on rows it has not learnt from");
+                    format!("{shown} has the same rows as {name}, expected rows that the model was not trained on");
                 return Err(exit::invalid(format!("{message}\n  help: {help}")));
             }
             return Ok(Sides {
@@ -59,8 +60,10 @@ impl Init {
                 .canonicalize()
                 .is_ok_and(|part| self.data.canonicalize().is_ok_and(|data| data == part));
             if is_itself {
-                let help = "name the rows to be judged on with `--test`, or keep the whole table under another name";
-                return Err(exit::invalid(format!("{name} would be replaced by a part of itself\n  help: {help}")));
+                let help = "set the test rows with `--test`, or store the whole table under another name";
+                return Err(exit::invalid(format!(
+                    "the training rows would replace the whole table {name}\n  help: {help}"
+                )));
             }
         }
         labels.check_split(name, label).map_err(refused)?;

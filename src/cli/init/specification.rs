@@ -70,12 +70,12 @@ pub(super) fn model(chosen: &Chosen<'_>) -> String {
     // Writing into a string cannot fail.
     let _ = write!(
         text,
-        "# Made by `slipway init`. Everything here may be changed; `slipway check` says what a server will say.
+        "# Created by `slipway init`. You may change everything; `slipway check` reports what a server would refuse.
 apiVersion: slipway.dev/v1alpha1
 kind: Model
 metadata: {{name: {name}}}
 spec:
-  paths: [{paths}]   # what makes this model rebuild, and all that the trainer gets
+  paths: [{paths}]   # a change of these files starts a run; the trainer gets only these files
   task: {task}
   data:
     format: csv
@@ -88,7 +88,7 @@ spec:
         columns = columns(features),
     );
     if !left_out.is_empty() {
-        text.push_str("    # not learnt from:\n");
+        text.push_str("    # excluded columns:\n");
         for LeftOut { name, reason } in left_out.iter().take(MAX_LISTED) {
             let _ = writeln!(text, "    #   {}: {}", scalar_of(&shown(name)), shown_reason(reason));
         }
@@ -97,14 +97,14 @@ spec:
         }
     }
     let split = if *validation {
-        "0.2   # kept aside to watch training; never the test rows"
+        "0.2   # share of the training rows for validation during training"
     } else {
-        "0   # the rows are too few to keep some aside"
+        "0   # too few training rows for validation"
     };
     let _ = write!(
         text,
         "    train: {{file: {train}}}   # {train_rows}
-    test: {{file: {test}}}   # {test_rows}, to be judged on; never learnt from
+    test: {{file: {test}}}   # {test_rows}, only for the evaluation
     validation_split: {split}
   preprocess: {preprocess}
   model:
@@ -166,7 +166,7 @@ fn listed(classes: &[(String, usize)]) -> String {
 pub(super) fn manifest(model: &str) -> String {
     let name = scalar_of(model);
     format!(
-        "# Served by KServe. Promotions change the values in front of the marks; everything else is the team's own.
+        "# Served by KServe. Promotions change only the values before the marks.
 apiVersion: serving.kserve.io/v1beta1
 kind: InferenceService
 metadata:

@@ -154,12 +154,12 @@ impl Labels {
             return Ok(());
         }
         let message = format!(
-            "{} of the labels in `{label}` have one row alone ({}), expected at least {MIN_OF_A_CLASS}: one to learn \
-             from, and one to be judged on",
+            "{} of the labels in `{label}` have only one row ({}), expected at least {MIN_OF_A_CLASS}: one for \
+             training, and one for the test",
             rare.len(),
             table::first_of(&rare)
         );
-        Err(table::fault(name, message).help("add rows of these labels, or take them out"))
+        Err(table::fault(name, message).help("add rows with these labels, or remove them"))
     }
 
     /// Returns the number of test rows of each class for a split of these rows, in the order of the classes, and how many of them
@@ -366,7 +366,7 @@ mod tests {
         let none = said(&|row| format!("{row},{}", if row == 7 { "" } else { "a" }));
         assert!(none.contains("line 9 has no label: the column `y` is empty"), "{none}");
         let rare = labels("x,y\n1,a\n2,a\n3,b\n", &["x"]).expect("labels").check_split("t.csv", "y").expect_err("rare");
-        assert!(rare.to_string().contains("1 of the labels in `y` have one row alone (`b`)"), "{rare}");
+        assert!(rare.to_string().contains("1 of the labels in `y` have only one row (`b`)"), "{rare}");
         assert_eq!(said(&|row| format!("{row},{}", row % 12)), "", "numbers that are classes");
     }
 }

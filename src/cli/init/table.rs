@@ -26,7 +26,7 @@ pub(super) fn open(path: &Path, name: &str) -> Result<Table, Fault> {
     let failed = |error: std::io::Error| table::fault(name, format!("cannot be read: {error}"));
     let mut file = File::open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
-        return Err(table::fault(name, "this is no plain file, expected a table of comma-separated values"));
+        return Err(table::fault(name, "this is not a regular file, expected a table of comma-separated values"));
     }
     let mut start = Vec::with_capacity(table::LFS_POINTER.len());
     (&mut file).take(table::LFS_POINTER.len() as u64).read_to_end(&mut start).map_err(failed)?;
@@ -92,7 +92,7 @@ impl Profile {
         opened.each(|line, row| {
             rows += 1;
             if rows > MAX_ROWS {
-                return Err(format!("more than {MAX_ROWS} rows: name a part of them"));
+                return Err(format!("the table has more than {MAX_ROWS} rows: use a part of them"));
             }
             for (column, value) in columns.iter_mut().zip(row) {
                 column.take(line, value.trim());

@@ -189,11 +189,11 @@ impl List {
         let new: Vec<&Value> = output::things(&answer, "models").iter().filter(is_meant).collect();
         if let Some(first) = new.first() {
             let waiting = match new.len() {
-                1 => "1 model has had no run yet".to_owned(),
-                many => format!("{many} models have had no run yet (`slipway models list`)"),
+                1 => "1 model has no run yet".to_owned(),
+                many => format!("{many} models have no run yet (`slipway models list`)"),
             };
             let [source, model] = ["source", "model"].map(|key| output::text(first, key));
-            output::note(&format!("{waiting}: `slipway runs start {source} {model}` begins its first"));
+            output::note(&format!("{waiting}: start the first run with `slipway runs start {source} {model}`"));
         }
     }
 
@@ -247,7 +247,7 @@ impl Retry {
         }
         server.show_wide(&serde_json::json!({ "runs": retried }), |answer, width| {
             let count = counted(output::things(answer, "runs").len(), "run");
-            format!("{}\n{count} made due again", list(answer, width))
+            format!("{}\n{count} due again", list(answer, width))
         })?;
         Ok(exit)
     }
@@ -259,7 +259,8 @@ fn whole_log(server: &Server, run: RunId) -> Result<Value, Failure> {
     loop {
         let after = lines.last().and_then(|line| line["number"].as_u64()).unwrap_or(0);
         let mut page = server.call("GET", &format!("runs/{run}/log?limit={LINES}&after={after}"))?;
-        let page = page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server sent no lines"))?;
+        let page =
+            page["lines"].as_array_mut().ok_or_else(|| exit::unreachable("the server's response contains no lines"))?;
         let ended = page.len() < LINES;
         lines.append(page);
         if ended {

@@ -45,7 +45,7 @@ pub(super) fn list(answer: &Value, width: Width) -> String {
 pub(in crate::cli) fn show(run: &Value) -> String {
     let what = match run["model"].as_str() {
         Some(model) => format!("of {model} for {}", text(run, "environment")),
-        None => format!("of the file {}, which names no model", text(run, "file")),
+        None => format!("of the file {}, which contains no valid model", text(run, "file")),
     };
     let mut lines = vec![format!("run {} {what}: {}", text(run, "id"), state(run))];
     for key in ["reason", "source", "branch", "head", "artifact", "champion", "evidence", "promotion_commit", "reuse"] {
@@ -57,7 +57,7 @@ pub(in crate::cli) fn show(run: &Value) -> String {
         lines.push(format!("  pull request: {pull_request}"));
     }
     if let (Some(position), Some(waiting)) = (run["queue"]["position"].as_u64(), run["queue"]["waiting"].as_u64()) {
-        lines.push(format!("  queue: place {position} of {waiting}"));
+        lines.push(format!("  queue: {position} of {waiting} waiting runs"));
     }
     lines.extend(cost(&run["cost"]));
     lines.extend(verdict(&run["verdict"]));
@@ -101,33 +101,34 @@ fn next(run: &Value) -> String {
     let [id, model, environment] = ["id", "model", "environment"].map(|key| text(run, key));
     if run["stalled"] == Value::Bool(true) && run["awaits_environment"] == Value::Bool(true) {
         return format!(
-            "mend the environment, then `slipway runs retry {id}`; the run also goes on by itself once {environment} is mended"
+            "fix the environment {environment}; the run then continues by itself, or at once with `slipway runs retry \
+             {id}`"
         );
     }
     if run["stalled"] == Value::Bool(true) {
-        return format!("mend what the reason names, then `slipway runs retry {id}`");
+        return format!("fix the reason, then run `slipway runs retry {id}`");
     }
     let is_held_by = |rule: &str| output::things(run, "blocking_rules").iter().any(|reason| reason["rule"] == *rule);
     match text(run, "state") {
-        "waiting" if is_held_by("approval") => format!("`slipway approve {model} {environment}` lets it in"),
-        "waiting" if is_held_by("hold") => format!("`slipway release {model} {environment}` ends the hold"),
-        "waiting" => "the run continues when no rule blocks it".to_owned(),
+        "waiting" if is_held_by("approval") => format!("approve it with `slipway approve {model} {environment}`"),
+        "waiting" if is_held_by("hold") => format!("end the hold with `slipway release {model} {environment}`"),
+        "waiting" => "wait; the run continues by itself when no rule blocks it".to_owned(),
         "done" if run["pull_request"].is_u64() => {
-            "merge the pull request: the judged artifact is promoted without training".to_owned()
+            "merge the pull request; the judged artifact is then promoted without training".to_owned()
         }
         "done" => format!(
-            "`slipway environments show {environment}` says what is there; `slipway rollback {model} \
-                           {environment} --reason …` goes back"
+            "see the result with `slipway environments show {environment}`; undo it with `slipway rollback {model} \
+             {environment} --reason …`"
         ),
         "refused" if run["verdict"]["outcome"] == "inconclusive" => {
-            "add test rows, or widen what the policy tolerates, and push".to_owned()
+            "add test rows, or make the policy more tolerant, and push".to_owned()
         }
-        "refused" => "mend what the reason names, and push".to_owned(),
-        "failed" => format!("`slipway runs log {id}` says what the trainer said; mend it, and push"),
-        "superseded" if run["model"].is_null() => "`slipway runs list` shows the newer run".to_owned(),
-        "superseded" => format!("`slipway runs list --model {model}` shows the newer run"),
+        "refused" => "fix the reason, and push".to_owned(),
+        "failed" => format!("see the trainer's output with `slipway runs log {id}`; fix the cause, and push"),
+        "superseded" if run["model"].is_null() => "see the newer run with `slipway runs list`".to_owned(),
+        "superseded" => format!("see the newer run with `slipway runs list --model {model}`"),
         "cancelled" => "push again, or start a run of the same revision with `slipway runs start`".to_owned(),
-        _ => format!("`slipway runs show {id} --watch` follows it, `slipway runs cancel {id}` ends it"),
+        _ => format!("follow it with `slipway runs show {id} --watch`, or end it with `slipway runs cancel {id}`"),
     }
 }
 
@@ -214,19 +215,20 @@ mod tests {
             "accuracy 0.91 is at least 0.8",
             "training: 1.2 s on cpu, 42 parameters",
             "blocked by approval: 1 of 2 approvals",
-            "next: `slipway approve churn production` lets it in",
+            "next: approve it with `slipway approve churn production`",
         ] {
             assert!(shown.contains(expected), "expected `{expected}`, came:\n{shown}");
         }
         let stalled = json!({"id": "7", "state": "queued", "stalled": true});
-        assert!(colour::plain(&show(&stalled)).contains("mend what the reason names, then `slipway runs retry 7`"));
+        assert!(colour::plain(&show(&stalled)).contains("fix the reason, then run `slipway runs retry 7`"));
         let awaits = json!({"id": "7", "environment": "staging", "state": "queued", "stalled": true,
                             "awaits_environment": true});
-        assert!(colour::plain(&show(&awaits)).contains("next: mend the environment, then `slipway runs retry 7`"));
+        let shown = colour::plain(&show(&awaits));
+        assert!(shown.contains("next: fix the environment staging; ") && shown.contains("`slipway runs retry 7`"));
         let broken = json!({"id": "7", "model": null, "file": "m/slipway.yaml", "state": "refused", "stalled": false});
         assert!(
             colour::plain(&show(&broken))
-                .starts_with("run 7 of the file m/slipway.yaml, which names no model: refused")
+                .starts_with("run 7 of the file m/slipway.yaml, which contains no valid model: refused")
         );
     }
 

@@ -49,6 +49,6 @@ impl FileMarks {
 /// The fault of a file whose path is not UTF-8. Its marks could be found, but the file could not be written. Here such a path
 /// contains replacement characters.
 pub fn not_utf8(path: &str) -> Option<Diagnostic> {
-    let message = "the path of this file is not UTF-8, so its marks cannot be followed";
+    let message = "the path of this file is not UTF-8, so its marks cannot be used";
     path.contains('\u{fffd}').then(|| Diagnostic::new(path, message).help("rename the file or its folder"))
 }

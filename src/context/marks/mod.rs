@@ -151,7 +151,7 @@ impl Marks {
         let markers = here.iter().flat_map(|(path, marks)| marks.inspection.markers.iter().map(move |it| (path, it)));
         let close = markers.into_iter().find(|(_, marker)| is_slip_of(&marker.model, model)).map(|(path, marker)| {
             let at = marker.position.line;
-            format!("write `{}` in `{path}` on line {at} if that is meant", marker.of_model(model))
+            format!("write `{}` in `{path}` on line {at} if you mean that model", marker.of_model(model))
         });
         if let Some((file, _)) = here.iter().copied().find(is_of_model) {
             return Unmarked::NoDigest { file: file.clone(), close };

@@ -154,9 +154,9 @@ fn marks_outside_of_the_folder_and_pointers_of_lfs_are_named() {
         other => format!("{other:?}"),
     };
     let elsewhere = reason(Some("Apps"), &texts);
-    assert!(elsewhere.contains("`apps/0.yaml` has one, outside of `folder: Apps`"), "{elsewhere}");
+    assert!(elsewhere.contains("`apps/0.yaml` has one, but it is outside `folder: Apps`"), "{elsewhere}");
     let pointer = reason(None, &texts[1..]);
-    assert!(pointer.contains("of `apps/0.yaml` git has only a pointer of Git LFS"), "{pointer}");
+    assert!(pointer.contains("of `apps/0.yaml`, git has only a Git LFS pointer"), "{pointer}");
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn what_names_nobody_stops_only_models_that_are_marked_there() {
 fn a_pointer_in_the_place_of_a_manifest_stops_what_is_marked_beside_it() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
     let reason = refusal_of(&[&marked("none"), pointer]);
-    assert!(reason.contains("apps/1.yaml: git has only a pointer of Git LFS"), "{reason}");
+    assert!(reason.contains("apps/1.yaml: git has only a Git LFS pointer"), "{reason}");
     let beside = Copies(pointer, &["logo.png", "models/weights.bin"]);
     assert!(!Marks::below(None).models(&beside).expect("read").contains("digits"));
 }

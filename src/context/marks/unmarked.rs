@@ -5,7 +5,7 @@ use slipway_domain::Diagnostic;
 use slipway_manifest::Marker;
 
 /// Remedy for a manifest of which git holds only a Git LFS pointer.
-pub const NO_LFS: &str = "keep manifests out of Git LFS: what it holds is neither read nor written";
+pub const NO_LFS: &str = "store manifests in git and not in Git LFS: Slipway does not read or write Git LFS objects";
 
 /// Reason why there is no place to promote a model to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +22,10 @@ pub(crate) enum Unmarked {
 
 impl Unmarked {
     pub(crate) fn refusal(&self, model: &str) -> StepError {
-        let nothing = "so there is nothing to promote it to";
+        let nothing = "so a promotion would change nothing";
         let put = format!(
-            r#"put `# {{"slipway": "{model}:digest"}}` behind the value that is to hold the digest; it may be `none` at first"#
+            r#"add the comment `# {{"slipway": "{model}:digest"}}` after the value for the digest; the first value may \
+             be `none`"#
         );
         let or_close = |close: &Option<String>| match close {
             Some(close) => format!("{close}, or {put}"),
@@ -36,16 +37,16 @@ impl Unmarked {
             }
             Self::Elsewhere { file, folder } => (
                 format!(
-                    "no manifest of the environment has a mark for `{model}`, {nothing}; `{file}` has one, outside of \
-                     `folder: {folder}`"
+                    "no manifest of the environment has a mark for `{model}`, {nothing}; `{file}` has one, but it is \
+                     outside `folder: {folder}`"
                 ),
-                "name the folder of the manifests in the server's settings as git spells it, or mark the places there"
+                "set `folder` in the server's settings to the folder of the manifests, or add the marks in that folder"
                     .to_owned(),
             ),
             Self::Pointer(file) => (
                 format!(
-                    "no manifest of the environment has a mark for `{model}`, and of `{file}` git has only a pointer of Git \
-                     LFS, {nothing}"
+                    "no manifest of the environment has a mark for `{model}`, {nothing}; of `{file}`, git has only a \
+                     Git LFS pointer"
                 ),
                 NO_LFS.to_owned(),
             ),
@@ -60,10 +61,10 @@ impl Unmarked {
 
 /// The diagnostic for a mark of an unknown model whose name is close to `model`.
 pub(crate) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
-    let message = format!("no model `{}` is known here, and its name is close to `{model}`", marker.model);
+    let message = format!("no model `{}` is known, but its name is similar to `{model}`", marker.model);
     let help = format!(
-        "write `{}` if that is meant; `{other}` is known once a served branch has its `slipway.yaml`, or once a digest that is \
-         marked with it has a value",
+        "write `{}` if you mean that model; `{other}` becomes known when a served branch has its `slipway.yaml`, or \
+         when its marked digest has a value",
         marker.of_model(model),
         other = marker.model
     );
@@ -73,6 +74,6 @@ pub(crate) fn misspelt(file: &str, marker: &Marker, model: &str) -> Diagnostic {
 /// The diagnostic for a manifest of which git holds only a pointer: it may contain marks.
 pub(crate) fn kept_away(file: &str, model: &str) -> Diagnostic {
     let message =
-        format!("git has only a pointer of Git LFS of this file, so that marks of `{model}` in it would stay behind");
+        format!("git has only a Git LFS pointer of this file, so marks of `{model}` in it could not be changed");
     Diagnostic::new(file, message).help(NO_LFS)
 }

@@ -19,7 +19,7 @@ async fn a_token_is_made_shown_once_listed_and_revoked() {
     assert_eq!(api.get("/api/v1/runs").await.expect("an answer").status, 200);
     let again = world.beside(&["tokens", "create", "anna"]).await;
     assert_eq!(again.status.code(), Some(2), "{}", output_of(&again));
-    assert!(output_of(&again).contains("there is a token `anna` already"), "{}", output_of(&again));
+    assert!(output_of(&again).contains("a token `anna` already exists"), "{}", output_of(&again));
     let listed = world.beside(&["tokens", "list"]).await;
     let list: Value = serde_json::from_str(&printed(&listed)).expect("JSON in a pipe");
     assert_eq!(list["tokens"][0]["name"], "anna");
@@ -47,10 +47,10 @@ async fn tokens_that_make_no_sense_are_not_made() {
     let world = ApiWorld::new("").await;
     for (arguments, expected) in [
         (&["anna", "--source", "nobody"][..], "no source `nobody`, only digits, fashion"),
-        (&["anna", "--role", "admin", "--source", "digits"], "an administrator is one of all sources"),
+        (&["anna", "--role", "admin", "--source", "digits"], "the role `admin` covers all sources"),
         (&["anna", "--role", "king"], "is not a role"),
-        (&["anna", "--expires-in", "0s"], "expected a time to come"),
-        (&["two words"], "cannot name a token"),
+        (&["anna", "--expires-in", "0s"], "expected a time in the future"),
+        (&["two words"], "is not a valid name of a token"),
         (&["settings"], "the token in the server's settings"),
     ] {
         let refused = world.beside(&[&["tokens", "create"], arguments].concat()).await;

@@ -72,7 +72,7 @@ async fn a_server_over_rows_that_it_cannot_read_starts_serves_the_rest_and_says_
     assert_eq!(admin.get(&format!("/api/v1/runs/{id}")).await.expect("an answer").status, 200);
     let unknown = world.ask(&["quarantine", "retry", "run", &id]).await;
     assert!(
-        unknown.status.code() != Some(0) && output_of(&unknown).contains("is set aside"),
+        unknown.status.code() != Some(0) && output_of(&unknown).contains("is quarantined"),
         "{}",
         output_of(&unknown)
     );

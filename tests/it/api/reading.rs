@@ -162,7 +162,7 @@ async fn what_is_not_understood_is_refused_with_a_problem() {
         ("/api/v1/runs?limit=1&limit=2", 400, "`limit` is there more than once"),
         ("/api/v1/runs?model=%00", 400, "no control characters"),
         ("/api/v1/runs?cursor=nonsense", 400, "`cursor` is none"),
-        ("/api/v1/runs?source=..%2F..", 400, "cannot name a source"),
+        ("/api/v1/runs?source=..%2F..", 400, "is not a valid name of a source"),
         ("/api/v1/runs/one", 400, "`one` names no run: expected its identifier"),
         ("/api/v1/runs/%ff", 400, "the address cannot be read"),
         ("/api/v1/models?source=digits", 400, "`source` is no parameter of this address"),

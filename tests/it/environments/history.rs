@@ -95,7 +95,8 @@ async fn a_commit_that_only_says_it_is_a_promotion_that_waits_is_not_taken_for_i
     write_settings(&bench, &[("staging", "")], "");
     bench.restart(&[]).await;
     let stalled = run_to(&bench, "staging", "the run stalls", |run| run["stalled"] == true).await;
-    let said = format!("{} in `staging` says that it is this promotion, but it was not made here", &forged[..12]);
+    let said =
+        format!("{} in `staging` claims to be this promotion, but this installation did not write it", &forged[..12]);
     assert!(text(&stalled, "reason").contains(&said), "{stalled:#}");
     assert_eq!(deployed_digest(&bench, "staging").await, "none", "nothing is promoted, and nothing says it is");
     bench.finish().await;

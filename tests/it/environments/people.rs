@@ -15,7 +15,7 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let other = slipway_contract::Digest::of(b"another");
     let wrong = refused(&bench, &["approve", "digits", "staging", "--artifact", other.as_str()]).await;
     assert!(wrong.contains(&format!("that is {artifact}")), "{wrong}");
-    assert!(refused(&bench, &["approve", "other", "staging"]).await.contains("nothing of `other` is on its way"));
+    assert!(refused(&bench, &["approve", "other", "staging"]).await.contains("no run of `other` is in progress"));
     let output = command(&bench, &["approve", "digits", "staging"]).await;
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -85,7 +85,7 @@ async fn a_rollback_brings_the_earlier_promotion_back_and_holds_until_released()
     // Automation does not undo it until somebody releases the hold.
     let head = bench.push_with("epochs: 4", "epochs: 7").await;
     let waiting = waiting_for(&bench, "staging").await;
-    let reason = format!("rolled back to run {}: odd answers", text(&first, "id"));
+    let reason = format!("rollback to run {}: odd answers", text(&first, "id"));
     assert!(text(&waiting, "reason").contains(&reason), "{waiting:#}");
     assert!(
         digits_in(&bench, "staging").await["holds"][0]["reason"].as_str().is_some_and(|held| held.contains(&reason))
@@ -162,7 +162,7 @@ async fn a_hold_on_the_whole_environment_ends_by_itself() {
         assert!(landed >= until, "{run:#}");
     }
     let past = refused(&bench, &["hold", "staging", "--reason", "x", "--until", "2020-01-01T00:00:00Z"]).await;
-    assert!(past.contains("would have ended already"), "{past}");
+    assert!(past.contains("the end of the hold is in the past"), "{past}");
     bench.finish().await;
 }
 

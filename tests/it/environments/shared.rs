@@ -32,7 +32,7 @@ async fn a_promotion_into_the_models_own_repository_trains_nothing() {
     let delivered =
         std::process::Command::new("sh").args(["-c", &script]).current_dir(bench.world.models.path()).status();
     assert!(delivered.expect("sh").success());
-    let noted = |answer: &slipway_testkit::Answer| answer.text.contains("nothing but promotions up to");
+    let noted = |answer: &slipway_testkit::Answer| answer.text.contains("are only promotions");
     let synced = bench.api().wait_for("a look", "/api/v1/deliveries", crate::support::DEADLINE, noted).await;
     synced.expect("the promotion is looked at");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 1);

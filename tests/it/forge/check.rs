@@ -98,14 +98,14 @@ async fn an_app_that_has_what_it_needs_passes_every_preflight_check() {
     assert_eq!(code, 0, "{said}");
     for line in [
         "source digits",
-        "ok           clock        this machine's clock and the forge's agree",
+        "ok           clock        the clocks of this machine and of the forge agree",
         "ok           login        the App `slipway` (4711)",
         "ok           permissions  Checks: Read and write, Contents: Read-only, Deployments: Read and write, Pull requests: Read",
         "ok           events       Pull request, Push, Issue comment, Check run, Check suite, Merge group",
-        "ok           webhook      it leads to https://slipway.example/webhooks/digits",
-        "unknown      deliveries   there has been none",
+        "ok           webhook      it sends to https://slipway.example/webhooks/digits",
+        "unknown      deliveries   there was no delivery",
         "ok           limits       5000 calls are left of 5000 in an hour",
-        "source plain: no `api` is set, there is nobody to ask",
+        "source plain: `api` is not set, so there is nothing to check",
         "environment staging",
         "ok           permissions  Contents: Read and write, Pull requests: Read and write, Metadata: Read-only",
     ] {
@@ -131,7 +131,7 @@ async fn a_permission_that_is_missing_is_named_with_the_setting_to_change() {
     // The App asks for it by now, and the owner has not accepted it.
     let (code, checks) = desk.after(|setup| setup.requested["checks"] = json!("write")).await;
     assert_eq!(code, 1);
-    only_fault(&checks, "`Checks: Read and write` is not granted", "its owner has yet to accept it");
+    only_fault(&checks, "`Checks: Read and write` is not granted", "the owner of the installation must accept it");
     // What only a merge queue needs is no reason to fail.
     let lesser = |setup: &mut Setup| {
         setup.granted["checks"] = json!("write");
@@ -151,14 +151,18 @@ async fn an_app_whose_key_is_anothers_or_that_is_not_installed_is_reported_and_n
     let desk = Desk::with("app: {id: 4712, key: {file: ./app.pem}}").await;
     let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 1);
-    only_fault(&checks, "missing login: the forge refuses: 401", "`app.id` and `app.key` have to be of one App");
+    only_fault(
+        &checks,
+        "missing login: the forge refused the call: 401",
+        "set `app.id` and `app.key` to the values of one App",
+    );
     assert_eq!(desk.github.requests().len(), 1, "who is nobody asks nothing more");
 
     let desk = Desk::with(APP).await;
     let (code, checks) = desk.after(|setup| setup.is_installed = false).await;
     assert_eq!(code, 1);
     let (line, help) = &faults(&checks)[0];
-    assert!(line.contains("missing repository: the forge has no such thing: 404"), "{line}");
+    assert!(line.contains("missing repository: the forge did not find the resource: 404"), "{line}");
     assert!(help.contains("https://github.example/apps/slipway/installations/new"), "{help}");
 }
 
@@ -167,7 +171,7 @@ async fn a_clock_that_is_off_is_reported_even_where_the_login_is_refused_for_it(
     let desk = Desk::with(APP).await;
     let (code, checks) = desk.after(|setup| setup.clock = SignedDuration::from_secs(90)).await;
     assert_eq!(code, 0);
-    only_fault(&checks, "warning clock: this machine's clock is ", "set this machine's clock");
+    only_fault(&checks, "warning clock: this machine's clock is ", "synchronise this machine's clock");
     let (line, _) = &faults(&checks)[0];
     assert!(line.contains(" s behind the forge's"), "{line}");
     let seconds: u64 = line
@@ -187,11 +191,12 @@ async fn a_webhook_that_leads_elsewhere_or_sends_forms_is_reported_with_the_addr
     let elsewhere = "https://user:word@old.example/webhooks/others?token=word";
     let (code, checks) = desk.after(|setup| setup.webhook = webhook(elsewhere)).await;
     assert_eq!(code, 1);
-    let line = "missing webhook: it leads to https://old.example/webhooks/others, and not to https://slipway.example/webhooks/digits";
+    let line = "missing webhook: it sends to https://old.example/webhooks/others, expected \
+     https://slipway.example/webhooks/digits";
     only_fault(&checks, line, "settings/apps/slipway: set https://slipway.example/webhooks/digits");
     let (code, checks) = desk.after(|setup| setup.webhook = webhook("https://old.example/webhooks/digits")).await;
     assert_eq!(code, 0);
-    only_fault(&checks, "warning webhook: it leads to https://old.example", "if those are not the same server");
+    only_fault(&checks, "warning webhook: it sends to https://old.example", "if these are different servers");
     let forms = |setup: &mut Setup| {
         setup.webhook = webhook("https://slipway.example/webhooks/digits");
         setup.webhook["content_type"] = json!("form");
@@ -216,8 +221,8 @@ async fn deliveries_that_were_not_taken_are_reported_with_what_their_answers_mea
     assert_eq!(code, 0);
     only_fault(
         &checks,
-        "warning deliveries: 1 of the last 2 were taken; the newest",
-        "the webhook's secret is not the source's",
+        "warning deliveries: 1 of the last 2 deliveries were accepted; the newest",
+        "the webhook's secret differs from the source's secret",
     );
 }
 
@@ -227,17 +232,21 @@ async fn a_forge_that_does_not_answer_or_has_no_calls_left_is_reported_as_that()
     desk.github.limit_the_hour(0, std::time::Duration::from_mins(10));
     let (code, checks) = desk.after(|_| ()).await;
     assert_eq!(code, 0, "asking for the limits costs nothing");
-    only_fault(&checks, "warning limits: 0 calls are left of 0 in an hour", "who else uses this login?");
+    only_fault(
+        &checks,
+        "warning limits: 0 calls are left of 0 in an hour",
+        "check whether other programs use this login",
+    );
     desk.github.lift_limits();
     let (_, checks) = desk.after(|_| ()).await;
     assert!(
-        checks.iter().any(|preflight_check| preflight_check["message"] == "this server has no limits"),
+        checks.iter().any(|preflight_check| preflight_check["message"] == "this server has no rate limit"),
         "{checks:#?}"
     );
     desk.github.refuse(1, Refusal::Broken);
     let (code, checks) = desk.after(|_| ()).await;
     assert_eq!((code, checks.len()), (4, 1), "{checks:#?}");
-    only_fault(&checks, "unreachable address: ", "is `api.url` right");
+    only_fault(&checks, "unreachable address: ", "check `api.url`");
 }
 
 #[tokio::test]
@@ -263,9 +272,9 @@ async fn a_robots_token_gets_checks_of_its_end_its_scopes_and_the_webhooks_of_th
     let faults = faults(&checks);
     assert_eq!((code, faults.len()), (0, 3), "{faults:#?}");
     for line in [
-        format!("warning login: a token of `robot`, holds until {soon}"),
-        "warning events: `Merge group` is not told of".to_owned(),
-        "warning deliveries: the last one was answered 401".to_owned(),
+        format!("warning login: a token of `robot`, valid until {soon}"),
+        "warning events: the webhook does not send `Merge group`".to_owned(),
+        "warning deliveries: the response to the last delivery was 401".to_owned(),
     ] {
         assert!(faults.iter().any(|(fault, _)| fault.starts_with(&line)), "`{line}` is not in {faults:#?}");
     }
@@ -280,6 +289,6 @@ async fn a_source_that_nobody_set_up_is_no_source_to_check() {
     let desk = Desk::with(APP).await;
     let (code, said) = desk.check(&["--source", "others"]).await;
     assert_eq!(code, 2, "{said}");
-    assert!(said.contains("the server's settings name no source `others`, only digits, plain"), "{said}");
+    assert!(said.contains("the server's settings contain no source `others`, only digits, plain"), "{said}");
     assert!(desk.github.requests().is_empty());
 }

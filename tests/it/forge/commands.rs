@@ -35,7 +35,7 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
     let (answer, signs) = answered(&world, number, READER, "/slipway retrain").await;
     assert!(answer.contains("Refused") && signs == ["confused"], "{answer} {signs:?}");
     let (answer, signs) = answered(&world, number, READER, "/slipway explain").await;
-    assert!(answer.contains("trained anew") && signs == ["+1"], "{answer} {signs:?}");
+    assert!(answer.contains("trained: ") && signs == ["+1"], "{answer} {signs:?}");
     let (answer, signs) = answered(&world, number, WRITER, "/slipway retrain --now").await;
     assert!(answer.contains("Not understood") && signs == ["confused"], "{answer} {signs:?}");
     let (answer, signs) = answered(&world, number, WRITER, "/slipway approve staging").await;

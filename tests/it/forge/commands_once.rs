@@ -73,7 +73,7 @@ async fn a_rollback_that_is_delivered_three_times_and_whose_answers_are_lost_goe
     let before = world.runs().await.len();
 
     let (answer, deliveries) = world.command_three_times(number, "/slipway rollback staging").await;
-    assert!(answer.contains("brings the earlier one back"), "{answer}");
+    assert!(answer.contains("restores the earlier artifact"), "{answer}");
     let back = |run: &Value| !run["origin_run"].is_null() && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], versions[2]["artifact"]);
@@ -104,7 +104,7 @@ async fn a_rollback_that_is_delivered_three_times_and_whose_answers_are_lost_goe
         .await
         .expect("an answer");
     let (answer, _) = world.command_three_times(number, "/slipway rollback staging").await;
-    assert!(answer.contains("brings the earlier one back"), "{answer}");
+    assert!(answer.contains("restores the earlier artifact"), "{answer}");
     let back = |run: &Value| {
         !run["origin_run"].is_null() && text(run, "state") == "done" && run["artifact"] == versions[1]["artifact"]
     };
@@ -211,7 +211,7 @@ async fn where_an_environment_has_operators_nobody_else_holds_or_rolls_back_ther
     let (number, _) = world.judge_a_pull_request().await;
     for command in ["/slipway hold staging", "/slipway rollback staging"] {
         let (answer, _) = world.command_three_times(number, command).await;
-        assert!(answer.contains("refused: it is for the") && answer.contains("operators"), "{command}: {answer}");
+        assert!(answer.contains("refused: only the") && answer.contains("operators"), "{command}: {answer}");
     }
     assert_eq!(world.bench.promotions().await, 2);
     let refused = world.audited("promotion.rollback").await;
@@ -220,7 +220,7 @@ async fn where_an_environment_has_operators_nobody_else_holds_or_rolls_back_ther
     let id = world.github.write_comment(number, KIM, "/slipway rollback staging");
     world.deliver().await;
     let answer = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
-    assert!(answer.contains("brings the earlier one back"), "{answer}");
+    assert!(answer.contains("restores the earlier artifact"), "{answer}");
     let back = |run: &Value| !run["origin_run"].is_null() && text(run, "state") == "done";
     let run = world.bench.api().wait_for_run("the rollback", DEADLINE, back).await.expect("it is rolled back");
     assert_eq!(run["artifact"], first["artifact"]);

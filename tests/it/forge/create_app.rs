@@ -174,7 +174,7 @@ async fn a_key_that_is_there_already_is_not_written_over() {
     command.args(["forge", "create-app", "--webhook", HOOK]).current_dir(folder.path());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("no panic").expect("it ran");
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("slipway-app.secret` cannot be made"), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("slipway-app.secret` cannot be created"), "{output:?}");
     assert_eq!(std::fs::read_to_string(folder.path().join("slipway-app.secret")).expect("a file"), "another");
     assert!(!folder.path().join("slipway-app.pem").exists());
 }

@@ -31,16 +31,18 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     let (number, first, opened) = world.propose_from_fork("seed: 8").await;
     let waits = world.ended_check(&first, "slipway").await;
     assert_eq!(waits["conclusion"], "action_required", "{waits:#}");
-    let comment = world.comment_that_says(number, "before somebody approves it").await;
+    let comment = world.comment_that_says(number, "needs an approval before training").await;
     assert!(comment.contains(&format!("/slipway judge {first}")), "{comment}");
 
     // Not by who may only look, not another revision, not a part of a name.
     let approve = format!("/slipway judge {first}");
-    assert!(world.answer_to(number, READER, &approve).await.contains("Refused: this takes the permission to write"));
+    assert!(
+        world.answer_to(number, READER, &approve).await.contains("Refused: this command needs the permission to write")
+    );
     let other = format!("/slipway judge {}", "1".repeat(40));
-    assert!(world.answer_to(number, WRITER, &other).await.contains(&format!("this change is at `{first}` now")));
+    assert!(world.answer_to(number, WRITER, &other).await.contains(&format!("this pull request is now at `{first}`")));
     let short = format!("/slipway judge {}", &first[..12]);
-    assert!(world.answer_to(number, WRITER, &short).await.contains("the whole name of a commit"));
+    assert!(world.answer_to(number, WRITER, &short).await.contains("all digits of a commit"));
     assert!(world.bench.api().runs().await.expect("runs").is_empty(), "nothing was begun");
 
     assert!(world.answer_to(number, WRITER, &approve).await.contains("is judged"));
@@ -57,7 +59,9 @@ async fn a_revision_of_a_fork_is_judged_once_exactly_it_is_approved_and_the_next
     world.deliver().await;
     world.comment_that_says(number, &format!("/slipway judge {second}")).await;
     world.send(&opened.iter().map(|delivery| again(&again(delivery))).collect::<Vec<_>>()).await;
-    assert!(world.answer_to(number, WRITER, &approve).await.contains(&format!("this change is at `{second}` now")));
+    assert!(
+        world.answer_to(number, WRITER, &approve).await.contains(&format!("this pull request is now at `{second}`"))
+    );
     assert_eq!(world.bench.api().runs().await.expect("runs").len(), 1, "the approval was of the revision before");
     assert_eq!(world.github.checks(&first, "slipway").pop().expect("a check")["conclusion"], "success");
     world.comment_that_says(number, &format!("/slipway judge {second}")).await;
@@ -116,7 +120,7 @@ async fn a_merge_group_that_holds_a_fork_is_judged_no_more_than_the_fork_itself(
     world.deliver().await;
     let refused = world.ended_check(&second, "slipway").await;
     assert_eq!(refused["conclusion"], "action_required", "{refused:#}");
-    assert_eq!(text(&refused["output"], "title"), "what holds changes from forks is not judged here");
+    assert_eq!(text(&refused["output"], "title"), "groups with pull requests from forks are not judged");
     let runs = world.bench.api().runs().await.expect("runs");
     assert_eq!(runs.len(), 1, "{runs:#?}");
     world.bench.finish().await;

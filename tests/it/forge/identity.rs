@@ -142,7 +142,7 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
     const HOOK: &str = "/webhooks/digits";
     let bench = without_api().await;
     let (code, said) = beside(&bench, &["forge", "check"]).await;
-    assert!(said.contains("not known yet: the first delivery of a repository that is called `team/models`"), "{said}");
+    assert!(said.contains("not known yet: the first delivery of a repository with the name `team/models`"), "{said}");
     assert_eq!(code, Some(0), "{said}");
     let head = bench.push("a first model").await;
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "stranger", (7, "eve/models"), &head).await, 202);
@@ -154,21 +154,21 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
     let renamed = bench.push_with("seed: 7", "seed: 8").await;
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "renamed", (41, "team/predictions"), &renamed).await, 202);
     assert_eq!(text(&bench.end_of(&renamed).await, "state"), "done");
-    assert!(beside(&bench, &["forge", "check"]).await.1.contains("it was renamed or moved"));
+    assert!(beside(&bench, &["forge", "check"]).await.1.contains("the repository was renamed or moved"));
 
     let anew = bench.push_with("seed: 7", "seed: 9").await;
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "anew", (99, "team/models"), &anew).await, 202);
     let refused = read(&bench, "anew").await;
     assert_eq!(text(&refused, "state"), "dead", "{refused:#}");
     assert!(text(&refused, "note").contains("its identifier is 99, and `digits` is 41"), "{refused:#}");
-    assert!(text(&refused, "note").contains("`slipway forge accept digits '99'`"), "{refused:#}");
+    assert!(text(&refused, "note").contains("run `slipway forge accept digits '99'`"), "{refused:#}");
     // What stands at the address now is the other one, whoever tells of it.
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "late", (41, "team/predictions"), &anew).await, 202);
     assert_eq!(text(&read(&bench, "late").await, "state"), "dead");
     assert_eq!(bench.api().runs().await.expect("runs").len(), 2);
     let (code, said) = beside(&bench, &["forge", "check"]).await;
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("pinned to 41; nothing of it is taken"), "{said}");
+    assert!(said.contains("pinned to 41; Slipway ignores its deliveries"), "{said}");
 
     let (code, said) = beside(&bench, &["forge", "accept", "digits", "99"]).await;
     assert_eq!(code, Some(0), "{said}");

@@ -17,7 +17,7 @@ async fn a_pull_request_for_the_policy_is_judged_by_the_old_one_and_shows_what_i
     assert_eq!(check["conclusion"], "success", "{check:#}");
     let note = &check["annotations"][0];
     assert_eq!((text(note, "path"), text(note, "annotation_level")), ("policy.yaml", "warning"), "{check:#}");
-    assert!(text(note, "message").contains("as it was before"), "{note:#}");
+    assert!(text(note, "message").contains("the policy before the change"), "{note:#}");
     let comment = world.comment_that_says(number, "1 of 1 models passed").await;
     for part in [
         "The policy `policy.yaml` is changed here",

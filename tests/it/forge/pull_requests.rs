@@ -86,7 +86,7 @@ async fn a_revision_that_asks_to_be_skipped_says_so_in_its_check_on_the_branch_a
     {
         let check = world.ended_check(head, "slipway").await;
         assert_eq!(check["conclusion"], conclusion, "{check:#}");
-        let said = format!("skipped: nothing is trained, because the message of {} says {mark}", &head[..12]);
+        let said = format!("skipped: nothing is trained, because the message of {} contains {mark}", &head[..12]);
         assert!(check.to_string().contains(&said), "{check:#}");
         assert!(world.github.checks(head, CHECK).is_empty(), "no model of it is judged");
     }
@@ -170,7 +170,7 @@ async fn a_draft_gets_a_report_that_it_is_not_judged_where_that_is_set_and_is_ju
     let mut world = World::start().await;
     world.bench.set("judge_drafts: false").await;
     let open = async |github: &GitHub| github.open_draft("better", 1).await.expect("a pull request");
-    let title = "drafts are not judged here until they are marked ready";
+    let title = "drafts are not judged until they are marked as ready";
     let (number, head, opened) = world.propose_unjudged(open, title).await;
     let of_head = async || {
         let runs = world.bench.api().runs().await.expect("runs");
@@ -210,7 +210,7 @@ async fn a_pull_request_without_the_label_that_is_asked_for_is_neutral_and_is_ju
     let mut world = World::start().await;
     world.bench.set("label: train").await;
     let open = async |github: &GitHub| github.open_pull("better", 1).await.expect("a pull request");
-    let title = "changes are judged here once they have the label for it";
+    let title = "pull requests are only judged with the required label";
     let (number, head, opened) = world.propose_unjudged(open, title).await;
     world.github.label(number, "documentation");
     world.deliver().await;

@@ -88,7 +88,7 @@ async fn a_pull_request_of_a_fork_delivered_to_two_servers_has_one_check_and_one
     let pending = "/api/v1/deliveries?state=pending";
     for (number, head) in &pull_requests {
         assert_eq!(world.ended_check(head, "slipway").await["conclusion"], "action_required");
-        world.comment_that_says(*number, "before somebody approves it").await;
+        world.comment_that_says(*number, "needs an approval before training").await;
     }
     world.bench.api().wait_for("no delivery left", pending, DEADLINE, is_read).await.expect("all is read");
     world.bench.api().wait_for("no report behind", "/metrics", DEADLINE, is_reported).await.expect("all is told");

@@ -86,7 +86,7 @@ async fn a_robot_reports_by_statuses_and_finds_its_own_comment_again() {
         context: "slipway".to_owned(),
         id: "slipway".to_owned(),
         state: ReportState::Ended(Conclusion::Neutral),
-        title: "no model is touched".to_owned(),
+        title: "no model is affected".to_owned(),
         text: String::new(),
         annotations: Vec::new(),
         buttons: Vec::new(),

@@ -81,7 +81,7 @@ async fn with_a_token_what_has_nothing_to_say_is_a_success_and_mistakes_are_in_t
     world.github.open_pull("better", 1).await.expect("a pull request");
     world.deliver().await;
     let status = world.ended_status(&untouched, "slipway").await;
-    assert_eq!((&status["state"], &status["description"]), (&"success".into(), &"no model is touched".into()));
+    assert_eq!((&status["state"], &status["description"]), (&"success".into(), &"no model is affected".into()));
 
     let broken = world.bench.propose_model("epochs: 4", "epochs: many").await;
     world.github.deliver_push_event(1).await.expect("noticed");

@@ -34,7 +34,7 @@ async fn what_was_promoted_after_the_backup_is_found_in_git_and_not_promoted_aga
     let mut bench = Bench::start_with(&format!("{DEFAULT_SETTINGS}\n{settings}")).await;
     let (lost, found) = lose_a_promotion(&mut bench).await;
     assert_eq!(found["promotion_commit"], lost["promotion_commit"]);
-    assert!(text(&found, "reason").contains("of which this store knows nothing"), "{found:#}");
+    assert!(text(&found, "reason").contains("which is not in this store"), "{found:#}");
     let way: Vec<&str> = found["transitions"].as_array().expect("a way").iter().map(|step| text(step, "to")).collect();
     assert_eq!(way, ["queued", "done"], "nothing was trained");
 
@@ -65,7 +65,7 @@ async fn a_backup_that_is_damaged_and_a_store_that_is_not_empty_are_refused() {
 
     let running = bench.beside(&["restore", "backup"]).await;
     assert_eq!(running.status.code(), Some(2));
-    assert!(complaints(&running).contains("another server works in the state folder"), "{}", complaints(&running));
+    assert!(complaints(&running).contains("another server uses the state folder"), "{}", complaints(&running));
     let server = bench.take_server();
     assert!(server.terminate().await.expect("it ends").success());
     let full = bench.beside(&["restore", "backup"]).await;

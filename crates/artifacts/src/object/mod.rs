@@ -79,7 +79,7 @@ impl ObjectArtifacts {
     async fn set_damaged_aside(&self, artifact: &Digest, name: &str) -> Result<(), ArtifactError> {
         let (folder, of, file) = (self.folder.clone(), artifact.clone(), name.to_owned());
         if let Some(kept) = self.in_background(move || folder.set_damaged_aside(&of, &file, Timestamp::now())).await? {
-            tracing::error!(%artifact, file = name, "damaged: set aside as `{}`", kept.display());
+            tracing::error!(%artifact, file = name, "the file is damaged and was moved to `{}`", kept.display());
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ impl ObjectArtifacts {
             self.set_damaged_aside(artifact, name).await?;
             self.write(&copy, Self::path(artifact, name)).await?;
             metrics::counter!("slipway_artifacts_healed_total").increment(1);
-            tracing::warn!(%artifact, file = name, "replaced by the good copy `{}`", copy.display());
+            tracing::warn!(%artifact, file = name, "the file was replaced by the intact copy `{}`", copy.display());
             return Ok(true);
         }
         Ok(false)

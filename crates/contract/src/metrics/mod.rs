@@ -61,7 +61,7 @@ pub enum Form<'table> {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Unmeasurable {
     /// The table belongs to the other task.
-    #[error("it is for {expected}, and the rows are of {came}")]
+    #[error("the metric is for {expected}, but the rows are for {came}")]
     Task {
         /// The task of the metric.
         expected: &'static str,
@@ -69,7 +69,7 @@ pub enum Unmeasurable {
         came: &'static str,
     },
     /// The predictions have no scores.
-    #[error("the predictions hold no scores to compute it from")]
+    #[error("the predictions contain no scores")]
     NoScores,
     /// A class that the evaluation does not have.
     #[error("there is no class `{0}`")]
@@ -78,7 +78,7 @@ pub enum Unmeasurable {
     #[error("the predictions have no column `{0}`")]
     NoColumn(String),
     /// A column with more than two values, where a share is required.
-    #[error("the column `{column}` holds {came}, expected truth values (or 0 and 1) to take a share of")]
+    #[error("the column `{column}` contains {came}, expected truth values (or 0 and 1)")]
     NotTruth {
         /// The column.
         column: String,
@@ -86,13 +86,13 @@ pub enum Unmeasurable {
         came: f64,
     },
     /// No query has a relevant row.
-    #[error("no query has a relevant row: the column `{column}` holds nothing above 0")]
+    #[error("no query has a relevant row: the column `{column}` contains no value above 0")]
     NoRelevant {
         /// The column of relevances.
         column: String,
     },
     /// A relevance below zero.
-    #[error("the column `{column}` holds {came} for the query {query}, expected a relevance of 0 or more")]
+    #[error("the column `{column}` contains {came} for the query {query}, expected a relevance of 0 or more")]
     Relevance {
         /// The column of relevances.
         column: String,
@@ -103,8 +103,7 @@ pub enum Unmeasurable {
     },
     /// A scale that cannot be a divisor.
     #[error(
-        "the column `{column}` holds {came} for the series {series}, expected a scale above 0; a series that never changed has \
-         none: leave it out of all evaluations, or ask for `wape`"
+        "the column `{column}` contains {came} for the series {series}, expected a scale above 0; a constant series has no scale: leave it out of all evaluations, or use `wape`"
     )]
     Scale {
         /// The column of scales.
@@ -115,10 +114,10 @@ pub enum Unmeasurable {
         came: f64,
     },
     /// All labels are zero.
-    #[error("all labels are 0, and the errors are divided by the sum of their sizes")]
+    #[error("all labels are 0, so the sum of their absolute values cannot be the divisor")]
     NoVolume,
     /// It is not a property of predictions.
-    #[error("it is not computed from predictions")]
+    #[error("the metric is not computed from predictions")]
     NotOfRows,
 }
 

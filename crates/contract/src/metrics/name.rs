@@ -199,8 +199,8 @@ fn pair(keys: Keys) -> Result<Pair, NotAMetric> {
     let (actual, predicted) = (keys.actual.unwrap_or_default(), keys.predicted.unwrap_or_default());
     if actual == predicted {
         return refuse(format!(
-            "`actual` and `predicted` of `confusion` are both `{actual}`, expected two classes; rows of a class that are \
-             predicted as it are `recall`"
+            "`actual` and `predicted` of `confusion` are both `{actual}`, expected two classes; use `recall` for rows \
+             that are predicted correctly"
         ));
     }
     Ok(Pair { actual, predicted, of: keys.of.unwrap_or_default() })

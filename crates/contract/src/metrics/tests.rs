@@ -91,7 +91,7 @@ fn what_is_no_metric_is_refused_with_a_message() {
     );
     assert_eq!(
         said(serde_json::json!({"accuracy": {}, "recall": {}})),
-        "`accuracy` and `recall` came, expected one metric"
+        "expected one metric, found `accuracy` and `recall`"
     );
     for text in ["recall(class=\"a\"", "recall(class=a)", "recall(", "recall()", "f1(class=\"a\", class=\"b\")"] {
         assert!(text.parse::<Metric>().is_err(), "{text}");
@@ -167,12 +167,12 @@ fn own_scores_have_a_mean_quantiles_and_a_share_whatever_the_task() {
     assert_eq!(own("quantile_of(column=\"s\", quantile=0.5)", &values, &[2.0, 1.0, 0.0, 1.0]), Ok(Some(3.0)));
     assert_eq!(own("share_of(column=\"s\")", &[1.0, 0.0, 1.0, 1.0], &ones), Ok(Some(0.75)));
     let said = |metric: &str| own(metric, &values, &ones).expect_err("a refusal").to_string();
-    assert_eq!(
-        said("share_of(column=\"s\")"),
-        "the column `s` holds 4, expected truth values (or 0 and 1) to take a share of"
-    );
+    assert_eq!(said("share_of(column=\"s\")"), "the column `s` contains 4, expected truth values (or 0 and 1)");
     assert_eq!(said("mean_of(column=\"t\")"), "the predictions have no column `t`");
-    assert_eq!(said("accuracy"), "it is for classification, and the rows are of neither task: they have no labels");
+    assert_eq!(
+        said("accuracy"),
+        "the metric is for classification, but the rows are for neither task: they have no labels"
+    );
 }
 
 #[test]

@@ -105,8 +105,8 @@ fn metrics_of_units_that_mean_nothing_are_refused_with_a_message() {
     assert_eq!(said(json!("mase")), "`mase` needs the key `series`, such as `{mase: {series: series}}`");
     assert_eq!(
         said(json!({"confusion": {"actual": "cat", "predicted": "cat"}})),
-        "`actual` and `predicted` of `confusion` are both `cat`, expected two classes; rows of a class that are predicted as it \
-         are `recall`"
+        "`actual` and `predicted` of `confusion` are both `cat`, expected two classes; use `recall` for rows that are \
+         predicted correctly"
     );
     assert_eq!(
         said(json!({"confusion": {"actual": "cat"}})),
@@ -140,12 +140,12 @@ fn a_query_without_a_relevant_row_is_left_out_or_zero_and_none_at_all_is_reporte
     for metric in ["ndcg(query=\"q\")", "ndcg(query=\"q\", without_relevant=\"zero\")"] {
         assert_eq!(
             ranked(metric, &rows[2..]).expect_err("a refusal").to_string(),
-            "no query has a relevant row: the column `relevance` holds nothing above 0"
+            "no query has a relevant row: the column `relevance` contains no value above 0"
         );
     }
     assert_eq!(
         ranked("ndcg(query=\"q\")", &[(0, 1.0, 1.0), (0, -1.0, 2.0)]).expect_err("a refusal").to_string(),
-        "the column `relevance` holds -1 for the query `0`, expected a relevance of 0 or more"
+        "the column `relevance` contains -1 for the query `0`, expected a relevance of 0 or more"
     );
     assert_eq!(ranked("ndcg(query=\"q\")", &[]), Ok(None));
     for (metric, missing) in [
@@ -165,13 +165,13 @@ fn every_series_counts_alike_and_a_scale_of_zero_is_reported() {
     let constant = [(0, 5.0, 4.0, 2.0), (1, 5.0, 5.0, 0.0)];
     assert_eq!(
         forecast("mase(series=\"s\")", &constant).expect_err("a refusal").to_string(),
-        "the column `scale` holds 0 for the series `1`, expected a scale above 0; a series that never changed has none: leave it \
-         out of all evaluations, or ask for `wape`"
+        "the column `scale` contains 0 for the series `1`, expected a scale above 0; a constant series has no scale: \
+         leave it out of all evaluations, or use `wape`"
     );
     assert_eq!(forecast("wape", &rows), Ok(Some(10.0 / 11.0)));
     assert_eq!(
         forecast("wape", &[(0, 0.0, 1.0, 1.0)]).expect_err("a refusal").to_string(),
-        "all labels are 0, and the errors are divided by the sum of their sizes"
+        "all labels are 0, so the sum of their absolute values cannot be the divisor"
     );
     assert_eq!(forecast("wape", &[]), Ok(None));
     assert_eq!(forecast("mase(series=\"shop\")", &rows), Err(Unmeasurable::NoColumn("shop".to_owned())));

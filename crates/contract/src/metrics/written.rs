@@ -107,7 +107,7 @@ impl<'de> Visitor<'de> for Reader {
         }
         let keys = map.next_value_seed(KeysOf(&name))?;
         if let Some(more) = map.next_key::<String>()? {
-            return Err(A::Error::custom(format!("`{name}` and `{more}` came, expected one metric")));
+            return Err(A::Error::custom(format!("expected one metric, found `{name}` and `{more}`")));
         }
         Metric::of_keys(&name, keys).map_err(Self::complaint)
     }

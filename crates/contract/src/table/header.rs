@@ -28,7 +28,7 @@ pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
         return Some(fault(file, format!("{} columns, expected at most {MAX_COLUMNS}", header.len())));
     }
     let nul = header.iter().any(|name| name.contains('\0'));
-    nul.then(|| fault(file, "the header holds NUL bytes, expected text").help("save the table as UTF-8"))
+    nul.then(|| fault(file, "the header contains NUL bytes, expected text").help("save the table as UTF-8"))
 }
 
 /// The fault of a file without a header.
@@ -44,7 +44,7 @@ pub fn position(header: &[String], column: &str, key: &str, file: &str) -> Resul
     let mut places = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
-        (Some(_), Some(_)) => Err(fault(file, format!("the column `{column}` stands twice in the header"))),
+        (Some(_), Some(_)) => Err(fault(file, format!("the header contains the column `{column}` twice"))),
         (None, _) => Err(wrong_delimiter(header, file).unwrap_or_else(|| no_such_column(header, column, key, file))),
     }
 }
@@ -78,8 +78,8 @@ pub fn is_unnamed(column: &str) -> bool {
 pub fn unnamed_column(header: &[String], file: &str) -> Option<Fault> {
     let place = header.iter().position(|name| is_unnamed(name))?;
     if place > 0 && place + 1 == header.len() && header[place].is_empty() {
-        let message = format!("the header ends with a comma, which makes a last column ({}) without a name", place + 1);
-        let help = "take the comma at the end of every line away, or list the columns in `spec.data.features`";
+        let message = format!("the header ends with a comma, which adds a last column ({}) without a name", place + 1);
+        let help = "remove the comma at the end of every line, or list the columns in `spec.data.features`";
         return Some(fault(file, message).help(help));
     }
     let message =
@@ -115,7 +115,7 @@ mod tests {
             |names: &[&str]| position(&header(names), "y", "spec.data.label", "t.csv").map_err(|f| f.to_string());
         assert_eq!(said(&["x", "y"]), Ok(1));
         for (names, expected) in [
-            (&["y", "x", "y"][..], "stands twice"),
+            (&["y", "x", "y"][..], "twice"),
             (&["x;y"][..], "semicolons"),
             (&["x", "Y"][..], "has no column `y`"),
             (&[][..], "the file is empty"),

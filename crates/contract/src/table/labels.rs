@@ -40,9 +40,9 @@ pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault 
     let message = if label.trim().is_empty() {
         no_label(line, column)
     } else {
-        format!("line {line} has no label: `{}` in the column `{column}` stands for a missing one", shown(label))
+        format!("line {line} has no label: `{}` in the column `{column}` means a missing value", shown(label))
     };
-    fault_at(file, line, message).help("write its label, or drop the row")
+    fault_at(file, line, message).help("write the label of the row, or remove the row")
 }
 
 /// The fault of test rows with a label that no training row has. `known` are the labels of the training rows. `rows` rows have
@@ -50,19 +50,18 @@ pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault 
 pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[String]) -> Fault {
     let more = match rows {
         0 | 1 => String::new(),
-        2 => " (as has 1 more row)".to_owned(),
-        rows => format!(" (as have {} more rows)", rows - 1),
+        rows => format!(" (and {})", crate::counted(rows - 1, "more row")),
     };
-    let message = format!("line {line} has the label `{}`, which is none of those learnt{more}", shown(label));
+    let message = format!("line {line} has the label `{}`, which no training row has{more}", shown(label));
     let unknown = fault_at(file, line, message);
     let learnt: Vec<&str> = known.iter().map(String::as_str).collect();
     match alike_or_near(label, &learnt) {
         Some((other, true)) => unknown.help(format!(
-            "the training rows have {}: write a label in one way everywhere",
+            "the training rows have {}: use one spelling of the label everywhere",
             with_code_points(other, label)
         )),
         Some((other, false)) => unknown.help(format!("did you mean `{}`?", shown(other))),
-        None => unknown.help("add training rows with this label, or drop the test rows that have it"),
+        None => unknown.help("add training rows with this label, or remove the test rows that have it"),
     }
 }
 
@@ -150,7 +149,7 @@ fn alike_message(places: &[usize], classes: &[Counted]) -> String {
     let spellings: Vec<String> = spellings.collect();
     let more = places.len() - spellings.len();
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
-    format!("the labels {}{more} look like one, and are {} classes", spellings.join(" and "), places.len())
+    format!("the labels {}{more} look the same, but they are {} classes", spellings.join(" and "), places.len())
 }
 
 fn looks_as(one: &str, other: &str) -> bool {
@@ -158,7 +157,7 @@ fn looks_as(one: &str, other: &str) -> bool {
 }
 
 /// The help text for [`alike_labels`].
-pub const ONE_WAY: &str = "write a label in one way everywhere, in the training and the test rows";
+pub const ONE_WAY: &str = "use one spelling of each label in the training rows and in the test rows";
 
 /// The warnings about labels that may stand for a missing label, with the number of their rows.
 pub fn doubtful_labels(classes: &[Counted]) -> Vec<String> {
@@ -166,7 +165,7 @@ pub fn doubtful_labels(classes: &[Counted]) -> Vec<String> {
     doubtful
         .map(|(label, rows)| {
             let have = if *rows == 1 { "training row has" } else { "training rows have" };
-            format!("{rows} {have} the label `{label}`, which mostly stands for a missing one")
+            format!("{rows} {have} the label `{label}`, which usually means a missing value")
         })
         .collect()
 }
@@ -181,7 +180,7 @@ pub fn one_label(names: &str) -> Fault {
 pub fn too_many_classes(classes: usize) -> Fault {
     let message = format!("the training rows have {classes} classes, expected at most {MAX_CLASSES}");
     let fault = Fault::new(FaultKind::Data, message).key("spec.data.label");
-    fault.help("is the label a number to be predicted, or a name of each row?")
+    fault.help("check whether the label is a numeric target, or an identifier of each row")
 }
 
 /// The first labels, for a message.
@@ -204,7 +203,7 @@ pub fn are_measured(classes: &[String], rows: u64) -> bool {
 }
 
 /// The question to the user if [`many_numbers`] are labels.
-pub const REGRESSION: &str = "are the labels numbers to be predicted? That is regression";
+pub const REGRESSION: &str = "check whether the labels are numeric targets; predicting numbers is regression";
 
 /// Sorts classes: as numbers if all are whole numbers, otherwise as texts.
 pub fn sort_classes(classes: &mut [String]) {
@@ -228,8 +227,8 @@ mod tests {
         assert_eq!(
             of(&[("No", 4), ("Yes", 120), ("maybe", 2), ("no", 1), ("yes", 3)]),
             [
-                "the labels `No` (4 rows) and `no` (1 row) look like one, and are 2 classes",
-                "the labels `Yes` (120 rows) and `yes` (3 rows) look like one, and are 2 classes",
+                "the labels `No` (4 rows) and `no` (1 row) look the same, but they are 2 classes",
+                "the labels `Yes` (120 rows) and `yes` (3 rows) look the same, but they are 2 classes",
             ]
         );
         for pair in [
@@ -251,10 +250,8 @@ mod tests {
         }
         assert_eq!(
             of(&[("caf\u{e9}", 5), ("cafe\u{301}", 1)]),
-            [
-                "the labels `café` (written `caf\\u{e9}`) (5 rows) and `cafe\u{301}` (written `cafe\\u{301}`) (1 row) look like one, \
-              and are 2 classes"
-            ]
+            ["the labels `café` (written `caf\\u{e9}`) (5 rows) and `cafe\u{301}` (written `cafe\\u{301}`) (1 row) \
+                 look the same, but they are 2 classes"]
         );
     }
 
@@ -268,7 +265,7 @@ mod tests {
         }
         let said = doubtful_labels(&counted(&[("None", 3), ("none", 4), ("NA", 1)]));
         assert_eq!(said.len(), 2, "{said:?}");
-        assert_eq!(said[1], "1 training row has the label `NA`, which mostly stands for a missing one");
+        assert_eq!(said[1], "1 training row has the label `NA`, which usually means a missing value");
     }
 
     #[test]
@@ -286,7 +283,7 @@ mod tests {
             assert!(help.contains(expected), "{label}: {help}");
         }
         let fault = unknown_label("t.csv", 7, "emu", 3, &known);
-        assert_eq!(fault.message, "line 7 has the label `emu`, which is none of those learnt (as have 2 more rows)");
+        assert_eq!(fault.message, "line 7 has the label `emu`, which no training row has (and 2 more rows)");
         assert_eq!((fault.line, fault.file.as_deref()), (Some(7), Some("t.csv")));
     }
 

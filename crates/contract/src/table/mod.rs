@@ -49,18 +49,18 @@ pub fn fault_at(file: &str, line: u64, message: impl Into<String>) -> Fault {
 
 /// The fault of a Git LFS pointer in place of the data.
 pub fn lfs_pointer(file: &str) -> Fault {
-    fault(file, "a Git LFS pointer came, expected the data that it stands for")
-        .help("Slipway reads git's own objects: commit the data themselves (gzip is unpacked)")
+    fault(file, "found a Git LFS pointer, expected the data that it points to")
+        .help("commit the data itself, plain or as gzip: Slipway reads only objects in git")
 }
 
 /// The fault of a file without rows.
 pub fn no_rows(file: &str) -> Fault {
-    fault(file, "no rows, expected at least one below the header")
+    fault(file, "the table has no rows, expected at least one below the header")
 }
 
 /// The fault of a row that is not text, for example UTF-16 without its byte order mark or a program's own format.
 fn nul_in_row(file: &str, line: u64) -> Fault {
-    fault_at(file, line, format!("line {line} holds NUL bytes, expected text")).help("save the table as UTF-8")
+    fault_at(file, line, format!("line {line} contains NUL bytes, expected text")).help("save the table as UTF-8")
 }
 
 /// A text of a table as messages show it: its beginning on one line, with line breaks as `\n`.

@@ -19,8 +19,8 @@ const TRUTHS: [&str; 10] = ["true", "false", "yes", "no", "on", "off", "t", "f",
 const CURRENCIES: [char; 9] = ['$', '€', '£', '¥', '₹', '₩', '₽', '₺', '¢'];
 
 /// The help text for a missing value.
-const FILL: &str = "list the columns in `spec.data.columns`, where `{type: number, missing: [NA]}` says what a missing value is; or \
-                    fill it with a number, or drop the row";
+const FILL: &str = "list the columns in `spec.data.columns`, where `{type: number, missing: [NA]}` names missing values; or write a \
+                    number in every such row, or remove the row";
 
 /// The finite number in a text. White space around it is ignored.
 pub fn parse(text: &str) -> Option<f64> {
@@ -80,13 +80,13 @@ pub fn not_a_number(text: &str) -> (String, String) {
     let lower = trimmed.to_lowercase();
     let is_none = format!("`{shown}` is not a finite number");
     if trimmed.is_empty() {
-        return ("the cell is empty, which is a missing value, expected a number".to_owned(), FILL.to_owned());
+        return ("the cell is empty (a missing value), expected a number".to_owned(), FILL.to_owned());
     }
     if MISSING.contains(&lower.as_str()) {
-        return (format!("{is_none}: it stands for a missing value"), FILL.to_owned());
+        return (format!("{is_none}: it means a missing value"), FILL.to_owned());
     }
     if SPREADSHEET_ERRORS.contains(&lower.as_str()) {
-        return (format!("{is_none}: it is an error of a spreadsheet, which is a missing value"), FILL.to_owned());
+        return (format!("{is_none}: it is a spreadsheet error, which counts as a missing value"), FILL.to_owned());
     }
     if INFINITE.contains(&lower.trim_start_matches(['+', '-'])) {
         return (format!("{is_none}: treat it as a missing value"), FILL.to_owned());
@@ -97,33 +97,33 @@ pub fn not_a_number(text: &str) -> (String, String) {
 /// The help text for a text that is neither a number nor a missing value.
 fn help_for(text: &str, lower: &str) -> String {
     if text.parse::<f64>().is_ok_and(f64::is_infinite) {
-        return "it is beyond 64-bit floats, which end at 1.8e308: divide the column".to_owned();
+        return "the number exceeds the range of 64-bit floats (1.8e308): divide the column by a constant".to_owned();
     }
     if TRUTHS.contains(&lower) {
         return "write truth values as 1 and 0".to_owned();
     }
     if looks_like_time(text) {
-        return "make numbers of dates and times, such as days since a fixed day, or leave the column out of `spec.data.features`"
+        return "convert dates and times to numbers, such as days since a fixed day, or leave the column out of \
+         `spec.data.features`"
             .to_owned();
     }
     if let Some(number) = text.strip_suffix('%').and_then(plain) {
-        return format!("leave the sign of percent out in every row: `{number}`");
+        return format!("remove the percent sign in every row: `{number}`");
     }
     if let Some(number) = without_currency(text).and_then(|text| plain(&text)) {
-        return format!("leave the currency out in every row: `{number}`");
+        return format!("remove the currency in every row: `{number}`");
     }
     if let Some(number) = plain(text).filter(|number| number != text) {
-        let separator =
-            if has_decimal_comma(text) { "write a decimal point" } else { "leave separators of thousands out" };
+        let separator = if has_decimal_comma(text) { "use a decimal point" } else { "remove the thousands separators" };
         return format!("{separator}: `{number}`");
     }
     if is_hexadecimal(lower) {
         return "write whole numbers with decimal digits".to_owned();
     }
     if let Some((number, unit)) = with_unit(text) {
-        return format!("leave the unit `{}` out in every row: `{number}`", shown(unit));
+        return format!("remove the unit `{}` in every row: `{number}`", shown(unit));
     }
-    "give the columns their types in `spec.data.columns`: `{type: category}` learns from texts".to_owned()
+    "list the columns with their types in `spec.data.columns`: `{type: category}` learns from texts".to_owned()
 }
 
 fn is_hexadecimal(lower: &str) -> bool {
@@ -309,28 +309,28 @@ mod tests {
         ] {
             let (message, help) = not_a_number(text);
             assert!(message.contains("a missing value"), "{text}: {message}");
-            assert!(help.contains("fill it") && help.contains("drop the row"), "{text}: {help}");
+            assert!(help.contains("write a number") && help.contains("remove the row"), "{text}: {help}");
         }
     }
 
     #[test]
     fn what_people_write_for_numbers_has_a_help_of_its_own() {
         for (text, expected) in [
-            ("1,234", "thousands out: `1234`"),
-            ("-1,234,567.89", "thousands out: `-1234567.89`"),
-            ("1.234.567", "thousands out: `1234567`"),
+            ("1,234", "thousands separators: `1234`"),
+            ("-1,234,567.89", "thousands separators: `-1234567.89`"),
+            ("1.234.567", "thousands separators: `1234567`"),
             ("1.234,5", "decimal point: `1234.5`"),
-            ("1 234", "thousands out: `1234`"),
-            ("1'234", "thousands out: `1234`"),
-            ("1_234", "thousands out: `1234`"),
+            ("1 234", "thousands separators: `1234`"),
+            ("1'234", "thousands separators: `1234`"),
+            ("1_234", "thousands separators: `1234`"),
             ("1,5", "decimal point: `1.5`"),
             ("0,123", "decimal point: `0.123`"),
-            ("31%", "percent out in every row: `31`"),
-            ("31.5 %", "percent out in every row: `31.5`"),
-            ("$45", "currency out in every row: `45`"),
-            ("-$1,045.50", "currency out"),
-            ("45 €", "currency out in every row: `45`"),
-            ("EUR 45", "currency out in every row: `45`"),
+            ("31%", "percent sign in every row: `31`"),
+            ("31.5 %", "percent sign in every row: `31.5`"),
+            ("$45", "currency in every row: `45`"),
+            ("-$1,045.50", "remove the currency"),
+            ("45 €", "currency in every row: `45`"),
+            ("EUR 45", "currency in every row: `45`"),
             ("(45)", "`-45`"),
             ("−5", "`-5`"),
             ("True", "1 and 0"),
@@ -345,8 +345,8 @@ mod tests {
             ("Jan 5, 2026", "dates"),
             ("5-Jan-2026", "dates"),
             ("0x1F", "decimal digits"),
-            ("5kg", "unit `kg` out in every row: `5`"),
-            ("21.5 °C", "unit `°C` out"),
+            ("5kg", "unit `kg` in every row: `5`"),
+            ("21.5 °C", "remove the unit `°C`"),
             ("1e999", "1.8e308"),
             ("tall", "{type: category}"),
             ("1.2.3", "dates"),

@@ -73,7 +73,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.reader.read(buffer)?;
         let left = self.left.checked_sub(read as u64);
-        self.left = left.ok_or_else(|| too_large("unpacked, it has", MAX_FILE_BYTES))?;
+        self.left = left.ok_or_else(|| too_large("the uncompressed file has", MAX_FILE_BYTES))?;
         let mut seen = self.seen.borrow_mut();
         seen.add(&buffer[..read]);
         // The bytes that are not counted yet belong to one record, except for the rest of a buffer.
@@ -203,26 +203,24 @@ impl<R: Read> Records<R> {
         let fault =
             fault_at(&self.name, line, format!("line {line}: {len} values, expected {expected} as in the header"));
         if last > line {
-            return fault.help(format!(
-                "the row goes on to line {last}, between quotes: is a quote there that opens or closes no text?"
-            ));
+            return fault
+                .help(format!("the row continues to line {last} inside quotes: check for a quote that is not closed"));
         }
         match self.row.iter().nth(expected) {
             Some("") if len == expected + 1 => {
-                fault.help("the line ends with a comma: take it away, or end the header with one")
+                fault.help("the line ends with a comma: remove it, or add a comma at the end of the header")
             }
-            Some(_) => fault.help("a text with a comma in it stands in quotes"),
+            Some(_) => fault.help("write a text that contains a comma in quotes"),
             None => fault,
         }
     }
 }
 
 /// The help text for a quote that is not closed.
-const OPEN_QUOTE: &str =
-    "close the text with another quote; a quote that is part of a text is written twice, within quotes";
+const OPEN_QUOTE: &str = "close the text with another quote; inside a quoted text, write a quote twice";
 
 fn never_closed(file: &str, opened: u64) -> Fault {
-    let message = format!("a text was opened by a quote on line {opened}, and is never closed");
+    let message = format!("the quote that opens a text on line {opened} is never closed");
     fault_at(file, opened, message).help(OPEN_QUOTE)
 }
 

@@ -94,7 +94,7 @@ fn a_quote_that_is_never_closed_is_named_by_its_line() {
         ("a,b\n1,\"2\"\"\n", 2),
     ] {
         let fault = lines(text.as_bytes()).expect_err("a fault");
-        assert_eq!(fault.message, format!("a text was opened by a quote on line {opened}, and is never closed"));
+        assert_eq!(fault.message, format!("the quote that opens a text on line {opened} is never closed"));
         assert_eq!(fault.line, Some(opened));
         assert!(fault.help.is_some_and(|help| help.contains("another quote")));
     }
@@ -119,8 +119,8 @@ fn a_row_that_cannot_be_read_ends_nothing() {
         (2, "line 2: 1 values, expected 2 as in the header", ""),
         (3, "line 3: 3 values, expected 2 as in the header", "ends with a comma"),
         (4, "line 4: bytes that are not UTF-8", "UTF-8"),
-        (5, "line 5: 3 values, expected 2 as in the header", "goes on to line 6"),
-        (7, "line 7 holds NUL bytes, expected text", "UTF-8"),
+        (5, "line 5: 3 values, expected 2 as in the header", "continues to line 6"),
+        (7, "line 7 contains NUL bytes, expected text", "UTF-8"),
     ]) {
         assert_eq!((*line, message.as_str()), (expected, said));
         assert!(help.contains(helped), "{help}");

@@ -9,8 +9,8 @@ impl Model {
         if spec.paths.is_empty() {
             problems.add(
                 "spec.paths",
-                "no path is named, expected at least one",
-                r#"["slipway.yaml", "data/**"] is usual"#,
+                "the list is empty, expected at least one path",
+                r#"["slipway.yaml", "data/**"] is a common value"#,
             );
         }
         let globs = spec.paths.iter().enumerate().map(|(index, path)| (format!("spec.paths[{index}]"), path.as_str()));
@@ -30,7 +30,7 @@ impl Model {
             problems.add(
                 "spec.data.validation_split",
                 format!("{split} is out of range, expected 0 up to (not including) 1"),
-                "0.2 is usual",
+                "0.2 is a common value",
             );
         }
         if spec.task == Task::Regression && matches!(spec.data, DataSpec::Idx { .. }) {
@@ -112,7 +112,7 @@ fn leaves_folder(path: &str) -> Option<&'static str> {
     } else if path.split('/').any(|part| part == "..") {
         Some("leaves the folder with `..`")
     } else if path.chars().any(char::is_control) {
-        Some("holds control characters")
+        Some("contains control characters")
     } else {
         None
     }

@@ -13,10 +13,10 @@ impl Model {
         for (index, metric) in self.spec.evaluation.metrics.iter().enumerate() {
             let (message, help) = match subject_of(metric) {
                 Some(subject) if subject != task => {
-                    (format!("{metric} is for {}, and the task is {}", subject.name(), task.name()), "")
+                    (format!("{metric} is for {}, but the task is {}", subject.name(), task.name()), "")
                 }
                 _ if !metric.is_stated() => {
-                    let help = "leave it out: a policy that asks for it gets it without being stated";
+                    let help = "remove it: a policy can use it without an entry here";
                     (format!("{metric} cannot be computed from predictions alone"), help)
                 }
                 _ => continue,
@@ -38,16 +38,16 @@ impl Model {
             if slices[..index].contains(column) {
                 problems.add(&key, format!("the column `{column}` is named twice"), "");
             } else if is_own && column != "label" {
-                let message = format!("`{column}` is a column that predictions have of themselves");
-                problems.add(&key, message, "name the column otherwise in the tables");
+                let message = format!("`{column}` is a reserved column of the predictions");
+                problems.add(&key, message, "rename the column in the tables");
             } else if column == "label" && self.spec.task == Task::Regression {
                 let message = "rows cannot be grouped by `label`: it is the number to predict";
                 problems.add(&key, message, "make a column of ranges in the table, and name that");
             } else if column.is_empty() || column.chars().any(char::is_control) {
                 problems.add(&key, "expected the name of a column of the test table", "");
             } else if column != "label" && matches!(self.spec.data, DataSpec::Idx { .. }) {
-                let message = format!("`{column}` cannot be a column: rows in IDX files have nothing but their label");
-                problems.add(&key, message, "slices by other columns need tables (`format: csv`)");
+                let message = format!("IDX files have no column `{column}`: their rows have only a label");
+                problems.add(&key, message, "use tables (`format: csv`) for slices by other columns");
             }
         }
     }

@@ -16,7 +16,7 @@ impl Model {
     pub fn problems(&self) -> Vec<Fault> {
         let mut problems = Problems(Vec::new());
         if self.api_version != API_VERSION {
-            problems.add("apiVersion", format!("`{}` is not known, expected `{API_VERSION}`", self.api_version), "");
+            problems.add("apiVersion", format!("unknown version `{}`, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
         self.check_columns(&mut problems);

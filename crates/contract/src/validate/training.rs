@@ -24,7 +24,7 @@ impl Model {
             Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
                 if !(0.0..1.0).contains(&momentum) {
                     let message = format!("{momentum} is out of range, expected 0 up to (not including) 1");
-                    problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is usual");
+                    problems.add("spec.training.optimizer.sgd.momentum", message, "0.9 is a common value");
                 }
                 ("sgd", learning_rate, weight_decay)
             }
@@ -33,7 +33,7 @@ impl Model {
         };
         if !(learning_rate > 0.0 && learning_rate.is_finite()) {
             let message = format!("{learning_rate} is out of range, expected a number above zero");
-            problems.add(&format!("spec.training.optimizer.{key}.learning_rate"), message, "1e-3 is usual");
+            problems.add(&format!("spec.training.optimizer.{key}.learning_rate"), message, "1e-3 is a common value");
         }
         if !(weight_decay >= 0.0 && weight_decay.is_finite()) {
             let message = format!("{weight_decay} is out of range, expected zero or more");
@@ -59,13 +59,13 @@ impl Model {
             problems.add(
                 "spec.training.loss.huber.delta",
                 format!("{delta} is out of range, expected 1e-6 to 1e6"),
-                "1 is usual",
+                "1 is a common value",
             );
         }
         let smoothing = training.label_smoothing;
         if !(0.0..1.0).contains(&smoothing) {
             let message = format!("{smoothing} is out of range, expected 0 up to (not including) 1");
-            problems.add("spec.training.label_smoothing", message, "0.1 is usual");
+            problems.add("spec.training.label_smoothing", message, "0.1 is a common value");
         }
         if task == Task::Regression {
             let of_classes =
@@ -106,14 +106,14 @@ impl Model {
         if self.spec.data.validation_split() == 0.0 {
             for (key, _) in needs_rows.iter().filter(|(_, is_set)| *is_set) {
                 let message = format!("`{key}` compares epochs on validation rows, and there are none");
-                problems.add(&format!("spec.training.{key}"), message, "set `validation_split`; 0.2 is usual");
+                problems.add(&format!("spec.training.{key}"), message, "set `validation_split`; 0.2 is a common value");
             }
         }
         if training.early_stopping.is_some_and(|stopping| stopping.patience == 0) {
             problems.add(
                 "spec.training.early_stopping.patience",
                 "0 is out of range, expected at least 1",
-                "10 is usual",
+                "10 is a common value",
             );
         }
     }

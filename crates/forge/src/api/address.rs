@@ -44,7 +44,7 @@ impl Address {
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         };
         if repository.split('/').count() < 2 || !repository.split('/').all(plain) {
-            return Err(format!("`{repository}` is not a repository, expected `OWNER/NAME`"));
+            return Err(format!("`{repository}` is not the name of a repository, expected `OWNER/NAME`"));
         }
         Ok(Self { url, repository: repository.to_owned() })
     }
@@ -54,10 +54,12 @@ impl Address {
 pub(super) fn checked_url(url: &str) -> Result<String, String> {
     let loopback = ["http://127.0.0.1:", "http://[::1]:", "http://localhost:"];
     if !url.starts_with("https://") && !loopback.iter().any(|prefix| url.starts_with(prefix)) {
-        return Err(format!("`{url}` is not an https address, and the token would be readable on the way"));
+        return Err(format!(
+            "`{url}` is not an https address, expected one: over http the token would be sent unencrypted"
+        ));
     }
     if !is_plain(url) {
-        return Err("expected an address without a login, a query and spaces".to_owned());
+        return Err("expected an address without credentials, query and spaces".to_owned());
     }
     Ok(url.trim_end_matches('/').to_owned())
 }

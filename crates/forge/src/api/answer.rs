@@ -14,7 +14,7 @@ pub(super) const MAX_ANSWER_BYTES: usize = 8 << 20;
 /// The most characters of a refusal that are shown.
 const MAX_REASON_LENGTH: usize = 300;
 /// The help text for a pull request that may not be merged yet.
-const NOT_NOW: &str = "see the checks, reviews and rules of the branch at the forge";
+const NOT_NOW: &str = "check the required checks, reviews and rules of the branch at the forge";
 /// The longest wait that is accepted from a forge.
 const MAX_PAUSE: Duration = Duration::from_hours(2);
 /// The wait after a limit that names none. GitHub recommends one minute after a secondary limit.
@@ -27,7 +27,7 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
             return Ok(Value::Null);
         }
         return serde_json::from_slice(body)
-            .map_err(|error| ApiError::Unreachable { reason: format!("its answer is not JSON: {error}") });
+            .map_err(|error| ApiError::Unreachable { reason: format!("the response is not JSON: {error}") });
     }
     let text = String::from_utf8_lossy(body);
     let said: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_REASON_LENGTH).collect();
@@ -37,16 +37,18 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
     }
     let refused = |of, reason, help| Err(ApiError::Refused { of, reason, help });
     match status {
-        StatusCode::UNAUTHORIZED => {
-            refused(RefusalOf::Login, reason, "the login in `api` of the source is wrong or has expired")
-        }
+        StatusCode::UNAUTHORIZED => refused(
+            RefusalOf::Login,
+            reason,
+            "set a valid login in `api` of the source; this one is wrong or has expired",
+        ),
         StatusCode::FORBIDDEN => {
-            refused(RefusalOf::Permission, reason, "the login in `api` of the source may not do this")
+            refused(RefusalOf::Permission, reason, "give the login in `api` of the source the permission for this call")
         }
-        StatusCode::GONE => refused(RefusalOf::Content, reason, "it was deleted at the forge"),
+        StatusCode::GONE => refused(RefusalOf::Content, reason, "the object was deleted at the forge"),
         StatusCode::NOT_FOUND => Err(ApiError::Missing {
             reason,
-            help: "`api.url` or `api.repository` of the source is wrong, or its login may not see it",
+            help: "check `api.url` and `api.repository` of the source, and whether its login may read the repository",
         }),
         StatusCode::CONFLICT => Err(ApiError::Moved { reason }),
         StatusCode::METHOD_NOT_ALLOWED => refused(RefusalOf::State, reason, NOT_NOW),
@@ -54,9 +56,9 @@ pub(super) fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Resu
         status if status.is_redirection() => refused(
             RefusalOf::Settings,
             reason,
-            "redirects are not followed: set `api.url` and `api.repository` to where it is now",
+            "set `api.url` and `api.repository` to the new address: redirects are not followed",
         ),
-        status if status.is_client_error() => refused(RefusalOf::Content, reason, "see the forge's answer"),
+        status if status.is_client_error() => refused(RefusalOf::Content, reason, "see the response of the forge"),
         _ => Err(ApiError::Unreachable { reason }),
     }
 }
@@ -69,7 +71,7 @@ pub(super) fn repository(document: &Value, id: &str, name: &str) -> Result<Repos
         _ => None,
     };
     let id =
-        found.ok_or_else(|| ApiError::Unreachable { reason: format!("its answer has no identifier at `{id}`") })?;
+        found.ok_or_else(|| ApiError::Unreachable { reason: format!("the response has no identifier at `{id}`") })?;
     Ok(Repository { id, full_name: shown(text(document, name)?) })
 }
 
@@ -125,7 +127,7 @@ pub(super) fn items(document: &Value) -> Result<&[Value], ApiError> {
 }
 
 fn lacking(pointer: &str) -> ApiError {
-    ApiError::Unreachable { reason: format!("its answer lacks `{}`", pointer.trim_start_matches('/')) }
+    ApiError::Unreachable { reason: format!("the response lacks `{}`", pointer.trim_start_matches('/')) }
 }
 
 #[cfg(test)]

@@ -212,7 +212,7 @@ impl ForgeApi for Bitbucket {
         _expected_head: &CommitSha,
         _merging: &Merging<'_>,
     ) -> Result<(), ApiError> {
-        Err(ApiError::Unsupported { what: "merging of exactly one commit" })
+        Err(ApiError::Unsupported { what: "a merge of exactly one commit" })
     }
 
     async fn close_request(&self, number: u64) -> Result<(), ApiError> {

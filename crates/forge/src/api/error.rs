@@ -29,13 +29,13 @@ pub enum ApiError {
         reason: String,
     },
     /// The forge requests a wait.
-    #[error("the forge asks to wait {}", spoken(*pause))]
+    #[error("the forge limits requests: the next attempt follows in {}", spoken(*pause))]
     Throttled {
         /// How long to wait.
         pause: Duration,
     },
     /// The forge refuses the call, and would refuse it again.
-    #[error("the forge refuses: {reason}\n  help: {help}")]
+    #[error("the forge refused the call: {reason}\n  help: {help}")]
     Refused {
         /// The subject of the refusal.
         of: RefusalOf,
@@ -45,7 +45,7 @@ pub enum ApiError {
         help: &'static str,
     },
     /// The resource does not exist at the forge, or the login cannot see it.
-    #[error("the forge has no such thing: {reason}\n  help: {help}")]
+    #[error("the forge did not find the resource: {reason}\n  help: {help}")]
     Missing {
         /// The forge's response.
         reason: String,
@@ -53,13 +53,13 @@ pub enum ApiError {
         help: &'static str,
     },
     /// The head of a pull request is not the expected commit, or the pull request cannot be merged in its current state.
-    #[error("the request to merge is not what it was: {reason}")]
+    #[error("the pull request changed or cannot be merged now: {reason}")]
     Moved {
         /// The forge's response.
         reason: String,
     },
     /// This forge, or this login, does not support the call.
-    #[error("this forge offers no {what} to this source")]
+    #[error("this forge, or this login, does not support {what}")]
     Unsupported {
         /// The missing capability.
         what: &'static str,

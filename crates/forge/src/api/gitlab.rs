@@ -115,7 +115,7 @@ impl ForgeApi for GitLab {
             Err(ApiError::Missing { reason, .. }) if reason.contains("Commit Not Found") => Err(ApiError::Refused {
                 of: RefusalOf::Content,
                 reason,
-                help: "the commit is not at the forge any more",
+                help: "the forge does not have the commit any more",
             }),
             answered => answered.map(drop),
         }

@@ -38,7 +38,8 @@ pub(super) struct Client {
 impl Client {
     /// A client that sends `value` in the header `name`.
     pub(super) fn new(address: Address, name: &'static str, value: &str) -> Result<Self, String> {
-        let mut login = HeaderValue::from_str(value).map_err(|_| "the token holds characters that no header may")?;
+        let mut login = HeaderValue::from_str(value)
+            .map_err(|_| "the token contains characters that are not allowed in a header")?;
         login.set_sensitive(true);
         Ok(Self { address, login: (HeaderName::from_static(name), login), agent: agent() })
     }

@@ -72,12 +72,12 @@ pub fn connect_api(settings: ApiSettings) -> Result<Arc<dyn ForgeApi>, String> {
     let ApiSettings { forge, url, repository, login, purpose } = settings;
     let address = Address::new(&url, &repository)?;
     if matches!(purpose, Purpose::Source { deployments: true }) && forge != Settings::GitHub {
-        return Err("only GitHub is told of deployments: leave `deployments` out".to_owned());
+        return Err("deployments are only reported to GitHub: remove `deployments`".to_owned());
     }
     let token = match (forge, login) {
-        (Settings::Plain, _) => return Err("a plain git server has no API: leave `api` out".to_owned()),
+        (Settings::Plain, _) => return Err("a plain git server has no API: remove `api`".to_owned()),
         (Settings::GitHub, login) => return Ok(Arc::new(github::GitHub::new(address, login, purpose))),
-        (_, Login::App(_)) => return Err("only GitHub has Apps: give a `token`".to_owned()),
+        (_, Login::App(_)) => return Err("only GitHub has Apps: set `token`".to_owned()),
         (_, Login::Token(token)) => token,
     };
     Ok(match forge {
@@ -129,7 +129,7 @@ pub trait ForgeApi: std::fmt::Debug + Send + Sync {
     /// contained it.
     async fn is_from_fork(&self, pull_request: u64) -> Result<bool, ApiError> {
         let _ = pull_request;
-        Err(ApiError::Unsupported { what: "origin of a change" })
+        Err(ApiError::Unsupported { what: "the origin of a pull request" })
     }
 
     /// The permission of an account in the repository now. The account is identified by its identifier, never by its name.

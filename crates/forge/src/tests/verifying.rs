@@ -54,7 +54,7 @@ fn what_gitea_and_forgejo_send_is_never_taken_for_githubs() {
     for folder in ["gitea", "forgejo"] {
         for delivery in recorded(folder) {
             let error = verify(Settings::GitHub, &delivery, &["s3cr3t-for-tests"], SIGNED_AT).expect_err("refused");
-            let text = "the delivery is from Gitea, Forgejo or Gogs, but this source is set up as `forge: github`";
+            let text = "the delivery is from Gitea, Forgejo or Gogs, but the source is configured as `forge: github`";
             assert_eq!(error.to_string(), text);
         }
     }

@@ -48,7 +48,7 @@ impl Values {
             self.bytes += value.len() as u64;
             if value.len() > MAX_VALUE_BYTES {
                 let came = format!("a value of {} bytes", value.len());
-                return Err(column.refuse(row, came, format!("at most {MAX_VALUE_BYTES}")));
+                return Err(column.refuse(row, came, format!("at most {MAX_VALUE_BYTES} bytes")));
             }
             if self.bytes > MAX_BYTES {
                 return Err(too_large(column.file, "bytes of attributes", self.bytes, MAX_BYTES));

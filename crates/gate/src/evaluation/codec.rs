@@ -92,7 +92,8 @@ fn snappy(bytes: &[u8], most: u64) -> Result<Vec<u8>, Failure> {
         return Err(Failure::TooMuch);
     }
     if claimed as u64 > MAX_SNAPPY.saturating_mul(bytes.len() as u64) {
-        return Err(Failure::Broken(format!("{} claim to be {claimed}", counted(bytes.len(), "byte"))));
+        let length = counted(bytes.len(), "byte");
+        return Err(Failure::Broken(format!("a block of {length} states a decompressed length of {claimed}")));
     }
     let mut expanded = vec![0; claimed];
     let written = snap::raw::Decoder::new().decompress(bytes, &mut expanded).map_err(broken)?;
@@ -151,7 +152,7 @@ mod tests {
             assert!(refusal.contains("all pages together expand to more than"), "{name}: {refusal}");
             let half = bytes.slice(..bytes.len() / 2);
             let refusal = room.expand(codec, &half).expect_err("a refusal").to_string();
-            assert!(refusal.contains(&format!("is no sound {name}")), "{name}: {refusal}");
+            assert!(refusal.contains(&format!("is not valid {name}")), "{name}: {refusal}");
         }
     }
 
@@ -160,7 +161,7 @@ mod tests {
         // Five bytes claim 256 MiB.
         let claim = Bytes::from_static(&[0x80, 0x80, 0x80, 0x80, 0x01]);
         let refusal = Room::default().expand(Compression::SNAPPY, &claim).expect_err("a refusal").to_string();
-        assert!(refusal.contains("5 bytes claim to be 268435456"), "{refusal}");
+        assert!(refusal.contains("5 bytes state a decompressed length of 268435456"), "{refusal}");
         let more = Bytes::from_static(&[0x81, 0x80, 0x80, 0x80, 0x01]);
         let refusal = Room::default().expand(Compression::SNAPPY, &more).expect_err("a refusal").to_string();
         assert!(refusal.contains("a page expands to more than 268435456 bytes"), "{refusal}");

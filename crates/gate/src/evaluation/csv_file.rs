@@ -42,7 +42,10 @@ impl CsvFile {
         }
         let mut records = Records::of(bytes);
         if !records.advance(file)? {
-            return Err(EvaluationError::Csv { line: 1, why: "nothing came, expected a line of names".to_owned() });
+            return Err(EvaluationError::Csv {
+                line: 1,
+                why: "the file is empty, expected a line of column names".to_owned(),
+            });
         }
         let width = records.len();
         let names = (0..width).map(|index| records.cell(index).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
@@ -67,7 +70,8 @@ impl CsvFile {
                 return Err(too_large(file, "cells", cells, MAX_CELLS));
             }
             if records.len() != width {
-                let why = format!("{} came, expected {width}, one for each name", counted(records.len(), "cell"));
+                let cells = counted(records.len(), "cell");
+                let why = format!("the line has {cells}, expected {width}, one for each column name");
                 return Err(EvaluationError::Csv { line: records.line, why });
             }
             for (column, index) in columns.iter_mut().zip(&kept) {
@@ -155,7 +159,7 @@ impl<'file> Records<'file> {
                 }
                 ReadRecordResult::Record => {
                     if let Some(line) = self.lines.open_quote() {
-                        let why = "a text was opened by a quote here, and is never closed".to_owned();
+                        let why = "the quote that opens a text here is never closed".to_owned();
                         return Err(EvaluationError::Csv { line, why });
                     }
                     self.cells = cells;
@@ -174,7 +178,7 @@ impl<'file> Records<'file> {
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         std::str::from_utf8(&self.text[start..self.ends[index]]).map_err(|_| EvaluationError::Csv {
             line: self.line,
-            why: format!("cell {} holds bytes that are no text, expected UTF-8", index + 1),
+            why: format!("cell {} contains bytes that are not UTF-8, expected UTF-8", index + 1),
         })
     }
 }

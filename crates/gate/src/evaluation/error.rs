@@ -10,7 +10,7 @@ use slipway_contract::{Metric, counted};
 #[non_exhaustive]
 pub enum EvaluationError {
     /// A file could not be read.
-    #[error("`{}` cannot be read: {source}; an evaluation folder holds report.json and predictions.parquet or predictions.csv", path.display())]
+    #[error("`{}` cannot be read: {source}; an evaluation folder contains report.json and predictions.parquet or predictions.csv", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum EvaluationError {
         most: u64,
     },
     /// The report is not JSON of the expected form.
-    #[error("report.json: {0}; it has to be the evaluator's report as it was written")]
+    #[error("report.json: {0}; use the report of the evaluator without changes")]
     ReportForm(#[from] serde_json::Error),
     /// The report has the right form, but a value is invalid.
     #[error("report.json: {0}")]
@@ -58,7 +58,7 @@ pub enum EvaluationError {
         why: Unmeasurable,
     },
     /// The report states a figure that is undefined on its rows.
-    #[error("report.json: {metric} is stated as {stated}, but it is undefined on these rows; leave it out")]
+    #[error("report.json: {metric} is stated as {stated}, but it is undefined on these rows; remove it")]
     Undefined {
         /// The metric.
         metric: Box<Metric>,
@@ -84,8 +84,7 @@ pub enum EvaluationError {
     Parquet(parquet::errors::ParquetError),
     /// A column has an unsupported encoding.
     #[error(
-        "predictions.parquet: a column is encoded as {encoding}, expected PLAIN or RLE_DICTIONARY; pandas, polars and \
-         pyarrow write these if they are not told otherwise"
+        "predictions.parquet: a column is encoded as {encoding}, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these by default"
     )]
     Encoding {
         /// The encoding.
@@ -98,7 +97,7 @@ pub enum EvaluationError {
         codec: &'static str,
     },
     /// A compressed page cannot be decompressed.
-    #[error("predictions.parquet: a page is no sound {codec}: {why}; write the file again")]
+    #[error("predictions.parquet: a page is not valid {codec}: {why}; write the file again")]
     BrokenPage {
         /// The compression.
         codec: &'static str,
@@ -117,7 +116,7 @@ pub enum EvaluationError {
     },
     /// The file is not a table of cells separated by commas.
     #[error(
-        "predictions.csv: line {line}: {why}; write it with commas between the cells and the names in the first line"
+        "predictions.csv: line {line}: {why}; write commas between the cells, and the column names in the first line"
     )]
     Csv {
         /// The line, counted from one.
@@ -126,7 +125,7 @@ pub enum EvaluationError {
         why: String,
     },
     /// A required file is missing.
-    #[error("`{}` holds no {expected}, {found}; {help}", path.display())]
+    #[error("`{}` contains no {expected}, {found}; {help}", path.display())]
     Missing {
         /// The folder.
         path: PathBuf,
@@ -138,13 +137,13 @@ pub enum EvaluationError {
         help: String,
     },
     /// The folder contains predictions in both formats.
-    #[error("`{}` holds predictions.parquet and predictions.csv, expected one of them; remove the older one", path.display())]
+    #[error("`{}` contains predictions.parquet and predictions.csv, expected one of them; remove the older one", path.display())]
     TwoFormats {
         /// The folder.
         path: PathBuf,
     },
     /// The parquet reader panicked.
-    #[error("predictions.parquet: broken in a way that the parquet reader did not foresee; write the file again")]
+    #[error("predictions.parquet: the file is damaged and the parquet reader failed on it; write the file again")]
     Broken,
     /// A column is missing, duplicated or of the wrong type.
     #[error("{file}: column `{column}` {came}, expected {expected}")]

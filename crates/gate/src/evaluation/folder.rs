@@ -57,7 +57,7 @@ fn missing(folder: &Path, expected: &'static str, stem: &str) -> EvaluationError
         (_, false) => format!("but {}", listed(&alike, "and")),
     };
     let help = alike.first().map_or_else(
-        || "an evaluation folder holds report.json and predictions.parquet or predictions.csv".to_owned(),
+        || "an evaluation folder contains report.json and predictions.parquet or predictions.csv".to_owned(),
         |name| what_to_do(name, expected),
     );
     EvaluationError::Missing { path: folder.to_owned(), expected, found, help }
@@ -68,11 +68,11 @@ fn what_to_do(name: &str, expected: &str) -> String {
     let lower = name.to_lowercase();
     let packed = [".gz", ".zip", ".bz2", ".xz", ".zst", ".lz4", ".tar", ".tgz"];
     if packed.iter().any(|ending| lower.ends_with(ending)) {
-        return "unpack it; parquet may be compressed within the file".to_owned();
+        return "decompress the file; a parquet file may use compression inside".to_owned();
     }
     let read = [REPORT_FILE, PREDICTIONS_FILE, CSV_FILE];
     match read.iter().find(|file| **file == lower || file.replace(".parquet", ".pq") == lower) {
-        Some(file) => format!("name it {file}"),
+        Some(file) => format!("rename it to {file}"),
         None => format!("write {expected}, such as with `DataFrame.to_parquet`"),
     }
 }
@@ -93,16 +93,19 @@ mod tests {
     #[test]
     fn a_file_of_another_name_is_named_with_what_to_do() {
         for (files, expected) in [
-            (&["report.json", "predictions.csv.gz"][..], "but `predictions.csv.gz`; unpack it"),
-            (&["report.json", "Predictions.CSV"], "but `Predictions.CSV`; name it predictions.csv"),
-            (&["report.json", "predictions.pq"], "but `predictions.pq`; name it predictions.parquet"),
+            (&["report.json", "predictions.csv.gz"][..], "but `predictions.csv.gz`; decompress the file"),
+            (&["report.json", "Predictions.CSV"], "but `Predictions.CSV`; rename it to predictions.csv"),
+            (&["report.json", "predictions.pq"], "but `predictions.pq`; rename it to predictions.parquet"),
             (
                 &["report.json", "predictions.feather"],
                 "but `predictions.feather`; write predictions.parquet or predictions.csv",
             ),
-            (&["report.json", "preds.csv"], "but `preds.csv` and `report.json`; an evaluation folder holds"),
-            (&["predictions.csv"], "`folder` holds no report.json, but `predictions.csv`; an evaluation folder holds"),
-            (&[], "holds no report.json, and nothing else"),
+            (&["report.json", "preds.csv"], "but `preds.csv` and `report.json`; an evaluation folder contains"),
+            (
+                &["predictions.csv"],
+                "`folder` contains no report.json, but `predictions.csv`; an evaluation folder contains",
+            ),
+            (&[], "contains no report.json, and nothing else"),
         ] {
             let said = refusal(files);
             assert!(said.contains(expected), "expected `{expected}`, came `{said}`");

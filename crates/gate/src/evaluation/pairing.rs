@@ -14,14 +14,16 @@ use super::error::{listed, shown};
 pub enum NotPaired {
     /// Their rows, labels or evaluators differ.
     #[error(
-        "candidate and champion were not evaluated alike: {difference}; evaluate the champion again on the candidate's data"
+        "candidate and champion were not evaluated in the same way: {difference}; evaluate the champion again on the candidate's data"
     )]
     Rows {
         /// The difference.
         difference: String,
     },
     /// Their classes differ. A model cannot be judged on a class that it was not trained on.
-    #[error("{difference}; models are compared on the same classes only: learn the champion's, and no others")]
+    #[error(
+        "{difference}; train the candidate on the champion's classes and no others: models can only be compared on the same classes"
+    )]
     Classes {
         /// The difference.
         difference: String,
@@ -68,7 +70,7 @@ fn difference_of_classes(candidate: &[String], champion: &[String]) -> Option<St
         let word = if classes.len() == 1 { "class" } else { "classes" };
         (!classes.is_empty()).then(|| format!("{verb} the {word} {}", listed(classes, "and")))
     };
-    let parts = [said(&new, "does not know"), said(&gone, "alone knows")].into_iter().flatten().collect::<Vec<_>>();
+    let parts = [said(&new, "does not have"), said(&gone, "alone has")].into_iter().flatten().collect::<Vec<_>>();
     (!parts.is_empty()).then(|| format!("the champion {}", parts.join(", and ")))
 }
 

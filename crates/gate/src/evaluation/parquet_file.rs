@@ -48,7 +48,7 @@ impl ParquetFile {
                 continue;
             };
             if column.max_rep_level() > 0 {
-                return Err(refuse_column(file, name, "holds lists", "one value a row"));
+                return Err(refuse_column(file, name, "contains lists", "one value a row"));
             }
             columns.push(Column { index, name: name.clone(), kind: kind_of(column), file });
         }

@@ -51,17 +51,17 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     } = report;
     if api_version != API_VERSION || kind != "EvaluationReport" {
         let came = shown(&format!("{api_version} {kind}"));
-        return Some(format!("{came} came, expected `{API_VERSION} EvaluationReport`"));
+        return Some(format!("expected `{API_VERSION} EvaluationReport`, found {came}"));
     }
     if *rows == 0 {
-        return Some("no rows were evaluated, expected at least one; name test data that is not empty".to_owned());
+        return Some("no rows were evaluated, expected at least one; use test data with rows".to_owned());
     }
     if classes.len() > MAX_CLASSES {
         return Some(format!("{} classes, expected at most {MAX_CLASSES}", classes.len()));
     }
     let mut seen = HashSet::new();
     if let Some(class) = classes.iter().find(|class| !seen.insert(class.as_str())) {
-        return Some(format!("class {} is named twice, expected every class once", shown(class)));
+        return Some(format!("the class {} occurs twice, expected every class once", shown(class)));
     }
     if metrics.is_empty() {
         return Some("no metric is stated, expected at least one".to_owned());
@@ -77,7 +77,10 @@ pub(super) fn verify(evaluation: &Evaluation) -> Result<(), EvaluationError> {
     let (rows, every) = (evaluation.rows(), all(evaluation.table.len()));
     for (metric, &stated) in &evaluation.report.metrics {
         if metric.subject() == Subject::Artifact || metric.column().is_some() {
-            let mistake = format!("{metric} is stated, but only what predictions alone give has a place there");
+            let mistake = format!(
+                "{metric} is stated, but a report may only contain metrics that are computed from \
+             predictions alone"
+            );
             return Err(EvaluationError::ReportValue(mistake));
         }
         let computed = metric.over(rows, &every).map_err(|why| EvaluationError::Unfounded {

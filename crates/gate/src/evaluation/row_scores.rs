@@ -20,7 +20,7 @@ pub(super) fn read(
 ) -> Result<RowScores, EvaluationError> {
     let columns = wanted.len() as u64;
     if columns > MAX_COLUMNS {
-        return Err(too_large(source.file, "columns of own scores", columns, MAX_COLUMNS));
+        return Err(too_large(source.file, "columns with scores of rows", columns, MAX_COLUMNS));
     }
     let present = wanted.iter().filter_map(|name| Some((name, source.columns.get(name)?)));
     present.map(|(name, column)| Ok((name.clone(), read_one(source, column, report.rows)?))).collect()

@@ -23,7 +23,7 @@ pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<
         return Ok(None);
     }
     if let Some(foreign) = stated.iter().filter(|name| !known.contains(name.as_str())).min() {
-        let came = "is for a class that report.json does not name";
+        let came = "is for a class that is not in report.json";
         return Err(refuse_column(source.file, foreign, came, "one column for each of its classes"));
     }
     let cells = report.rows.saturating_mul(wanted.len() as u64);
@@ -44,7 +44,7 @@ pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<
                 row: row as u64 + 1,
                 column: "score_…".to_owned(),
                 came: format!("the scores sum to {sum:.4}"),
-                expected: "a sum of 1; let the model end in a softmax".to_owned(),
+                expected: "a sum of 1; end the model with a softmax".to_owned(),
             });
         }
         scores.extend(by_class.iter().map(|column| column[row]));
@@ -54,7 +54,7 @@ pub(super) fn read(source: &Source, report: &EvaluationReport) -> Result<Option<
 
 fn scores_of(source: &Source, name: &str, report: &EvaluationReport) -> Result<Vec<f32>, EvaluationError> {
     let Some(column) = source.columns.get(name) else {
-        return Err(refuse_column(source.file, name, "is missing", "scores for every class or for none"));
+        return Err(refuse_column(source.file, name, "is missing", "score columns for all classes or for none"));
     };
     let column = column.of_numbers()?;
     let mut scores = Vec::new();

@@ -42,10 +42,10 @@ impl Column {
     /// The error for a column with values of another type.
     pub(super) fn unlike(&self, expected: &str) -> EvaluationError {
         let expected = match self.kind {
-            Kind::Half => "floats of 32 or 64 bits, which keep digits enough; in pandas `.astype(\"float32\")`",
+            Kind::Half => "floats of 32 or 64 bits, which have enough digits; in pandas `.astype(\"float32\")`",
             _ => expected,
         };
-        refuse_column(self.file, &self.name, format!("holds {}", self.kind), expected)
+        refuse_column(self.file, &self.name, format!("contains {}", self.kind), expected)
     }
 
     /// The column, if its values are numbers.
@@ -94,7 +94,7 @@ impl Source {
             let mut present: Vec<String> = self.columns.keys().map(|name| shown(name)).collect();
             present.sort();
             present.truncate(10);
-            let expected = format!("it beside {}", present.join(", "));
+            let expected = format!("it in addition to {}", present.join(", "));
             refuse_column(self.file, name, "is missing", expected)
         })
     }
@@ -144,7 +144,7 @@ fn by_name(file: &'static str, columns: Vec<Column>) -> Result<HashMap<String, C
     let mut named = HashMap::with_capacity(columns.len());
     for column in columns {
         if let Some(earlier) = named.insert(column.name.clone(), column) {
-            return Err(refuse_column(file, &earlier.name, "is there twice", "every column once"));
+            return Err(refuse_column(file, &earlier.name, "occurs twice", "every column once"));
         }
     }
     Ok(named)

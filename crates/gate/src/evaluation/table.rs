@@ -153,5 +153,5 @@ pub(super) fn text<'value>(
     row: u64,
     cell: Cell<'value>,
 ) -> Result<std::borrow::Cow<'value, str>, EvaluationError> {
-    cell.text().ok_or_else(|| column.refuse(row, "bytes that are no text", "UTF-8"))
+    cell.text().ok_or_else(|| column.refuse(row, "bytes that are not UTF-8", "UTF-8"))
 }

@@ -63,7 +63,7 @@ fn a_sound_folder_is_read_whole() {
 fn a_missing_file_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
-    assert!(error.contains("holds no report.json"), "{error}");
+    assert!(error.contains("contains no report.json"), "{error}");
     let error = read_folder(&folder.path().join("nowhere"), &Columns::default()).expect_err("a refusal").to_string();
     assert!(error.contains("report.json` cannot be read"), "{error}");
 }
@@ -107,16 +107,16 @@ fn row_groups_doubles_attributes_and_absent_scores_are_all_fine() {
 fn columns_that_are_missing_or_of_the_wrong_type_are_named() {
     let mut bare = columns();
     bare.retain(|(name, _)| *name != "label");
-    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&bare)), @"predictions.parquet: column `label` is missing, expected it beside `prediction`, `row`, `score_cat`, `score_dog`");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&bare)), @"predictions.parquet: column `label` is missing, expected it in addition to `prediction`, `row`, `score_cat`, `score_dog`");
     insta::assert_snapshot!(refusal_of("prediction", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: row 1, column `prediction`: `0`, expected one of the 2 classes of report.json");
-    insta::assert_snapshot!(refusal_of("score_dog", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 0.9000, expected a sum of 1; let the model end in a softmax");
-    insta::assert_snapshot!(refusal_of("score_bird", Values::Float(vec![0.0; 4])), @"predictions.parquet: column `score_bird` is for a class that report.json does not name, expected one column for each of its classes");
+    insta::assert_snapshot!(refusal_of("score_dog", Values::Whole(vec![0, 1, 1, 1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 0.9000, expected a sum of 1; end the model with a softmax");
+    insta::assert_snapshot!(refusal_of("score_bird", Values::Float(vec![0.0; 4])), @"predictions.parquet: column `score_bird` is for a class that is not in report.json, expected one column for each of its classes");
     let mut partial = columns();
     partial.retain(|(name, _)| *name != "score_dog");
-    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&partial)), @"predictions.parquet: column `score_dog` is missing, expected scores for every class or for none");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&partial)), @"predictions.parquet: column `score_dog` is missing, expected score columns for all classes or for none");
     let mut twice = columns();
     twice.push(("label", text(&["cat"; 4])));
-    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&twice)), @"predictions.parquet: column `label` is there twice, expected every column once");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &parquet(&twice)), @"predictions.parquet: column `label` occurs twice, expected every column once");
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn values_without_a_place_are_named_with_their_row() {
     insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![0.9, f32::NAN, 0.4, 0.1])), @"predictions.parquet: row 2, column `score_cat`: score NaN, expected a number from 0 to 1");
     insta::assert_snapshot!(refusal_of("score_cat", Values::Double(vec![0.9, 0.2, f64::INFINITY, 0.1])), @"predictions.parquet: row 3, column `score_cat`: score inf, expected a number from 0 to 1");
     insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![1.1, 0.2, 0.4, 0.1])), @"predictions.parquet: row 1, column `score_cat`: score 1.100000023841858, expected a number from 0 to 1");
-    insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![1.0, 0.2, 0.4, 0.1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 1.1000, expected a sum of 1; let the model end in a softmax");
+    insta::assert_snapshot!(refusal_of("score_cat", Values::Float(vec![1.0, 0.2, 0.4, 0.1])), @"predictions.parquet: row 1, column `score_…`: the scores sum to 1.1000, expected a sum of 1; end the model with a softmax");
 }
 
 #[test]
@@ -138,12 +138,12 @@ fn a_report_that_its_predictions_do_not_bear_out_is_refused() {
     let refusal = |change: fn(&mut serde_json::Value)| refusal(&report(change), &parquet(&columns()));
     insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(0.76)), @"report.json: accuracy is stated as 0.76, but the predictions give 0.75; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal(|report| report["rows"] = json!(5)), @"predictions.parquet: 4 rows in the file, expected 5; evaluate again, and keep both files unchanged");
-    insta::assert_snapshot!(refusal(|report| report["rows"] = json!(0)), @"report.json: no rows were evaluated, expected at least one; name test data that is not empty");
+    insta::assert_snapshot!(refusal(|report| report["rows"] = json!(0)), @"report.json: no rows were evaluated, expected at least one; use test data with rows");
     insta::assert_snapshot!(refusal(|report| report["metrics"] = json!({})), @"report.json: no metric is stated, expected at least one");
-    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(null)), @"report.json: invalid type: null, expected f64 at line 1 column 314; it has to be the evaluator's report as it was written");
-    insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat", "cat"])), @"report.json: class `cat` is named twice, expected every class once");
+    insta::assert_snapshot!(refusal(|report| report["metrics"]["accuracy"] = json!(null)), @"report.json: invalid type: null, expected f64 at line 1 column 314; use the report of the evaluator without changes");
+    insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat", "cat"])), @"report.json: the class `cat` occurs twice, expected every class once");
     insta::assert_snapshot!(refusal(|report| report["classes"] = json!(["cat"])), @"predictions.parquet: row 2, column `label`: `dog`, expected one of the 1 classes of report.json");
-    insta::assert_snapshot!(refusal(|report| report["kind"] = json!("ModelCard")), @"report.json: `slipway.dev/v1alpha1 ModelCard` came, expected `slipway.dev/v1alpha1 EvaluationReport`");
+    insta::assert_snapshot!(refusal(|report| report["kind"] = json!("ModelCard")), @"report.json: expected `slipway.dev/v1alpha1 EvaluationReport`, found `slipway.dev/v1alpha1 ModelCard`");
     assert!(read(&report(|report| report["metrics"]["accuracy"] = json!(0.750_000_5)), &parquet(&columns())).is_ok());
 }
 
@@ -152,7 +152,7 @@ fn a_stated_metric_that_needs_scores_is_refused_without_them() {
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
     let stated = report(|report| report["metrics"]["log_loss"] = json!(0.3));
-    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but cannot be computed from the predictions: the predictions hold no scores to compute it from");
+    insta::assert_snapshot!(refusal(&stated, &parquet(&bare)), @"report.json: log_loss is stated as 0.3, but cannot be computed from the predictions: the predictions contain no scores");
 }
 
 #[test]
@@ -160,7 +160,7 @@ fn encodings_whose_values_outgrow_their_bytes_are_refused() {
     let mut bare = columns();
     bare.retain(|(name, _)| !name.starts_with("score_"));
     let delta = parquet_in_groups(&[&bare], Encoding::DELTA_BYTE_ARRAY);
-    insta::assert_snapshot!(refusal(&report(|_| ()), &delta), @"predictions.parquet: a column is encoded as DELTA_BYTE_ARRAY, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these if they are not told otherwise");
+    insta::assert_snapshot!(refusal(&report(|_| ()), &delta), @"predictions.parquet: a column is encoded as DELTA_BYTE_ARRAY, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these by default");
 }
 
 #[test]
@@ -235,16 +235,16 @@ fn evaluations_on_other_rows_are_not_compared_and_the_first_difference_is_named(
         change(&mut champion);
         paired(&candidate, &champion).expect_err("a refusal").to_string()
     };
-    insta::assert_snapshot!(difference(|champion| classes_of(champion).rows[2] = "z".into()), @"candidate and champion were not evaluated alike: row `c` of the candidate is missing from the champion; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| classes_of(champion).labels[1] = 0), @"candidate and champion were not evaluated alike: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.report.evaluator = "0.2.0".into()), @"candidate and champion were not evaluated alike: the champion's evaluator is `0.2.0`, expected the candidate's `0.1.0`; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.report.data = slipway_contract::Digest::of(b"other")), @"candidate and champion were not evaluated alike: the champion's data is d9298a10d1b0, expected the candidate's dddddddddddd; evaluate the champion again on the candidate's data");
-    insta::assert_snapshot!(difference(|champion| champion.report.classes.reverse()), @"candidate and champion were not evaluated alike: their reports name the same classes in another order; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| classes_of(champion).rows[2] = "z".into()), @"candidate and champion were not evaluated in the same way: row `c` of the candidate is missing from the champion; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| classes_of(champion).labels[1] = 0), @"candidate and champion were not evaluated in the same way: row `b` is labelled `cat` for the champion, expected the candidate's `dog`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.evaluator = "0.2.0".into()), @"candidate and champion were not evaluated in the same way: the champion's evaluator is `0.2.0`, expected the candidate's `0.1.0`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.data = slipway_contract::Digest::of(b"other")), @"candidate and champion were not evaluated in the same way: the champion's data is d9298a10d1b0, expected the candidate's dddddddddddd; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(|champion| champion.report.classes.reverse()), @"candidate and champion were not evaluated in the same way: their reports name the same classes in another order; evaluate the champion again on the candidate's data");
     let fewer = |champion: &mut Evaluation| {
         classes_of(champion).rows.pop();
         classes_of(champion).labels.pop();
     };
-    insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated alike: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(difference(fewer), @"candidate and champion were not evaluated in the same way: the champion has 3 rows, expected the candidate's 4; evaluate the champion again on the candidate's data");
 }
 
 #[test]
@@ -255,9 +255,9 @@ fn a_champion_with_other_classes_is_reported_with_their_names_and_without_a_call
         champion.report.classes = classes.iter().map(|class| (*class).to_owned()).collect();
         paired(&candidate, &champion).expect_err("a refusal").to_string()
     };
-    insta::assert_snapshot!(difference(&["cat"]), @"the champion does not know the class `dog`; models are compared on the same classes only: learn the champion's, and no others");
-    insta::assert_snapshot!(difference(&["cat", "dog", "emu", "owl"]), @"the champion alone knows the classes `emu` and `owl`; models are compared on the same classes only: learn the champion's, and no others");
-    insta::assert_snapshot!(difference(&["cat", "Dog"]), @"the champion does not know the class `dog`, and alone knows the class `Dog`; models are compared on the same classes only: learn the champion's, and no others");
+    insta::assert_snapshot!(difference(&["cat"]), @"the champion does not have the class `dog`; train the candidate on the champion's classes and no others: models can only be compared on the same classes");
+    insta::assert_snapshot!(difference(&["cat", "dog", "emu", "owl"]), @"the champion alone has the classes `emu` and `owl`; train the candidate on the champion's classes and no others: models can only be compared on the same classes");
+    insta::assert_snapshot!(difference(&["cat", "Dog"]), @"the champion does not have the class `dog`, and alone has the class `Dog`; train the candidate on the champion's classes and no others: models can only be compared on the same classes");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn floats_of_16_bits_are_refused_with_what_to_write_instead() {
     ] {
         let said = of(column, wanted).expect_err(column);
         let expected = format!(
-            "column `{column}` holds floats of 16 bits, expected floats of 32 or 64 bits, which keep digits enough; in pandas"
+            "column `{column}` contains floats of 16 bits, expected floats of 32 or 64 bits, which have enough digits; in pandas"
         );
         assert!(said.contains(&expected), "expected `{expected}`, came `{said}`");
     }
@@ -319,17 +319,17 @@ fn a_regressors_folder_is_read_and_recomputed() {
         columns.push((name, values));
         refusal(&report_of_numbers(), &parquet(&columns))
     };
-    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` holds texts, expected numbers");
+    insta::assert_snapshot!(refusal("label", text(&["1", "2", "4"])), @"predictions.parquet: column `label` contains texts, expected numbers");
     insta::assert_snapshot!(refusal("prediction", Values::Double(vec![1.5, f64::NAN, 3.0])), @"predictions.parquet: row 2, column `prediction`: NaN, expected a finite number");
     insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, f64::INFINITY, 5.0])), @"predictions.parquet: row 2, column `quantile_0.9`: inf, expected a finite number");
     insta::assert_snapshot!(refusal("quantile_0.9", Values::Double(vec![2.0, 3.0, 9.0])), @"report.json: pinball_loss(quantile=0.9) is stated as 0.1, but the predictions give 0.23333333333333328; evaluate again, and keep both files unchanged");
     let of_classes = report(|report| report["metrics"] = json!({"r2": 0.5}));
-    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from the predictions: it is for regression, and the rows are of classification");
+    insta::assert_snapshot!(super::tests::refusal(&of_classes, &parquet(&columns())), @"report.json: r2 is stated as 0.5, but cannot be computed from the predictions: the metric is for regression, but the rows are for classification");
     let mut champion = evaluation.clone();
     if let Table::Numbers(table) = &mut champion.table {
         table.labels[2] = 4.5;
     }
-    insta::assert_snapshot!(paired(&evaluation, &champion).expect_err("a refusal"), @"candidate and champion were not evaluated alike: row `c` is labelled `4.5` for the champion, expected the candidate's `4`; evaluate the champion again on the candidate's data");
+    insta::assert_snapshot!(paired(&evaluation, &champion).expect_err("a refusal"), @"candidate and champion were not evaluated in the same way: row `c` is labelled `4.5` for the champion, expected the candidate's `4`; evaluate the champion again on the candidate's data");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn own_scores_are_read_without_labels_and_recomputed() {
         refusal(&report_of_scores(), &parquet(&columns))
     };
     insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.5, f64::NAN, 0.25, 0.25])), @"predictions.parquet: row 2, column `ndcg`: NaN, expected a finite number");
-    insta::assert_snapshot!(refusal("ndcg", text(&["0.5"; 4])), @"predictions.parquet: column `ndcg` holds texts, expected numbers or truth values");
+    insta::assert_snapshot!(refusal("ndcg", text(&["0.5"; 4])), @"predictions.parquet: column `ndcg` contains texts, expected numbers or truth values");
     insta::assert_snapshot!(refusal("ndcg", Values::Double(vec![0.75; 4])), @r#"report.json: mean_of(column="ndcg") is stated as 0.5, but the predictions give 0.75; evaluate again, and keep both files unchanged"#);
 }
 
@@ -432,7 +432,7 @@ fn a_stated_ranking_is_recomputed_from_the_columns_that_it_names() {
     assert_eq!(evaluation.attributes["query"].of_row, [0, 0, 1, 1]);
     assert_eq!(evaluation.row_scores["relevance"], [1.0, 0.0, 1.0, 0.0]);
     insta::assert_snapshot!(refusal(&stated, &rows([0.0, 1.0, 1.0, 0.0])), @r#"report.json: mean_reciprocal_rank(query="query") is stated as 0.75, but the predictions give 1; evaluate again, and keep both files unchanged"#);
-    insta::assert_snapshot!(refusal(&stated, &rows([0.0; 4])), @r#"report.json: mean_reciprocal_rank(query="query") is stated as 0.75, but cannot be computed from the predictions: no query has a relevant row: the column `relevance` holds nothing above 0"#);
+    insta::assert_snapshot!(refusal(&stated, &rows([0.0; 4])), @r#"report.json: mean_reciprocal_rank(query="query") is stated as 0.75, but cannot be computed from the predictions: no query has a relevant row: the column `relevance` contains no value above 0"#);
 }
 
 #[test]

@@ -136,10 +136,10 @@ fn what_is_not_read_is_refused_with_what_to_do() {
         read(&path, 6, &["0", "1"]).expect_err("a refusal").to_string()
     };
     insta::assert_snapshot!(refusal("brotli"), @"predictions.parquet: a column is compressed with BROTLI, expected none, SNAPPY, GZIP, ZSTD or LZ4_RAW");
-    insta::assert_snapshot!(refusal("delta"), @"predictions.parquet: a column is encoded as DELTA_BYTE_ARRAY, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these if they are not told otherwise");
+    insta::assert_snapshot!(refusal("delta"), @"predictions.parquet: a column is encoded as DELTA_BYTE_ARRAY, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these by default");
     insta::assert_snapshot!(refusal("gap"), @"predictions.parquet: row 4, column `label`: no value, expected a value in every row");
     insta::assert_snapshot!(refusal("nan"), @"predictions.parquet: row 4, column `label`: `NaN`, expected one of the 2 classes of report.json");
-    insta::assert_snapshot!(refusal("moment"), @"predictions.parquet: column `label` holds values of type TIMESTAMP, expected classes: texts, whole numbers or truth values");
+    insta::assert_snapshot!(refusal("moment"), @"predictions.parquet: column `label` contains values of type TIMESTAMP, expected classes: texts, whole numbers or truth values");
 }
 
 /// The result of reading a CSV file that must have two rows.
@@ -157,16 +157,16 @@ fn csv_is_read_with_quotes_and_a_byte_order_mark_and_refused_by_line() {
         of_csv("\u{feff}row,label,prediction\r\n\"a, \"\"b\"\"\",cat,cat\r\n\"c\nd\",dog,cat\r\n").expect("read");
     assert_eq!(quoted.table.rows(), ["a, \"b\"", "c\nd"]);
     let refusal = |text: &str| of_csv(text).expect_err("a refusal");
-    insta::assert_snapshot!(refusal(""), @"predictions.csv: line 1: nothing came, expected a line of names; write it with commas between the cells and the names in the first line");
-    insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog\n"), @"predictions.csv: line 3: 2 cells came, expected 3, one for each name; write it with commas between the cells and the names in the first line");
+    insta::assert_snapshot!(refusal(""), @"predictions.csv: line 1: the file is empty, expected a line of column names; write commas between the cells, and the column names in the first line");
+    insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog\n"), @"predictions.csv: line 3: the line has 2 cells, expected 3, one for each column name; write commas between the cells, and the column names in the first line");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,\n"), @"predictions.csv: row 2, column `prediction`: no value, expected a value in every row");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\n"), @"predictions.csv: 1 rows in the file, expected 2; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,cat\nc,dog,cat\n"), @"predictions.csv: 3 rows in the file, expected 2; evaluate again, and keep both files unchanged");
     for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
         let of = |text: &str| refusal(&text.replace(',', &separator.to_string()));
         let expected = format!(
-            "predictions.csv: line 1: the header is one column with {name} in it, expected columns separated by commas; write it \
-             with commas between the cells and the names in the first line"
+            "predictions.csv: line 1: the header is one column with {name} in it, expected columns separated by \
+             commas; write commas between the cells, and the column names in the first line"
         );
         for text in
             ["row,label,prediction\na,cat,cat\nb,dog,cat\n", "\"row\",\"label\"\n\"a\",\"cat\"\n", "label,row\ncat,a\n"]
@@ -176,13 +176,13 @@ fn csv_is_read_with_quotes_and_a_byte_order_mark_and_refused_by_line() {
         let names_with_commas = format!("row{separator}label{separator}score_a,b\n1{separator}cat{separator}0,5\n");
         assert_eq!(refusal(&names_with_commas), expected);
     }
-    insta::assert_snapshot!(refusal("id,a;b\n1,2\n1,2\n"), @"predictions.csv: column `row` is missing, expected it beside `a;b`, `id`");
+    insta::assert_snapshot!(refusal("id,a;b\n1,2\n1,2\n"), @"predictions.csv: column `row` is missing, expected it in addition to `a;b`, `id`");
     insta::assert_snapshot!(refusal(&format!("{}\na,b\na,b\n", ",".repeat(20_000))), @"predictions.csv: 20001 columns, expected at most 20000; evaluate on a sample of the rows");
     insta::assert_snapshot!(refusal("row,label,prediction,score_cat,score_dog\na,cat,cat,x,0\nb,cat,cat,0,1\n"), @"predictions.csv: row 1, column `score_cat`: score NaN, expected a number from 0 to 1");
     let bytes = [b"row,label,prediction\na,cat,cat\n\xff,dog,cat\n".as_slice()].concat();
     let report = report(|report| report["rows"] = json!(2));
     let error = super::read(&report, PredictionsFile::Csv(&bytes), &Columns::default()).expect_err("a refusal");
-    insta::assert_snapshot!(error, @"predictions.csv: line 3: cell 1 holds bytes that are no text, expected UTF-8; write it with commas between the cells and the names in the first line");
+    insta::assert_snapshot!(error, @"predictions.csv: line 3: cell 1 contains bytes that are not UTF-8, expected UTF-8; write commas between the cells, and the column names in the first line");
 }
 
 #[test]
@@ -199,5 +199,5 @@ fn a_folder_has_its_predictions_in_one_of_the_two_formats() {
     assert_eq!(evaluation.table.rows(), ["a", "b"]);
     std::fs::write(folder.path().join(super::PREDICTIONS_FILE), "").expect("written");
     let both = super::read_folder(folder.path(), &Columns::default()).expect_err("a refusal").to_string();
-    assert!(both.contains("holds predictions.parquet and predictions.csv, expected one of them"), "{both}");
+    assert!(both.contains("contains predictions.parquet and predictions.csv, expected one of them"), "{both}");
 }

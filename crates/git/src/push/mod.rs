@@ -119,11 +119,11 @@ fn rejected(refusal: &str, message: &str) -> PushEnd {
 
 /// The error of a push that ended without a result for its branch.
 fn no_result_error(repository: &str, reference: &str, message: &str) -> GitError {
-    let said = if message.is_empty() { String::new() } else { format!("; it said: {message}") };
+    let said = if message.is_empty() { String::new() } else { format!("; the server's message: {message}") };
     let branch = reference.trim_start_matches("refs/heads/");
     GitError::UnexpectedAnswer {
         repository: repository.to_owned(),
-        problem: format!("a push that ended without a word about `{branch}`{said}"),
+        problem: format!("a push that ended without a status of `{branch}`{said}"),
     }
 }
 

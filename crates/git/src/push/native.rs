@@ -25,7 +25,7 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 /// Maximum number of bytes of a report about one branch.
 const MAX_REPORT_BYTES: usize = 64 * 1024;
 
-const EXPECTED: PacketError = PacketError::Malformed("something else than a list of branches");
+const EXPECTED: PacketError = PacketError::Malformed("a response that is not a list of branches");
 
 /// The answer of a server before a push.
 pub(crate) struct Advertisement {

@@ -42,7 +42,7 @@ fn new_objects(repository: &Repository, base: Oid, commit: Oid) -> Result<HashSe
         }
         next = parent.id();
     }
-    Err(git2::Error::from_str("the commits to push do not lead back to their base"))
+    Err(git2::Error::from_str("the commits to push do not descend from their base"))
 }
 
 /// A tree and its new content, compared with the previous tree at the same path.

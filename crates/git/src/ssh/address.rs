@@ -20,28 +20,30 @@ impl Address {
         let address = if url.contains("://") { Self::of_url(url)? } else { Self::of_short_form(url)? };
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-+@~:%".contains(c);
         if address.user.is_empty() || address.user.starts_with('-') || !address.user.chars().all(plain) {
-            return Err("it names no plain user, as `git@` before the host");
+            return Err("the address contains no valid user, such as `git@`, before the host");
         }
         if address.host.is_empty() || address.host.starts_with('-') || !address.host.chars().all(plain) {
-            return Err("it names no plain host");
+            return Err("the address contains no valid host");
         }
         let odd = |c: char| c.is_control() || matches!(c, '\'' | '\\' | '!' | '"' | '`' | '$');
         if matches!(address.path.as_str(), "" | "/") || address.path.starts_with('-') || address.path.chars().any(odd) {
-            return Err("it names no plain path of a repository");
+            return Err("the address contains no valid path of a repository");
         }
         Ok(address)
     }
 
     fn of_url(url: &str) -> Result<Self, &'static str> {
-        let uri: Uri = url.parse().map_err(|_| "it is not a URL")?;
-        let authority = uri.authority().ok_or("it names no host")?;
-        let (user, _) =
-            authority.as_str().rsplit_once('@').ok_or("it names no plain user, as `git@` before the host")?;
+        let uri: Uri = url.parse().map_err(|_| "the text is not a URL")?;
+        let authority = uri.authority().ok_or("the address contains no host")?;
+        let (user, _) = authority
+            .as_str()
+            .rsplit_once('@')
+            .ok_or("the address contains no valid user, such as `git@`, before the host")?;
         if user.contains(':') {
-            return Err("it holds a password");
+            return Err("the address contains a password");
         }
         if uri.query().is_some() || url.contains('#') {
-            return Err("it holds a query or a fragment");
+            return Err("the address contains a query or a fragment");
         }
         let path = uri.path();
         Ok(Self {
@@ -54,8 +56,9 @@ impl Address {
     }
 
     fn of_short_form(url: &str) -> Result<Self, &'static str> {
-        let (before, path) = url.split_once(':').ok_or("it names no path")?;
-        let (user, host) = before.rsplit_once('@').ok_or("it names no plain user, as `git@` before the host")?;
+        let (before, path) = url.split_once(':').ok_or("the address contains no path")?;
+        let (user, host) =
+            before.rsplit_once('@').ok_or("the address contains no valid user, such as `git@`, before the host")?;
         Ok(Self { user: user.to_owned(), host: host.to_owned(), port: DEFAULT_PORT, path: path.to_owned() })
     }
 

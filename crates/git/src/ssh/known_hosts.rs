@@ -12,7 +12,7 @@ pub struct KnownHosts(Vec<(String, PublicKey)>);
 /// Error: the text contains no host keys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected lines like `forge.example ssh-ed25519 AAAA…`, came {0}\n  help: take them from `ssh-keyscan HOST`, and compare the fingerprints with those the server's operators publish"
+    "expected lines like `forge.example ssh-ed25519 AAAA…`, found {0}\n  help: get the lines from `ssh-keyscan HOST`, and compare the fingerprints with those that the server's operators publish"
 )]
 pub struct NotKnownHosts(String);
 
@@ -68,16 +68,18 @@ pub(super) fn refusal(known: &KnownHosts, host: &str, shown: &PublicKey) -> (Str
     let print = shown.fingerprint(HashAlg::Sha256);
     if known.kinds(host).is_empty() {
         (
-            format!("the host key of `{host}` is not known; it showed {print}"),
+            format!("the host key of `{host}` is not known; its fingerprint is {print}"),
             format!(
-                "compare that with the fingerprint its operators publish, then add this line to `known_hosts`: {line}"
+                "compare the fingerprint with the one that its operators publish, then add this line to `known_hosts`: \
+                 {line}"
             ),
         )
     } else {
         (
-            format!("`{host}` showed another host key than the known one: {print}"),
+            format!("the host key of `{host}` differs from the known one; its fingerprint is {print}"),
             format!(
-                "somebody may stand in between; only if its operators say that the key was replaced, put this line in its place: {line}"
+                "the connection may be intercepted; only if the operators confirm the new key, replace the known line \
+                 by this one: {line}"
             ),
         )
     }
@@ -103,13 +105,13 @@ mod tests {
             "{problem} {help}"
         );
         let (problem, _) = refusal(&known, "forge.example", &key);
-        assert!(problem.contains("another host key"), "{problem}");
+        assert!(problem.contains("differs from the known one"), "{problem}");
     }
 
     #[test]
     fn what_hides_which_key_a_host_has_is_refused() {
         for (text, message) in [
-            ("", "came none"),
+            ("", "found none"),
             ("forge.example", "something else on line 1"),
             (&format!("\n*.example {ONE}"), "a pattern on line 2"),
             (&format!("@cert-authority forge.example {ONE}"), "a marker on line 1"),

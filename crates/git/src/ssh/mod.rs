@@ -30,7 +30,7 @@ pub struct SshKey(Arc<PrivateKey>);
 /// Error: the text is not a valid login key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "expected an Ed25519 private key of OpenSSH without a passphrase, came {0}\n  help: make one with `ssh-keygen -t ed25519 -N ''`"
+    "expected an Ed25519 private key of OpenSSH without a passphrase, found {0}\n  help: create a key with `ssh-keygen -t ed25519 -N ''`"
 )]
 pub struct NotAnSshKey(String);
 
@@ -41,10 +41,10 @@ impl SshKey {
         let key =
             PrivateKey::from_openssh(format!("{}\n", text.trim())).map_err(|error| NotAnSshKey(error.to_string()))?;
         if key.is_encrypted() {
-            return Err(NotAnSshKey("one with a passphrase".to_owned()));
+            return Err(NotAnSshKey("a key with a passphrase".to_owned()));
         }
         if key.algorithm() != Algorithm::Ed25519 {
-            return Err(NotAnSshKey(format!("one of the kind {}", key.algorithm())));
+            return Err(NotAnSshKey(format!("a key of the kind {}", key.algorithm())));
         }
         Ok(Self(Arc::new(key)))
     }

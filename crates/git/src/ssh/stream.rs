@@ -158,7 +158,7 @@ impl Arrived {
                 if self.bytes > MAX_ANSWER_BYTES {
                     return Err(GitError::LimitExceeded {
                         repository: remote.url().to_owned(),
-                        what: "the answer of the server".to_owned(),
+                        what: "the response of the server".to_owned(),
                         limit: MAX_ANSWER_BYTES,
                         unit: "bytes",
                     });
@@ -181,7 +181,8 @@ impl Arrived {
     /// Why a program ended before it sent anything.
     fn end_error(&self, remote: &Remote) -> GitError {
         let message = single_line(&String::from_utf8_lossy(&self.speech));
-        let message = if self.refused { format!("the server does not run git's programs: {message}") } else { message };
+        let message =
+            if self.refused { format!("the server does not start git's programs: {message}") } else { message };
         GitError::ProgramEnded { repository: remote.url().to_owned(), message }
     }
 }

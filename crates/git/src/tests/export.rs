@@ -160,6 +160,6 @@ fn a_folder_in_use_is_not_written_to() {
     fs::create_dir(into(&world)).unwrap();
     fs::write(into(&world).join("precious"), "x").unwrap();
     let error = export(&world, &world.tip(), "", "").unwrap_err().to_string();
-    assert!(error.contains("it is not empty"), "{error}");
+    assert!(error.contains("the folder is not empty"), "{error}");
     assert!(into(&world).join("precious").exists());
 }

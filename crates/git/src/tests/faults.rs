@@ -75,7 +75,7 @@ fn a_ref_that_the_server_does_not_mention_has_not_landed() {
         world.server.next(RequestKind::Push, Fault::Body("application/x-git-receive-pack-result", body));
     }
     let error = promote(&world.mirror(), "p-1", MANIFEST, "tag: v1\n").unwrap_err();
-    assert!(error.to_string().contains("a push that ended without a word about `main`"), "{error}");
+    assert!(error.to_string().contains("a push that ended without a status of `main`"), "{error}");
     assert_eq!(world.count(), 1);
 }
 

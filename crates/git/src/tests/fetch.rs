@@ -117,7 +117,7 @@ fn a_forced_branch_is_followed() {
 fn an_empty_repository_has_an_error_of_its_own() {
     let world = World::empty();
     let message = world.mirror().fetch().unwrap_err().to_string();
-    assert!(message.contains("expected a branch `main`, came an empty repository"), "{message}");
+    assert!(message.contains("expected a branch `main`, found an empty repository"), "{message}");
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_sha256_repository_is_refused_by_name() {
     );
     let error = world.mirror().fetch().unwrap_err();
     assert!(matches!(error, GitError::UnsupportedRepository { .. }), "{error}");
-    assert!(error.to_string().contains("SHA-256 repositories are not supported yet"), "{error}");
+    assert!(error.to_string().contains("use a SHA-1 repository; SHA-256 repositories are not supported"), "{error}");
 }
 
 #[test]

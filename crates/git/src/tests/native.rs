@@ -90,9 +90,9 @@ fn what_is_no_advertisement_is_refused_before_anything_is_sent() {
     let sha256 = advertisement(&world, "report-status object-format=sha256");
     let cases = [
         (b"hello, I am a login page".to_vec(), "a packet without a length"),
-        (b"0000".to_vec(), "something else than a list of branches"),
-        (b"ffff".to_vec(), "a packet that is longer than packets may be"),
-        (sha256, "expected a SHA-1 repository, came: object format sha256"),
+        (b"0000".to_vec(), "a response that is not a list of branches"),
+        (b"ffff".to_vec(), "a packet that exceeds the maximum length"),
+        (sha256, "expected a SHA-1 repository, found: object format sha256"),
     ];
     for (body, message) in cases {
         world.server.next(RequestKind::PushRefs, Fault::Body(ADVERTISEMENT, body));

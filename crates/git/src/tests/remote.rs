@@ -33,7 +33,7 @@ fn file_remotes_and_local_paths_are_refused_because_hooks_would_not_run() {
 fn ssh_remotes_need_a_key_and_known_hosts() {
     for url in ["ssh://git@forge.example/models.git", "git@forge.example:team/models.git"] {
         let words = refusal(url);
-        assert!(words.contains("an SSH address needs a key and known host keys"), "{words}");
+        assert!(words.contains("an SSH address requires a key and known host keys"), "{words}");
     }
     assert!(refusal("git://forge.example/models.git").contains("expected the scheme `https`, `http` or `ssh`"));
 }
@@ -41,8 +41,8 @@ fn ssh_remotes_need_a_key_and_known_hosts() {
 #[test]
 fn credentials_inside_a_url_are_refused_and_not_repeated() {
     insta::assert_snapshot!(refusal("https://robot:hunter2@forge.example/models.git"), @"
-    `https://forge.example/models.git` cannot be used as a git remote: it holds credentials
-      help: put the username and the token into the settings of this repository, not into its URL
+    `https://forge.example/models.git` cannot be used as a git remote: the URL contains credentials
+      help: set the username and the token in the settings of this repository, not in its URL
     ");
     for url in [
         "https://hunter2@forge.example/m.git?x=hunter2",

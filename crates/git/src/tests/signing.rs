@@ -60,7 +60,7 @@ fn git_accepts_the_signature_of_a_known_signer_only() {
 fn keys_that_cannot_sign_are_refused_and_never_shown() {
     let refused = |text: &str| SigningKey::from_openssh(text).unwrap_err().to_string();
     assert!(refused("").contains("expected an Ed25519 private key of OpenSSH without a passphrase"));
-    assert!(refused(include_str!("keys/encrypted")).contains("came one with a passphrase"));
+    assert!(refused(include_str!("keys/encrypted")).contains("found a key with a passphrase"));
     assert!(refused(include_str!("keys/ecdsa")).contains("expected an Ed25519 private key"));
     assert!(refused(PUBLIC).contains("ssh-keygen -t ed25519"));
     let key = SigningKey::from_openssh(KEY).unwrap();

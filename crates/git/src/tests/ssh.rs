@@ -196,7 +196,7 @@ fn a_host_key_that_is_not_known_is_refused_with_the_line_that_makes_it_known() {
     assert_eq!(sshd.mirror(&world, with(line)).fetch().unwrap(), world.tip(), "the line that was named is the one");
     let other = format!("[127.0.0.1]:{} {}", sshd.port, include_str!("keys/ed25519.pub"));
     let error = sshd.mirror(&world, with(&other)).fetch().unwrap_err();
-    assert!(error.to_string().contains("showed another host key than the known one"), "{error}");
+    assert!(error.to_string().contains("differs from the known one"), "{error}");
 }
 
 #[test]

@@ -58,8 +58,8 @@ fn a_server_that_nobody_vouches_for_is_not_spoken_to() {
 #[test]
 fn authorities_are_read_strictly() {
     let refused = |pem: &[u8]| Authorities::from_pem(pem).unwrap_err().to_string();
-    assert!(refused(b"").ends_with("it holds none"));
-    assert!(refused(KEY).ends_with("it holds a private key"));
+    assert!(refused(b"").ends_with("the file contains no certificate"));
+    assert!(refused(KEY).ends_with("the file contains a private key"));
     assert_eq!(Authorities::from_pem(AUTHORITY), Authorities::from_pem(AUTHORITY));
     assert_ne!(Authorities::from_pem(AUTHORITY), Authorities::from_pem(CERTIFICATE));
 }

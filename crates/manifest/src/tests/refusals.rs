@@ -222,8 +222,8 @@ fn files_that_are_no_yaml() {
       help: correct the file first; nothing was changed
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\n\tb: y\n"), @"
-    app.yaml:2:1: invalid YAML: a tab stands in the indentation
-      help: indent with spaces: YAML takes no tabs there; nothing was changed
+    app.yaml:2:1: invalid YAML: the indentation contains a tab
+      help: indent with spaces: YAML does not allow tabs there; nothing was changed
     ");
     insta::assert_snapshot!(refusal("a: x # {\"slipway\": \"fashion:digest\"}\nb: \"\\q\"\n"), @"
     app.yaml:2:4: invalid YAML: while parsing a quoted scalar, found unknown escape character

@@ -31,10 +31,12 @@ const LEFT_OUT: i64 = 1_000_000;
 /// Imports the tables of a backup into the database in `settings`, which must be empty.
 pub async fn restore(settings: &Settings, folder: &Path, dump: &Dump) -> Result<(), BackupError> {
     if dump.format != FORMAT {
-        return Err(BackupError::Unknown(format!("its form is {}, expected {FORMAT}", dump.format)));
+        return Err(BackupError::Unknown(format!("its format is {}, expected {FORMAT}", dump.format)));
     }
     if let Some(unknown) = dump.versions.iter().find(|version| !migrations::is_known(**version)) {
-        return Err(BackupError::Unknown(format!("its tables are of version {unknown}, which is unknown here")));
+        return Err(BackupError::Unknown(format!(
+            "its tables have version {unknown}, which this Slipway does not know"
+        )));
     }
     for table in &dump.tables {
         verify_table(table, folder)?;
@@ -70,7 +72,10 @@ async fn fill(database: &Database, folder: &Path, dump: &Dump) -> Result<(), Bac
     }
     let tables = schema::tables(database.dialect, &mut transaction).await?;
     if let Some(missing) = dump.tables.iter().find(|dumped| !tables.iter().any(|table| table.name == dumped.name)) {
-        return Err(BackupError::Unknown(format!("it has a table `{}`, which is unknown here", missing.name)));
+        return Err(BackupError::Unknown(format!(
+            "it contains a table `{}`, which this Slipway does not know",
+            missing.name
+        )));
     }
     for table in &tables {
         // A migration can have inserted rows that the backup also contains.
@@ -89,15 +94,13 @@ async fn refuse_unless_empty(dialect: Dialect, connection: &mut AnyConnection, d
     for Table { name, .. } in schema::tables(dialect, connection).await? {
         let any = AssertSqlSafe(format!("SELECT 1 AS one FROM \"{name}\" LIMIT 1"));
         if name != "store_identity" && sqlx::query(any).fetch_optional(&mut *connection).await?.is_some() {
-            return Err(BackupError::NotEmpty(format!("there are rows in `{name}`")));
+            return Err(BackupError::NotEmpty(format!("the table `{name}` contains rows")));
         }
     }
     // A database without tables has no versions, which is not a failure.
     let Ok(versions) = schema::versions(connection).await else { return Ok(()) };
     match versions.iter().find(|version| !dump.versions.contains(version) && **version > 1) {
-        Some(newer) => {
-            Err(BackupError::NotEmpty(format!("its tables are of a later version ({newer}) than the backup's")))
-        }
+        Some(newer) => Err(BackupError::NotEmpty(format!("its tables have a newer version ({newer}) than the backup"))),
         None => Ok(()),
     }
 }
@@ -138,7 +141,9 @@ async fn load(
         .iter()
         .map(|name| table.columns.iter().find(|column| column.name == *name))
         .collect::<Option<_>>()
-        .ok_or_else(|| BackupError::Unknown(format!("`{}` has columns that are unknown here", table.name)))?;
+        .ok_or_else(|| {
+            BackupError::Unknown(format!("the table `{}` has columns that this Slipway does not know", table.name))
+        })?;
     let mut lines = BufReader::new(File::open(&path).map_err(&failed)?).lines();
     let mut read = 0;
     loop {
@@ -161,7 +166,7 @@ async fn load(
         }
     }
     if read != dumped.rows {
-        return Err(damaged(format!("it has {read} lines, expected {}", dumped.rows)));
+        return Err(damaged(format!("the file has {read} lines, expected {}", dumped.rows)));
     }
     for column in table.columns.iter().filter(|column| column.numbered) {
         skip_numbers(dialect, connection, &table.name, &column.name).await?;

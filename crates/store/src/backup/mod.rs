@@ -84,7 +84,9 @@ pub enum BackupError {
         reason: String,
     },
     /// It was written by a version of Slipway that this version cannot read.
-    #[error("the backup cannot be read: {0}\n  help: restore it with the Slipway that wrote it, or a newer one")]
+    #[error(
+        "the backup cannot be read: {0}\n  help: restore it with the version of Slipway that wrote it, or with a newer one"
+    )]
     Unknown(String),
     /// The target is not empty.
     #[error("the store is not empty: {0}\n  help: restore into an empty database; nothing was changed")]

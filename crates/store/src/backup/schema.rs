@@ -89,8 +89,9 @@ async fn columns(dialect: Dialect, connection: &mut AnyConnection, table: &str) 
             "TEXT" => Kind::Text,
             "BLOB" | "BYTEA" => Kind::Bytes,
             other => {
-                let reason = format!("the column `{name}` of `{table}` holds `{other}`, which no backup can hold");
-                return Err(StoreError::Incompatible { reason, help: "this is a defect of Slipway: report it" });
+                let reason =
+                    format!("the column `{name}` of `{table}` has the type `{other}`, which a backup cannot contain");
+                return Err(StoreError::Incompatible { reason, help: "report this defect of Slipway" });
             }
         };
         columns.push(Column { name, kind, numbered: row.try_get::<i64, _>("numbered")? != 0 });

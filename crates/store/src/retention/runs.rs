@@ -73,7 +73,11 @@ impl Store {
                 let candidate = match read(row) {
                     Ok(candidate) => candidate,
                     Err(StoreError::Unreadable(reason)) => {
-                        tracing::warn!(reason, "run {} stays: {reason}", row.try_get::<String, _>("id")?);
+                        tracing::warn!(
+                            reason,
+                            "run {} cannot be read and is not removed: {reason}",
+                            row.try_get::<String, _>("id")?
+                        );
                         continue;
                     }
                     Err(error) => return Err(error),

@@ -149,7 +149,7 @@ on_both_databases! {
         world.tamper("UPDATE holds SET document = '{}'").await;
         let holds = world.store.holds(&environment, Some("digits")).await.expect("listed");
         assert!(holds.len() == 1 && holds[0].holds_at(Timestamp::now()), "{holds:?}");
-        assert!(holds[0].reason.contains("cannot be read by this server"), "{}", holds[0].reason);
+        assert!(holds[0].reason.contains("this server cannot read the decision"), "{}", holds[0].reason);
         assert!(world.store.release(&environment, Some("digits")).await.expect("released"));
     }
 
@@ -160,7 +160,7 @@ on_both_databases! {
         let spoilt = Run { state: RunState::Training, cost: Some(cost), ..taken.clone() };
         let moved = transition(RunState::Queued, RunState::Training);
         let error = world.store.record_run(&lease, &spoilt, Some(&moved)).await.expect_err("refused");
-        assert!(error.is_of_one_row() && error.to_string().contains("could not be read again"), "{error}");
+        assert!(error.is_of_one_row() && error.to_string().contains("could not be read back"), "{error}");
         assert_eq!(world.store.run(taken.id).await.expect("it reads"), taken);
         let branch = Some(head(None, 'a'));
         let outcome = DeliveryOutcome { branch, runs: vec![spoilt], ..DeliveryOutcome::nothing(DeliveryState::Done, "") };

@@ -146,7 +146,7 @@ on_both_databases! {
     }
 
     async fn a_revision_that_no_run_is_about_is_reported_once_however_often_it_is_said(world: World) {
-        let title = "no model is touched".to_owned();
+        let title = "no model is affected".to_owned();
         let unjudged = Unjudged { revision: Some(sha('9')), pull_request: Some(7), needs: Needs::Nobody, title };
         let say = async |id: &str, what: &Unjudged| {
             let delivery = delivery_with_id(id);

@@ -77,7 +77,7 @@ fn damaged_tables_are_named_with_row_and_column() {
             FaultKind::Specification,
             "`data/train.csv` has no column `kind`; it has `height`, `weight`",
         ),
-        ("height,weight,kind\n", FaultKind::Data, "no rows, expected at least one below the header"),
+        ("height,weight,kind\n", FaultKind::Data, "the table has no rows, expected at least one below the header"),
         ("height,weight,kind\n1,2,cat\n3,dog\n", FaultKind::Data, "line 3: 2 values, expected 3 as in the header"),
         (
             "height,weight,kind\n1,2,cat\n3,tall,dog\n",
@@ -90,14 +90,10 @@ fn damaged_tables_are_named_with_row_and_column() {
             FaultKind::Data,
             "line 3, column `height`: `-inf` is not a finite number",
         ),
-        (
-            "height,weight,kind\n1,,cat\n",
-            FaultKind::Data,
-            "line 2, column `weight`: the cell is empty, which is a missing value",
-        ),
+        ("height,weight,kind\n1,,cat\n", FaultKind::Data, "line 2, column `weight`: the cell is empty"),
         ("height,weight,kind\n1,2,cat\n3,4,\n", FaultKind::Data, "line 3 has no label: the column `kind` is empty"),
         ("height,weight,kind\n1,2,cat\n3,4,cat\n", FaultKind::Data, "all rows have one label (cat)"),
-        ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the column `kind` stands twice in the header"),
+        ("height,kind,kind\n1,cat,cat\n", FaultKind::Data, "the header contains the column `kind` twice"),
     ] {
         let bench = Bench::with_tables();
         bench.write("train.csv", content);
@@ -189,7 +185,7 @@ fn test_rows_that_do_not_fit_are_named_before_training_begins() {
     let bench = Bench::with_tables();
     bench.write("test.csv", "height,weight,kind\n0,0,cat\n1,1000,horse\n");
     let ended = bench.try_train(&table_model(), 1);
-    assert_eq!(ended.fault().message, "line 3 has the label `horse`, which is none of those learnt");
+    assert_eq!(ended.fault().message, "line 3 has the label `horse`, which no training row has");
 }
 
 #[test]

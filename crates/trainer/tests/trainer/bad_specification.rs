@@ -12,7 +12,7 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
             "/spec/model/sequential",
             json!([{"linear": 2}]),
             "spec.model.sequential[0]",
-            "linear expects rows of one dimension, but [1, 6, 6] reaches it",
+            "linear expects rows of one dimension, but it receives [1, 6, 6]",
         ),
         (
             "/spec/model/sequential",

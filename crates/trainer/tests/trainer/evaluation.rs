@@ -85,7 +85,7 @@ fn a_test_label_that_the_artifact_does_not_know_is_named_with_its_row() {
     bench.write("test.csv", "height,weight,kind\n0,0,cat\n1,1000,horse\n");
     let ended = bench.evaluate(&table_model(), "candidate.safetensors", None);
     assert_eq!(ended.fault().kind, FaultKind::Data);
-    assert_eq!(ended.fault().message, "line 3 has the label `horse`, which is none of those learnt");
+    assert_eq!(ended.fault().message, "line 3 has the label `horse`, which no training row has");
 }
 
 /// The weights with another text of the same length somewhere in their header.

@@ -58,7 +58,7 @@ fn all_bad_rows_of_both_tables_are_named_with_their_lines_up_to_a_number() {
     assert!(train.iter().all(|fault| fault.key.as_deref() == Some("spec.data.train.file")));
     let judged = of("data/test.csv");
     assert_eq!(judged.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(3), Some(2)], "{judged:#?}");
-    assert!(judged[1].message.ends_with("(as have 1 more rows)"), "{}", judged[1].message);
+    assert!(judged[1].message.ends_with("(and 1 more rows)"), "{}", judged[1].message);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn missing_labels_are_no_class() {
         let (faults, _) = bench.found(&table_model(), &none());
         assert_eq!(faults.len(), 1, "{missing}: {faults:?}");
         assert!(faults[0].message.starts_with("line 4 has no label"), "{missing}: {}", faults[0]);
-        assert!(faults[0].help.as_deref().is_some_and(|help| help.contains("drop the row")));
+        assert!(faults[0].help.as_deref().is_some_and(|help| help.contains("remove the row")));
     }
 }
 
@@ -144,7 +144,7 @@ fn outputs_that_no_label_needs_and_labels_that_are_measured_are_warned_of() {
     model["spec"]["model"]["sequential"] = json!([{"linear": 100}]);
     let warnings = warned(&bench, &model);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[1].help.as_deref().is_some_and(|help| help.contains("That is regression")), "{warnings:?}");
+    assert!(warnings[1].help.as_deref().is_some_and(|help| help.contains("predicting numbers is regression")), "{warnings:?}");
 
     let pictures = Bench::with_pictures();
     let mut model = crate::support::picture_model();

@@ -169,7 +169,7 @@ fn other_separators_pointers_and_encodings_are_said_as_such() {
         ("height\tweight\tkind\n1\t2\tcat\n".to_owned(), "the header is one column with tabs in it"),
         (
             format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 12345\n", 1),
-            "a Git LFS pointer came, expected the data that it stands for",
+            "found a Git LFS pointer, expected the data that it points to",
         ),
     ] {
         let bench = Bench::with_tables();

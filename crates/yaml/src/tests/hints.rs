@@ -63,18 +63,18 @@ fn said(text: &str) -> String {
 #[test]
 fn a_number_in_another_form_is_reported_as_it_has_to_be_written() {
     for (text, expected, help) in [
-        ("rate: 20%", "a number for `rate`, came the text `20%`", "write `0.2`"),
-        ("rate: 0,01", "a number for `rate`, came the text `0,01`", "write `0.01`"),
-        ("rate: \"0.5\"", "a number for `rate`, came the text `0.5`", "write `0.5`, without quotes"),
-        ("seed: 1_000", "from 0 to 4294967295 for `seed`, came the text `1_000`", "write `1000`"),
+        ("rate: 20%", "a number for `rate`, found the text `20%`", "write `0.2`"),
+        ("rate: 0,01", "a number for `rate`, found the text `0,01`", "write `0.01`"),
+        ("rate: \"0.5\"", "a number for `rate`, found the text `0.5`", "write `0.5`, without quotes"),
+        ("seed: 1_000", "from 0 to 4294967295 for `seed`, found the text `1_000`", "write `1000`"),
         ("seed: 010", "from 0 to 4294967295 for `seed`", "write `10`"),
-        ("seed: -1", "from 0 to 4294967295 for `seed`, came the number `-1`", "write a number in that range"),
-        ("seed: 12345678901", "from 0 to 4294967295 for `seed`, came the number", "write a number in that range"),
-        ("seed: 1e3", "from 0 to 4294967295 for `seed`, came the number `1e3`", "write `1000`"),
-        ("seed: 20%", "from 0 to 4294967295 for `seed`, came the text `20%`", "write a number without `%`"),
-        ("seed: \"7\"", "from 0 to 4294967295 for `seed`, came the text `7`", "write `7`, without quotes"),
+        ("seed: -1", "from 0 to 4294967295 for `seed`, found the number `-1`", "write a number in this range"),
+        ("seed: 12345678901", "from 0 to 4294967295 for `seed`, found the number", "write a number in this range"),
+        ("seed: 1e3", "from 0 to 4294967295 for `seed`, found the number `1e3`", "write `1000`"),
+        ("seed: 20%", "from 0 to 4294967295 for `seed`, found the text `20%`", "write a number without `%`"),
+        ("seed: \"7\"", "from 0 to 4294967295 for `seed`, found the text `7`", "write `7`, without quotes"),
         ("seed: 2.5", "from 0 to 4294967295 for `seed`", "write a whole number"),
-        ("seed: ", "from 0 to 4294967295 for `seed`, came nothing", "write a value behind the key"),
+        ("seed: ", "from 0 to 4294967295 for `seed`, found nothing", "write a value after the key"),
         ("shuffle: yes", "`true` or `false` for `shuffle`", "write `true`, without quotes"),
         ("shuffle: \"False\"", "`true` or `false` for `shuffle`", "write `false`, without quotes"),
     ] {
@@ -87,28 +87,35 @@ fn a_number_in_another_form_is_reported_as_it_has_to_be_written() {
 fn a_decimal_comma_among_entries_is_reported_as_one_number() {
     let shown = said("{rate: 0,01}");
     assert!(
-        shown.contains("unknown key `01`") && shown.contains("help: write `0.01` if one number is meant"),
+        shown.contains("unknown key `01`") && shown.contains("help: write `0.01` if you mean one number"),
         "{shown}"
     );
-    assert!(said("{seed: 1,000}").contains("help: write `1.000`, or `1000` if one number is meant"));
+    assert!(said("{seed: 1,000}").contains("help: write `1.000`, or `1000` if you mean one number"));
     assert!(!said("{seed: 1, 01: 2}").contains("one number"));
 }
 
 #[test]
 fn a_value_with_too_much_or_too_little_around_it_is_reported_as_it_has_to_be_written() {
     for (text, help) in [
-        ("optimizer: adam", "write what belongs to it beneath it, as in `adam: {KEY: VALUE}`"),
+        ("optimizer: adam", "write its keys below it, as in `adam: {KEY: VALUE}`"),
         ("layers: [{linear: {outputs: 8}}]", "write the value alone: `linear: 8`"),
         ("layers: [{linear: [8]}]", "write the value alone: `linear: 8`"),
         ("layers: [{relu: {a: 1}}]", "write `relu` alone"),
         ("label: [y]", "write the value alone: `label: y`"),
-        ("data: {format: csv, label: null}", "write a text; in quotes, `\"null\"`, if the word itself is meant"),
-        ("data: {format: csv, label: ~}", "write a text; in quotes, `\"~\"`, if the word itself is meant"),
-        ("data:\n  format: csv\n  label:\n", "write a text behind the key"),
-        ("data: {format: csv, label: y, names: [a, null]}", "in quotes, `\"null\"`, if the word itself is meant"),
+        (
+            "data: {format: csv, label: null}",
+            "write a text; if you mean the word itself, write it in quotes: \
+         `\"null\"`",
+        ),
+        ("data: {format: csv, label: ~}", "write a text; if you mean the word itself, write it in quotes: `\"~\"`"),
+        ("data:\n  format: csv\n  label:\n", "write a text after the key"),
+        (
+            "data: {format: csv, label: y, names: [a, null]}",
+            "if you mean the word itself, write it in quotes: `\"null\"`",
+        ),
         ("names: a", "write a list: `[a]`"),
-        ("names: {a: b}", "write a list: an item a line, each behind `- `"),
-        ("labels: a", "write keys with their values beneath it"),
+        ("names: {a: b}", "write a list: one item per line, each after `- `"),
+        ("labels: a", "write keys with their values below it"),
         ("data: {format: csv, label: 1.0}", "write it in quotes: `\"1.0\"`"),
     ] {
         let shown = said(text);
@@ -121,13 +128,13 @@ fn a_text_that_is_no_yaml_is_reported_with_what_to_do() {
     for (text, said_of_it) in [
         (
             "seed: 1\n\trate: 2\n",
-            "f.yaml:2:1: invalid YAML: a tab stands in the indentation\n  help: indent with spaces",
+            "f.yaml:2:1: invalid YAML: the indentation contains a tab\n  help: indent with spaces",
         ),
-        ("labels:\n\ta: b\n", "f.yaml:2:1: invalid YAML: a tab stands in the indentation"),
-        ("labels:\n  \ta: b\n  c: d\n", "a tab stands in the indentation"),
-        ("label: @x\n", "into quotes"),
-        ("label: *x\n", "put a text that begins with `*` into quotes"),
-        ("label: a: b\n", "put a text that holds `: ` into quotes"),
+        ("labels:\n\ta: b\n", "f.yaml:2:1: invalid YAML: the indentation contains a tab"),
+        ("labels:\n  \ta: b\n  c: d\n", "the indentation contains a tab"),
+        ("label: @x\n", "in quotes"),
+        ("label: *x\n", "write a text that begins with `*` in quotes"),
+        ("label: a: b\n", "write a text that contains `: ` in quotes"),
     ] {
         let shown = said(text);
         assert!(shown.contains(said_of_it), "{text}: {shown}");

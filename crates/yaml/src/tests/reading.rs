@@ -182,43 +182,43 @@ fn a_missing_key_names_its_mapping() {
 
 #[test]
 fn a_value_of_the_wrong_kind_says_what_was_expected_and_what_came() {
-    insta::assert_snapshot!(complaint("epochs: 10", "epochs: ten"), @"slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, came the text `ten`");
+    insta::assert_snapshot!(complaint("epochs: 10", "epochs: ten"), @"slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, found the text `ten`");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: -1"), @"
-    slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, came the number `-1`
-      help: write a number in that range
+    slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, found the number `-1`
+      help: write a number in this range
     ");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: [1]"), @"
-    slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, came a list
+    slipway.yaml:14:64: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, found a list
       help: write the value alone: `epochs: 1`
     ");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs: "), @"
-    slipway.yaml:14:62: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, came nothing
-      help: write a value behind the key
+    slipway.yaml:14:62: expected a whole number from 0 to 4294967295 for `spec.training.epochs`, found nothing
+      help: write a value after the key
     ");
     insta::assert_snapshot!(complaint("name: fashion", "name: [7]"), @"
-    slipway.yaml:1:18: expected a text for `metadata.name`, came a list
+    slipway.yaml:1:18: expected a text for `metadata.name`, found a list
       help: write the value alone: `name: 7`
     ");
     insta::assert_snapshot!(complaint("- relu", "- relu: {a: 1}"), @"
-    slipway.yaml:10:9: expected a name alone for `spec.model.sequential[1]`, came a mapping
+    slipway.yaml:10:9: expected a name alone for `spec.model.sequential[1]`, found a mapping
       help: write `relu` alone
     ");
     insta::assert_snapshot!(complaint("- relu", "- conv2d"), @"
-    slipway.yaml:10:9: expected a name with a value for `spec.model.sequential[1]`, came a name alone
-      help: write what belongs to it beneath it, as in `conv2d: {KEY: VALUE}`
+    slipway.yaml:10:9: expected a name with a value for `spec.model.sequential[1]`, found a name alone
+      help: write its keys below it, as in `conv2d: {KEY: VALUE}`
     ");
     insta::assert_snapshot!(complaint("- relu", "- {relu: , conv2d: {filters: 3}}"), @"
-    slipway.yaml:10:9: expected a name alone for `spec.model.sequential[1]`, came a mapping
+    slipway.yaml:10:9: expected a name alone for `spec.model.sequential[1]`, found a mapping
       help: write `relu` alone
     ");
-    insta::assert_snapshot!(complaint("{label: y}", "{label: y, skip: many}"), @"slipway.yaml:6:31: expected a whole number from 0 to 4294967295 for `spec.data.columns.skip`, came the text `many`");
+    insta::assert_snapshot!(complaint("{label: y}", "{label: y, skip: many}"), @"slipway.yaml:6:31: expected a whole number from 0 to 4294967295 for `spec.data.columns.skip`, found the text `many`");
     insta::assert_snapshot!(complaint("{label: y}", "wrong"), @"
-    slipway.yaml:6:14: expected a mapping for `spec.data.columns`, came the text `wrong`
-      help: write keys with their values beneath it
+    slipway.yaml:6:14: expected a mapping for `spec.data.columns`, found the text `wrong`
+      help: write keys with their values below it
     ");
     insta::assert_snapshot!(complaint("epochs: 10", "epochs:"), @"slipway.yaml:14:62: invalid YAML: found unexpected ':'");
     insta::assert_snapshot!(complaint("path: a.csv", "path: [a.csv]"), @"
-    slipway.yaml:5:11: expected a text for `spec.data.path`, came a list
+    slipway.yaml:5:11: expected a text for `spec.data.path`, found a list
       help: write the value alone: `path: a.csv`
     ");
 }
@@ -241,8 +241,8 @@ fn a_file_holds_exactly_one_document() {
     insta::assert_snapshot!(read::<Model>("a.yaml", "# nothing\n").unwrap_err(), @"a.yaml: the file is empty, expected one YAML document");
     insta::assert_snapshot!(read::<Model>("a.yaml", "---\n").unwrap_err(), @"a.yaml:1:4: the document is empty, expected keys and values");
     insta::assert_snapshot!(read::<Model>("a.yaml", &format!("{GOOD}---\n{GOOD}")).unwrap_err(), @"
-    a.yaml:16:1: the file holds more than one document, expected one
-      help: remove what follows `---`, or move it to a file of its own
+    a.yaml:16:1: the file contains more than one document, expected one
+      help: remove everything after `---`, or move it to another file
     ");
     insta::assert_snapshot!(read::<Model>("a.yaml", "a: [1\n").unwrap_err(), @"a.yaml:1:4: invalid YAML: unclosed bracket '['");
 }

@@ -110,7 +110,8 @@ fn a_path_is_printed_as_it_is_read() {
     let error: NotAPath = "a[x]".parse::<Path>().unwrap_err();
     assert_eq!(
         error.to_string(),
-        "`a[x]` is not a path: expected `[0]`, `[name=server]` (with any key) or `[\"key\"]`, with quotes around what holds `]`, as in `spec.containers[name=server].image`"
+        "`a[x]` is not a path: expected `[0]`, `[name=server]` (with any key) or `[\"key\"]`, and quotes around a key \
+         that contains `]`, as in `spec.containers[name=server].image`"
     );
 }
 
@@ -124,10 +125,11 @@ fn texts_beyond_the_bounds_are_refused() {
     let bomb: String = (1..12).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
         format!("{text}a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 9].join(","))
     });
-    assert!(refusal(&bomb).contains("aliases written out"));
+    assert!(refusal(&bomb).contains("all aliases expanded"));
     assert_eq!(
         refusal("a: &x [*x]\n"),
-        "a.yaml:1:8: this alias refers to a value that contains it, expected an earlier, complete value\n  help: write the value out"
+        "a.yaml:1:8: this alias refers to a value that contains it, expected a value that ends before the alias\n  \
+         help: write the value itself instead of the alias"
     );
     assert!(refusal("a: b: c\n").starts_with("a.yaml:1:5: invalid YAML: "));
 }

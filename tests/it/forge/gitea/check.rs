@@ -76,7 +76,7 @@ async fn preflight_passes(brand: Brand, forge: Settings) {
 
     let of_grace = preflight_checks(&tokens[1]).await;
     let [fault] = &faults(&of_grace)[..] else { panic!("one fault: {of_grace:#?}") };
-    assert!(fault.starts_with("Warning Permissions: what others may do"), "{fault}");
+    assert!(fault.starts_with("Warning Permissions: only administrators of the repository"), "{fault}");
     let webhook = of_grace
         .iter()
         .find(|preflight_check| preflight_check.subject == PreflightSubject::Webhook)
@@ -85,5 +85,5 @@ async fn preflight_passes(brand: Brand, forge: Settings) {
     let of_eve = faults(&preflight_checks(&tokens[2]).await);
     assert!(of_eve[0].starts_with("Missing Permissions: the account may not write"), "{of_eve:#?}");
     let of_nobody = faults(&preflight_checks("0123456789012345678901234567890123456789").await);
-    assert!(of_nobody[0].starts_with("Missing Login: the forge refuses: 401"), "{of_nobody:#?}");
+    assert!(of_nobody[0].starts_with("Missing Login: the forge refused the call: 401"), "{of_nobody:#?}");
 }

@@ -25,7 +25,7 @@ async fn judges_a_draft_once_it_is_ready(brand: Brand) {
     world.status(&head, "slipway", "success").await;
     let status = models.statuses(&head).await.expect("statuses");
     let [status] = &status[..] else { panic!("one status: {status:#?}") };
-    assert_eq!(status["description"], "drafts are not judged here until they are marked ready");
+    assert_eq!(status["description"], "drafts are not judged until they are marked as ready");
 
     // Another title of a draft is nothing to act upon; that it is ready is.
     models.rename_pull(number, "[wip] much better").await.expect("renamed");

@@ -16,7 +16,7 @@ async fn a_pull_request_is_judged_and_commented_on_once_and_its_commands_are_fol
     let before = runs().await.len();
     for (token, text, answer, sign) in [
         (&world.people.eve.1, "/slipway retrain", "Refused", "confused"),
-        (&world.people.eve.1, "/slipway explain", "trained anew", "+1"),
+        (&world.people.eve.1, "/slipway explain", "trained: ", "+1"),
         (&world.people.grace.1, "/slipway retrain --now", "Not understood", "confused"),
         (&world.people.grace.1, "/slipway retrain", "has begun", "+1"),
     ] {

@@ -56,7 +56,7 @@ async fn a_command_in_a_note_is_followed_once_if_gitlab_says_that_its_account_ma
     let runs = || async { world.bench.api().runs().await.expect("runs").len() };
     for (account, command, answer, emoji, after) in [
         (READER, "/slipway retrain", "Refused", "confused", 1),
-        (READER, "/slipway explain", "trained anew", "thumbsup", 1),
+        (READER, "/slipway explain", "trained: ", "thumbsup", 1),
         (WRITER, "/slipway retrain --now", "Not understood", "confused", 1),
         (WRITER, "/slipway retrain", "has begun", "thumbsup", 2),
     ] {
@@ -127,7 +127,7 @@ async fn a_draft_at_gitlab_gets_a_report_that_it_is_not_judged_where_that_is_set
     world.deliver().await;
     world.ended(&head, "slipway", "success").await;
     let [deliveries] = &world.gitlab.statuses(&head, "slipway")[..] else { panic!("one status") };
-    assert_eq!(deliveries["description"], "drafts are not judged here until they are marked ready");
+    assert_eq!(deliveries["description"], "drafts are not judged until they are marked as ready");
     assert!(world.gitlab.statuses(&head, CHECK).is_empty());
 
     world.gitlab.mark_ready(number);

@@ -36,7 +36,7 @@ async fn a_request_at_gitlab_is_opened_once_and_merged_at_exactly_the_head_that_
     let title = |number| peer.gitlab.merge_request(number)["title"].clone();
     let new = new_request("promote");
     peer.ground.opens_once_and_merges_what_was_judged(api.as_ref(), &new, title).await;
-    assert_eq!(peer.ground.bare.tip("promote").await.expect("asked"), None, "its branch is gone");
+    assert_eq!(peer.ground.bare.tip("promote").await.expect("asked"), None, "its branch does not exist any more");
     let another = peer.ground.closes_another(api.as_ref(), new).await;
     assert!(!peer.gitlab.merge_request(another)["description"].as_str().expect("a text").contains("\n/close"));
 }

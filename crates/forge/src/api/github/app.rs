@@ -33,7 +33,8 @@ pub struct AppLogin {
 impl AppLogin {
     /// The App `id` with its private key as GitHub provides it (PEM, PKCS #1 or PKCS #8).
     pub fn new(id: u64, pem: &str) -> Result<Self, String> {
-        const EXPECTED: &str = "expected the App's private key as GitHub gives it: `-----BEGIN RSA PRIVATE KEY-----` …";
+        const EXPECTED: &str =
+            "expected the App's private key in PEM, as GitHub generates it: `-----BEGIN RSA PRIVATE KEY-----` …";
         let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
             Ok(PrivateKeyDer::Pkcs1(key)) => KeyPair::from_der(key.secret_pkcs1_der()),
             Ok(PrivateKeyDer::Pkcs8(key)) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
@@ -56,9 +57,9 @@ impl AppLogin {
         let claims = encoded(json!({ "iat": from, "exp": until, "iss": self.id.to_string() }));
         let signed = format!("{header}.{claims}");
         let mut signature = vec![0; self.key.public().modulus_len()];
-        self.key
-            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
-            .map_err(|_| ApiError::Unreachable { reason: "the claim of the App cannot be signed".to_owned() })?;
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).map_err(|_| {
+            ApiError::Unreachable { reason: "the JSON Web Token of the App cannot be signed".to_owned() }
+        })?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 }

@@ -100,7 +100,7 @@ impl Budget {
 
     /// Reserves the cost of a call, or returns how long to wait until the cost fits.
     pub(super) async fn take(&self, method: &Method, path: &str) -> Result<Permit<'_>, Duration> {
-        let one_of_many = self.at_once.acquire().await.expect("it is never closed");
+        let one_of_many = self.at_once.acquire().await.expect("the semaphore is never closed");
         let cost = Cost::of(method, path);
         self.lock().take(cost, Instant::now())?;
         Ok(Permit { budget: self, cost, _one_of_many: one_of_many })

@@ -126,7 +126,7 @@ impl Client {
     /// A call as the App itself, not for a repository. Returns the document and the `Link` header with the next page. These calls
     /// have their own rate limit.
     pub(super) async fn call_as_app(&self, method: Method, path: &str) -> Result<(Value, Option<String>), ApiError> {
-        let app = self.app().ok_or(ApiError::Unsupported { what: "calls of an App" })?;
+        let app = self.app().ok_or(ApiError::Unsupported { what: "calls that need a GitHub App" })?;
         let answered = self.send(method, path, None, &app.claim(Timestamp::now())?, None).await?;
         let link = answered.headers.get(LINK).and_then(|link| link.to_str().ok()).map(str::to_owned);
         Ok((answered.read()?, link))
@@ -207,10 +207,10 @@ impl Client {
         bearer: &str,
         tag: Option<&HeaderValue>,
     ) -> Result<Answered, ApiError> {
-        let help = "the token holds characters that no header may";
+        let help = "the token contains characters that are not allowed in a header";
         let mut login = HeaderValue::from_str(&format!("Bearer {bearer}")).map_err(|_| ApiError::Refused {
             of: RefusalOf::Login,
-            reason: "it cannot be sent".to_owned(),
+            reason: "the token cannot be sent".to_owned(),
             help,
         })?;
         login.set_sensitive(true);
@@ -220,7 +220,7 @@ impl Client {
             Some(tag) => request.header(IF_NONE_MATCH, tag),
             None => request,
         };
-        let late = |_| ApiError::Unreachable { reason: format!("no answer in {}", spoken(TIMEOUT)) };
+        let late = |_| ApiError::Unreachable { reason: format!("no response within {}", spoken(TIMEOUT)) };
         tokio::time::timeout(TIMEOUT, self.carry(request, body)).await.map_err(late)?
     }
 
@@ -229,7 +229,8 @@ impl Client {
         let request = octocrab.build_request(request, body).map_err(|error| unreachable(&error))?;
         let (parts, body) = octocrab.execute(request).await.map_err(|error| unreachable(&error))?.into_parts();
         let body = Limited::new(body, answer::MAX_ANSWER_BYTES).collect().await;
-        let body = body.map_err(|error| ApiError::Unreachable { reason: format!("its answer breaks off: {error}") })?;
+        let body =
+            body.map_err(|error| ApiError::Unreachable { reason: format!("the response ended early: {error}") })?;
         Ok(Answered { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
 }

@@ -61,7 +61,8 @@ pub(super) async fn undelivered(
         }
         if pages == MAX_PAGES {
             tracing::warn!(
-                "GitHub lists more than {} attempts since {since}: what it sent in vain before them is not looked for",
+                "GitHub lists more than {} attempts since {since}: failed deliveries before these attempts are not \
+                 fetched",
                 MAX_PAGES * PAGE
             );
             break;

@@ -70,11 +70,13 @@ impl NewApp {
         let api = checked_url(api)?;
         let has_scheme = webhook.starts_with("https://") || webhook.starts_with("http://");
         if !has_scheme || !webhook.contains("/webhooks/") || !is_plain(webhook) {
-            return Err(format!("`{webhook}` is not a source's webhook, expected `https://HOST/webhooks/NAME`"));
+            return Err(format!(
+                "`{webhook}` is not the address of a source's webhook, expected `https://HOST/webhooks/NAME`"
+            ));
         }
         let plain = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if organization.is_some_and(|name| name.is_empty() || !plain(name)) {
-            return Err("expected the organisation's name as it stands in its address, such as `my-team`".to_owned());
+            return Err("expected the organisation's name as in its address, such as `my-team`".to_owned());
         }
         let needed =
             purposes.iter().flat_map(|purpose| needs::of_tokens(*purpose).iter().chain(needs::beside_tokens(*purpose)));
@@ -103,10 +105,10 @@ impl NewApp {
         let unreachable = |reason: String| ApiError::Unreachable { reason };
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if code.is_empty() || code.len() > MAX_CODE_LENGTH || !code.bytes().all(plain) {
-            let help = "begin anew: the browser was sent back with something else";
+            let help = "start again: the browser returned with another value";
             return Err(ApiError::Refused {
                 of: RefusalOf::Content,
-                reason: "what came back is no code of GitHub".to_owned(),
+                reason: "the returned value is not a code of GitHub".to_owned(),
                 help,
             });
         }
@@ -119,7 +121,7 @@ impl NewApp {
             .map_err(|error| unreachable(error.to_string()))?;
         let (parts, body) = agent().run(request).map_err(|error| unreachable(error.to_string()))?.into_parts();
         let body = body.into_with_config().limit(MAX_APP_BYTES).read_to_vec();
-        let body = body.map_err(|error| unreachable(format!("its answer cannot be read: {error}")))?;
+        let body = body.map_err(|error| unreachable(format!("the response cannot be read: {error}")))?;
         let app = answer::read(parts.status, &parts.headers, &body)?;
         read_app(&app)
     }
@@ -131,7 +133,7 @@ fn read_app(app: &Value) -> Result<RegisteredApp, ApiError> {
     let id = answer::number(app, "/id")?;
     let (key, secret) = (answer::text(app, "/pem")?, answer::text(app, "/webhook_secret")?);
     AppLogin::new(id, key).map_err(unusable)?;
-    Secret::new(secret).map_err(|_| unusable("the webhook's secret is too short to be one".to_owned()))?;
+    Secret::new(secret).map_err(|_| unusable("the webhook's secret is too short".to_owned()))?;
     Ok(RegisteredApp {
         id,
         page: shown(answer::text(app, "/html_url")?),

@@ -65,25 +65,29 @@ const fn needed(name: &'static str, title: &'static str, level: Level, used_for:
     NeededPermission { name, title, level, used_for }
 }
 
-const METADATA: NeededPermission = needed("metadata", "Metadata", Level::Read, "GitHub wants it of every App");
+const METADATA: NeededPermission = needed("metadata", "Metadata", Level::Read, "GitHub requires it for every App");
 const CHECKS: NeededPermission = needed("checks", "Checks", Level::Write, "checks cannot be written");
 const PULLS: NeededPermission =
-    needed("pull_requests", "Pull requests", Level::Write, "comments and requests to merge cannot be written");
+    needed("pull_requests", "Pull requests", Level::Write, "comments and pull requests cannot be written");
 
-const CONTENTS: NeededPermission =
-    needed("contents", "Contents", Level::Read, "whose commits they are is not known, and GitHub tells of no pushes");
+const CONTENTS: NeededPermission = needed(
+    "contents",
+    "Contents",
+    Level::Read,
+    "the authors of commits are not known, and GitHub sends no events of pushes",
+);
 
 /// The permissions of a token for a repository of models.
 const OF_SOURCES: &[NeededPermission] = &[CHECKS, CONTENTS, PULLS, METADATA];
 
 /// The permissions of a token for a repository of environments.
 const OF_ENVIRONMENTS: &[NeededPermission] =
-    &[needed("contents", "Contents", Level::Write, "requests cannot be merged"), PULLS, METADATA];
+    &[needed("contents", "Contents", Level::Write, "pull requests cannot be merged"), PULLS, METADATA];
 
 /// The permissions that an App needs besides those of its tokens, before GitHub sends it [`EVENTS`].
 pub(super) const OF_EVENTS: &[NeededPermission] = &[
-    needed("issues", "Issues", Level::Read, "GitHub tells of no comments"),
-    needed("merge_queues", "Merge queues", Level::Read, "GitHub tells of no merge queues"),
+    needed("issues", "Issues", Level::Read, "GitHub sends no events of comments"),
+    needed("merge_queues", "Merge queues", Level::Read, "GitHub sends no events of merge queues"),
 ];
 
 /// The permissions of a token for a repository of models if promotions are reported as deployments.
@@ -97,12 +101,12 @@ const OF_SOURCES_WITH_DEPLOYMENTS: &[NeededPermission] = &[
 
 /// The events that an App has to receive.
 pub(super) const EVENTS: &[NeededEvent] = &[
-    NeededEvent::essential("pull_request", "Pull request", "changes are not judged"),
-    NeededEvent::essential("push", "Push", "pushes are found by looking alone, minutes later"),
-    NeededEvent::useful("issue_comment", "Issue comment", "commands in comments are not followed"),
+    NeededEvent::essential("pull_request", "Pull request", "pull requests are not judged"),
+    NeededEvent::essential("push", "Push", "pushes are only found by polling, minutes later"),
+    NeededEvent::useful("issue_comment", "Issue comment", "commands in comments are not executed"),
     NeededEvent::useful("check_run", "Check run", "buttons of checks and `Re-run` do nothing"),
     NeededEvent::useful("check_suite", "Check suite", "`Re-run all checks` does nothing"),
-    NeededEvent::useful("merge_group", "Merge group", "a merge queue waits in vain for its checks"),
+    NeededEvent::useful("merge_group", "Merge group", "a merge queue never receives its checks"),
 ];
 
 /// The permissions that a token requests in a repository.

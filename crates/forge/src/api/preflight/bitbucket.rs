@@ -16,20 +16,20 @@ const HOOKS: &str = "repository → Repository settings → Webhooks";
 
 /// The events that a webhook has to send.
 const EVENTS: &[NeededEvent] = &[
-    NeededEvent::essential("repo:push", "Repository: Push", "pushes are found by looking alone, minutes later"),
+    NeededEvent::essential("repo:push", "Repository: Push", "pushes are only found by polling, minutes later"),
     NeededEvent::essential(
         "pullrequest:created",
         "Pull request: Created",
-        "changes are not judged when they are opened",
+        "pull requests are not judged when they are opened",
     ),
     NeededEvent::essential(
         "pullrequest:updated",
         "Pull request: Updated",
-        "changes are not judged when they are pushed to",
+        "pull requests are not judged after new commits",
     ),
-    NeededEvent::useful("pullrequest:fulfilled", "Pull request: Merged", "runs of merged changes go on"),
-    NeededEvent::useful("pullrequest:rejected", "Pull request: Declined", "runs of declined changes go on"),
-    NeededEvent::useful("pullrequest:comment_created", "Pull request: Comment created", "commands are not followed"),
+    NeededEvent::useful("pullrequest:fulfilled", "Pull request: Merged", "runs of merged pull requests continue"),
+    NeededEvent::useful("pullrequest:rejected", "Pull request: Declined", "runs of declined pull requests continue"),
+    NeededEvent::useful("pullrequest:comment_created", "Pull request: Comment created", "commands are not executed"),
 ];
 
 /// `repository` is the path of the repository in the API.
@@ -41,15 +41,16 @@ pub(in crate::api) async fn preflight_checks(
     let mut found = PreflightReport::default();
     let Some(probe) = found.reached(client.url(), client.probe(repository).await) else { return found.into_list() };
     if let Err(error) = &probe.document {
-        let help = "`api.repository` has to be right, and `api.token` one of it: repository → Repository settings → Access tokens";
+        let help = "check `api.repository`, and set `api.token` to a token of this repository: repository → Repository \
+         settings → Access tokens";
         found.refused(PreflightSubject::Login, error, help);
         return found.into_list();
     }
-    found.ok(PreflightSubject::Login, "the token is taken");
-    found.unknown(PreflightSubject::Login, "until when it holds is told nowhere");
-    found.ok(PreflightSubject::Repository, format!("`{}` is there", client.repository()));
+    found.ok(PreflightSubject::Login, "Bitbucket accepts the token");
+    found.unknown(PreflightSubject::Login, "Bitbucket does not show when the token expires");
+    found.ok(PreflightSubject::Repository, format!("the repository `{}` exists", client.repository()));
     match probe.header(SCOPES) {
-        None => found.unknown(PreflightSubject::Permissions, "its answers name no scopes"),
+        None => found.unknown(PreflightSubject::Permissions, "the responses contain no scopes"),
         Some(scopes) => permissions(&scopes, &mut found),
     }
     if let Some(place) = hook {
@@ -64,13 +65,13 @@ pub(in crate::api) async fn preflight_checks(
 fn permissions(scopes: &str, found: &mut PreflightReport) {
     let has = |scope: &str| scopes.split([',', ' ']).any(|word| word == scope);
     for (scope, others, used_for) in [
-        ("pullrequest:write", [].as_slice(), "comments and requests cannot be written"),
-        ("repository", &["repository:write", "repository:admin"], "statuses cannot be told"),
+        ("pullrequest:write", [].as_slice(), "comments and pull requests cannot be written"),
+        ("repository", &["repository:write", "repository:admin"], "statuses cannot be written"),
     ] {
         if has(scope) || others.iter().any(|other| has(other)) {
             found.ok(PreflightSubject::Permissions, format!("the token has the scope `{scope}`"));
         } else {
-            let help = format!("repository → Repository settings → Access tokens: make one with `{scope}`");
+            let help = format!("repository → Repository settings → Access tokens: create a token with `{scope}`");
             found.missing(
                 PreflightSubject::Permissions,
                 format!("the token lacks the scope `{scope}`: {used_for}"),

@@ -14,15 +14,15 @@ const HOOKS: &str = "repository → Settings → Webhooks";
 
 /// The events that a webhook has to send, by their names in the list of webhooks.
 const EVENTS: &[NeededEvent] = &[
-    NeededEvent::essential("push", "Push", "pushes are found by looking alone, minutes later"),
-    NeededEvent::essential("pull_request", "Pull request", "changes are not judged when they are opened"),
+    NeededEvent::essential("push", "Push", "pushes are only found by polling, minutes later"),
+    NeededEvent::essential("pull_request", "Pull request", "pull requests are not judged when they are opened"),
     NeededEvent::essential(
         "pull_request_sync",
         "Pull request synchronized",
-        "changes are not judged when they are pushed to",
+        "pull requests are not judged after new commits",
     ),
-    NeededEvent::useful("pull_request_comment", "Pull request comment", "commands in comments are not followed"),
-    NeededEvent::useful("delete", "Delete", "deleted branches are noticed by looking alone"),
+    NeededEvent::useful("pull_request_comment", "Pull request comment", "commands in comments are not executed"),
+    NeededEvent::useful("delete", "Delete", "deleted branches are only found by polling"),
 ];
 
 pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddress>) -> Vec<PreflightCheck> {
@@ -30,7 +30,7 @@ pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&Webh
     let Some(user) = found.reached(client.url(), client.probe("/api/v1/user").await) else { return found.into_list() };
     match &user.document {
         Err(error) => {
-            let help = "`api.token` has to be a token with `read:user`: profile → Settings → Applications";
+            let help = "set `api.token` to a token with `read:user`: profile → Settings → Applications";
             found.refused(PreflightSubject::Login, error, help);
             return found.into_list();
         }
@@ -39,10 +39,7 @@ pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&Webh
                 PreflightSubject::Login,
                 shown(&format!("a token of `{}`", user["login"].as_str().unwrap_or_default())),
             );
-            found.unknown(
-                PreflightSubject::Login,
-                "until when it holds, and for which scopes, cannot be asked with a token",
-            );
+            found.unknown(PreflightSubject::Login, "a token cannot read its own expiry date and scopes");
         }
     }
     let is_admin = repository(client, hook.is_some(), &mut found).await;
@@ -50,10 +47,7 @@ pub(in crate::api) async fn preflight_checks(client: &Client, hook: Option<&Webh
         if is_admin {
             hooks(client, place, &mut found).await;
         } else {
-            found.unknown(
-                PreflightSubject::Webhook,
-                "only an account that administers the repository is shown its webhooks",
-            );
+            found.unknown(PreflightSubject::Webhook, "only administrators of the repository can read its webhooks");
         }
     }
     found.limits(&user.headers);
@@ -68,7 +62,8 @@ async fn repository(client: &Client, is_source: bool, found: &mut PreflightRepor
         Ok(document) => document,
         Err(error) => {
             let help = format!(
-                "`api.repository` has to be right, and the account a collaborator of `{name}`, with a token for `read:repository`"
+                "check `api.repository`, make the account a collaborator of `{name}`, and use a token with \
+                 `read:repository`"
             );
             found.refused(PreflightSubject::Repository, &error, help);
             return false;
@@ -83,14 +78,15 @@ async fn repository(client: &Client, is_source: bool, found: &mut PreflightRepor
         let help = format!("{collaborators}: give the account Write, or Administrator");
         found.missing(
             PreflightSubject::Permissions,
-            "the account may not write: statuses and requests are refused",
+            "the account may not write: the forge refuses statuses and pull requests",
             help,
         );
     }
     if is_source && may("admin") {
-        found.ok(PreflightSubject::Permissions, "the account may ask what others may do");
+        found.ok(PreflightSubject::Permissions, "the account may read the permissions of others");
     } else if is_source {
-        let text = "what others may do is told to accounts alone that administer the repository: commands in comments are refused";
+        let text = "only administrators of the repository can read the permissions of others: Slipway refuses commands \
+         in comments";
         found.warn(PreflightSubject::Permissions, text, format!("{collaborators}: give the account Administrator"));
     }
     may("admin")

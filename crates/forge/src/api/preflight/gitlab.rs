@@ -18,9 +18,9 @@ const HOOKS: &str = "project → Settings → Webhooks";
 
 /// The events that a webhook has to send, by their keys in GitLab's document of a webhook.
 const EVENTS: &[NeededEvent] = &[
-    NeededEvent::essential("push_events", "Push events", "pushes are found by looking alone, minutes later"),
-    NeededEvent::essential("merge_requests_events", "Merge request events", "changes are not judged"),
-    NeededEvent::useful("note_events", "Comments", "commands in comments are not followed"),
+    NeededEvent::essential("push_events", "Push events", "pushes are only found by polling, minutes later"),
+    NeededEvent::essential("merge_requests_events", "Merge request events", "merge requests are not judged"),
+    NeededEvent::useful("note_events", "Comments", "commands in comments are not executed"),
 ];
 
 /// `project` is the path of the project in the API.
@@ -33,7 +33,7 @@ pub(in crate::api) async fn preflight_checks(
     let Some(user) = found.reached(client.url(), client.probe("/api/v4/user").await) else { return found.into_list() };
     let name = match &user.document {
         Err(error) => {
-            let help = "`api.token` has to be a token with the scope `api`: project → Settings → Access tokens";
+            let help = "set `api.token` to a token with the scope `api`: project → Settings → Access tokens";
             found.refused(PreflightSubject::Login, error, help);
             return found.into_list();
         }
@@ -45,7 +45,7 @@ pub(in crate::api) async fn preflight_checks(
         if level >= MAINTAINER {
             hooks(client, project, place, &mut found).await;
         } else {
-            found.unknown(PreflightSubject::Webhook, "only maintainers are shown the project's webhooks");
+            found.unknown(PreflightSubject::Webhook, "only maintainers can read the project's webhooks");
         }
     }
     found.limits(&user.headers);
@@ -58,20 +58,28 @@ async fn token(client: &Client, name: &str, found: &mut PreflightReport) {
         Ok(token) => token,
         Err(error) => {
             found.ok(PreflightSubject::Login, name);
-            found.withheld(PreflightSubject::Login, &error, "until when it holds, and for which scopes, is not told");
+            found.withheld(
+                PreflightSubject::Login,
+                &error,
+                "the expiry date and the scopes of the token are not known",
+            );
             return;
         }
     };
     match token["expires_at"].as_str() {
         Some(day) => found.login_until(name, &shown(day), Timestamp::now()),
-        None => found.ok(PreflightSubject::Login, format!("{name}, holds until it is revoked")),
+        None => found.ok(PreflightSubject::Login, format!("{name}, valid until it is revoked")),
     }
     let mut scopes = token["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
     if scopes.any(|scope| scope == "api") {
         found.ok(PreflightSubject::Permissions, "the token has the scope `api`");
     } else {
-        let help = "project → Settings → Access tokens: make a token with the scope `api`";
-        found.missing(PreflightSubject::Permissions, "the token lacks the scope `api`: nothing can be told", help);
+        let help = "project → Settings → Access tokens: create a token with the scope `api`";
+        found.missing(
+            PreflightSubject::Permissions,
+            "the token lacks the scope `api`: Slipway cannot report anything",
+            help,
+        );
     }
 }
 
@@ -81,7 +89,7 @@ async fn role(client: &Client, path: &str, found: &mut PreflightReport) -> u64 {
     let project = match client.probe(path).await.and_then(|probe| probe.document) {
         Ok(project) => project,
         Err(error) => {
-            let help = format!("`api.repository` has to be right, and the account a member of `{name}`");
+            let help = format!("check `api.repository`, and make the account a member of `{name}`");
             found.refused(PreflightSubject::Repository, &error, help);
             return 0;
         }
@@ -90,13 +98,13 @@ async fn role(client: &Client, path: &str, found: &mut PreflightReport) -> u64 {
     let level = |from: &str| project["permissions"][from]["access_level"].as_u64().unwrap_or_default();
     let level = level("project_access").max(level("group_access"));
     if level >= DEVELOPER {
-        found.ok(PreflightSubject::Permissions, "the account is a developer or more");
+        found.ok(PreflightSubject::Permissions, "the account has the role Developer or higher");
     } else {
-        let text = "the account is less than a developer: statuses and requests are refused";
+        let text = "the account has a role below Developer: GitLab refuses statuses and merge requests";
         found.missing(
             PreflightSubject::Permissions,
             text,
-            "project → Manage → Members: make it a Developer or a Maintainer",
+            "project → Manage → Members: give the account the role Developer or Maintainer",
         );
     }
     level

@@ -72,10 +72,13 @@ impl PreflightReport {
         page: &str,
     ) {
         match list.and_then(|probe| probe.document) {
-            Err(error) => self.withheld(PreflightSubject::Webhook, &error, "webhooks are not shown to this login"),
+            Err(error) => self.withheld(PreflightSubject::Webhook, &error, "this login cannot read webhooks"),
             Ok(document) => {
                 self.hooks(&read(&document), place, needed, page);
-                self.unknown(PreflightSubject::Deliveries, "what became of them stands on the webhook's page alone");
+                self.unknown(
+                    PreflightSubject::Deliveries,
+                    "only the webhook's page at the forge shows the results of deliveries",
+                );
             }
         }
     }
@@ -94,7 +97,7 @@ impl PreflightReport {
             let elsewhere: Vec<String> = hooks.iter().map(|hook| without_secrets(&hook.url)).collect();
             let text = match &elsewhere[..] {
                 [] => "the repository has no webhook".to_owned(),
-                _ => format!("no webhook of the repository leads here, only to {}", elsewhere.join(", ")),
+                _ => format!("no webhook of the repository sends to this server, only to {}", elsewhere.join(", ")),
             };
             self.missing(
                 PreflightSubject::Webhook,
@@ -105,7 +108,11 @@ impl PreflightReport {
         };
         self.hook_address(&hook.url, place, page);
         if !hook.active {
-            self.missing(PreflightSubject::Webhook, "the webhook is switched off", format!("{page}: make it active"));
+            self.missing(
+                PreflightSubject::Webhook,
+                "the webhook is not active",
+                format!("{page}: activate the webhook"),
+            );
         }
         self.hook_content(hook.sends_json, page);
         self.events(&hook.events, needed, page);
@@ -115,16 +122,12 @@ impl PreflightReport {
     pub(in crate::api) fn hook_address(&mut self, url: &str, place: &WebhookAddress, page: &str) {
         let (there, wanted) = (without_secrets(url), place.wanted());
         if place.is(url) {
-            self.ok(PreflightSubject::Webhook, format!("it leads to {there}"));
+            self.ok(PreflightSubject::Webhook, format!("it sends to {there}"));
         } else if place.leads_to_path(url) {
-            let text = format!("it leads to {there}, and `web.public_url` says {wanted}");
-            self.warn(
-                PreflightSubject::Webhook,
-                text,
-                format!("if those are not the same server, {page}: set {wanted}"),
-            );
+            let text = format!("it sends to {there}, but `web.public_url` is {wanted}");
+            self.warn(PreflightSubject::Webhook, text, format!("if these are different servers, {page}: set {wanted}"));
         } else {
-            let text = format!("it leads to {there}, and not to {wanted}");
+            let text = format!("it sends to {there}, expected {wanted}");
             self.missing(PreflightSubject::Webhook, text, format!("{page}: set {wanted}"));
         }
     }
@@ -133,7 +136,7 @@ impl PreflightReport {
     pub(in crate::api) fn hook_content(&mut self, sends_json: Option<bool>, page: &str) {
         if sends_json == Some(false) {
             let help = format!("{page}: set the content type to application/json");
-            self.missing(PreflightSubject::Webhook, "it sends forms, which cannot be read here", help);
+            self.missing(PreflightSubject::Webhook, "it sends forms, expected JSON", help);
         }
     }
 
@@ -146,7 +149,8 @@ impl PreflightReport {
             self.ok(PreflightSubject::Events, names.join(", "));
         }
         for NeededEvent { title, used_for, is_essential, .. } in lacking {
-            let (text, help) = (format!("`{title}` is not told of: {used_for}"), format!("{page}: tick `{title}`"));
+            let (text, help) =
+                (format!("the webhook does not send `{title}`: {used_for}"), format!("{page}: select `{title}`"));
             if *is_essential {
                 self.missing(PreflightSubject::Events, text, help);
             } else {

@@ -201,7 +201,7 @@ impl PreflightReport {
     pub(super) fn reached(&mut self, url: &str, probe: Result<ProbeAnswer, ApiError>) -> Option<ProbeAnswer> {
         let probe = match probe {
             Ok(ProbeAnswer { document: Err(error @ ApiError::Unreachable { .. }), .. }) | Err(error) => {
-                let help = format!("is `api.url` right, and is {url} reached from here?");
+                let help = format!("check `api.url`, and whether this machine can reach {url}");
                 self.add(PreflightSubject::Address, PreflightStatus::Unreachable, first_line(&error), Some(help));
                 return None;
             }
@@ -209,30 +209,30 @@ impl PreflightReport {
         };
         self.ok(PreflightSubject::Address, format!("{url} answers"));
         match probe.skew {
-            None => self.unknown(PreflightSubject::Clock, "its answers are not dated"),
+            None => self.unknown(PreflightSubject::Clock, "the responses have no date"),
             Some(skew) if skew.abs() > CLOCK_TOLERANCE => {
                 let (seconds, side) =
                     (skew.unsigned_abs().as_secs(), if skew.is_positive() { "behind" } else { "ahead of" });
-                let help = "set this machine's clock (NTP): claims and signatures are dated";
+                let help = "synchronise this machine's clock (NTP): tokens and signatures contain times";
                 self.warn(
                     PreflightSubject::Clock,
                     format!("this machine's clock is {seconds} s {side} the forge's"),
                     help,
                 );
             }
-            Some(_) => self.ok(PreflightSubject::Clock, "this machine's clock and the forge's agree"),
+            Some(_) => self.ok(PreflightSubject::Clock, "the clocks of this machine and of the forge agree"),
         }
         Some(probe)
     }
 
     /// Records that the repository exists, and whether it is archived and therefore read-only.
     pub(super) fn there(&mut self, name: &str, repository: &Value) {
-        self.ok(PreflightSubject::Repository, format!("`{name}` is there"));
+        self.ok(PreflightSubject::Repository, format!("the repository `{name}` exists"));
         if repository["archived"] == true {
-            let help = "bring it back, or leave it out";
+            let help = "unarchive the repository, or remove it from the settings";
             self.missing(
                 PreflightSubject::Repository,
-                format!("`{name}` is archived: nothing can be written there"),
+                format!("`{name}` is archived: nothing can be written to it"),
                 help,
             );
         }
@@ -241,10 +241,10 @@ impl PreflightReport {
     /// Records the expiry of a login: a day (`2026-12-01`), or a text that begins with one.
     pub(super) fn login_until(&mut self, who: &str, until: &str, now: Timestamp) {
         let day = until.get(..10).and_then(|day| format!("{day}T00:00:00Z").parse::<Timestamp>().ok());
-        let text = format!("{who}, holds until {until}");
+        let text = format!("{who}, valid until {until}");
         match day {
             Some(day) if now.duration_until(day) < SOON => {
-                self.warn(PreflightSubject::Login, text, "make a new token and put it where `api.token` reads it");
+                self.warn(PreflightSubject::Login, text, "create a new token and store it where `api.token` reads it");
             }
             _ => self.ok(PreflightSubject::Login, text),
         }
@@ -253,11 +253,11 @@ impl PreflightReport {
     /// Records the limits that a response's headers report.
     pub(super) fn limits(&mut self, headers: &HeaderMap) {
         match answer::calls_left(headers) {
-            None => self.unknown(PreflightSubject::Limits, "its answers tell of no limits"),
+            None => self.unknown(PreflightSubject::Limits, "the responses contain no rate limit"),
             Some(left) => {
                 let anew = answer::limit_begins_anew_in(headers);
                 let anew =
-                    anew.map_or_else(String::new, |anew| format!(", the limit begins anew in {} s", anew.as_secs()));
+                    anew.map_or_else(String::new, |anew| format!(", and the limit resets in {} s", anew.as_secs()));
                 self.calls_left(u64::from(left), &anew);
             }
         }
@@ -267,7 +267,11 @@ impl PreflightReport {
     pub(super) fn calls_left(&mut self, left: u64, anew: &str) {
         let text = format!("{} left{anew}", counted_are(left, "call"));
         if left == 0 {
-            self.warn(PreflightSubject::Limits, text, "what is to be told waits until then; who else uses this login?");
+            self.warn(
+                PreflightSubject::Limits,
+                text,
+                "check whether other programs use this login: reports wait until the limit resets",
+            );
         } else {
             self.ok(PreflightSubject::Limits, text);
         }

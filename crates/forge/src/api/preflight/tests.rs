@@ -68,12 +68,12 @@ async fn a_token_at_gitlab_gets_checks_of_its_end_its_scopes_and_its_role() {
     holds(
         &found,
         &[
-            "Ok Login: a token of `slipway`, holds until 2099-01-01",
+            "Ok Login: a token of `slipway`, valid until 2099-01-01",
             "Ok Permissions: the token has the scope `api`",
-            "Ok Permissions: the account is a developer or more",
-            "Ok Webhook: it leads to https://slipway.example/webhooks/digits",
+            "Ok Permissions: the account has the role Developer or higher",
+            "Ok Webhook: it sends to https://slipway.example/webhooks/digits",
             "Ok Events: Push events, Merge request events",
-            "Warning Events: `Comments` is not told of",
+            "Warning Events: the webhook does not send `Comments`",
             "Unknown Clock",
             "Unknown Deliveries",
             "Unknown Limits",
@@ -86,15 +86,15 @@ async fn a_token_at_gitlab_gets_checks_of_its_end_its_scopes_and_its_role() {
     holds(
         &found,
         &[
-            "Warning Login: a token of `slipway`, holds until 2020-01-01",
+            "Warning Login: a token of `slipway`, valid until 2020-01-01",
             "Missing Permissions: the token lacks the scope `api`",
-            "Missing Permissions: the account is less than a developer",
-            "Unknown Webhook: only maintainers are shown the project's webhooks",
+            "Missing Permissions: the account has a role below Developer",
+            "Unknown Webhook: only maintainers can read the project's webhooks",
         ],
     );
 
     let (found, _) = found_at(Settings::GitLab, vec![(401, json!({ "message": "401 Unauthorized" }))]).await;
-    holds(&found, &["Ok Address", "Missing Login: the forge refuses: 401"]);
+    holds(&found, &["Ok Address", "Missing Login: the forge refused the call: 401"]);
 }
 
 #[tokio::test]
@@ -106,7 +106,7 @@ async fn a_webhook_at_gitlab_that_failed_too_often_is_reported_as_switched_off()
     let (found, _) = found_at(Settings::GitLab, answers.into()).await;
     holds(
         &found,
-        &["Ok Login: a token of `slipway`, holds until it is revoked", "Missing Webhook: the webhook is switched off"],
+        &["Ok Login: a token of `slipway`, valid until it is revoked", "Missing Webhook: the webhook is not active"],
     );
 }
 
@@ -119,15 +119,15 @@ async fn what_bitbucket_does_not_say_is_not_taken_for_well() {
         &found,
         &[
             "Unknown Login",
-            "Unknown Permissions: its answers name no scopes",
-            "Warning Webhook: it leads to https://old.example/webhooks/digits, and `web.public_url` says",
-            "Missing Events: `Pull request: Updated` is not told of",
-            "Warning Events: `Pull request: Comment created` is not told of",
+            "Unknown Permissions: the responses contain no scopes",
+            "Warning Webhook: it sends to https://old.example/webhooks/digits, but `web.public_url` is",
+            "Missing Events: the webhook does not send `Pull request: Updated`",
+            "Warning Events: the webhook does not send `Pull request: Comment created`",
         ],
     );
     assert_eq!(asked[1], "GET /2.0/repositories/team/models/hooks?pagelen=100");
     let (found, _) = found_at(Settings::Bitbucket, vec![(200, json!({})), (403, json!({ "error": "scope" }))]).await;
-    holds(&found, &["Unknown Webhook: webhooks are not shown to this login: the forge refuses: 403"]);
+    holds(&found, &["Unknown Webhook: this login cannot read webhooks: the forge refused the call: 403"]);
 }
 
 #[tokio::test]
@@ -138,8 +138,8 @@ async fn a_gitea_account_that_administers_nothing_cannot_ask_for_others_and_is_s
         &found,
         &[
             "Ok Permissions: the account may write",
-            "Warning Permissions: what others may do is told to accounts alone that administer the repository",
-            "Unknown Webhook: only an account that administers the repository",
+            "Warning Permissions: only administrators of the repository can read the permissions of others",
+            "Unknown Webhook: only administrators of the repository",
         ],
     );
     assert_eq!(asked, ["GET /api/v1/user", "GET /api/v1/repos/team/models"]);

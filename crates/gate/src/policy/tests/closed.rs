@@ -189,7 +189,7 @@ fn a_metric_of_the_other_task_fails_where_it_meets_the_rows() {
     candidate.report.metrics.insert(Metric::R2, 0.9);
     assert_snapshot!(said(&verdict(&["metric: r2, at_least: 0.5"], &candidate, Champion::None)), @r"
 Fail
-Fail: r2 cannot be judged: it is for regression, and the rows are of classification; the policy asks for at least 0.5 (policies/digits.yaml:6)
+Fail: r2 cannot be judged: the metric is for regression, but the rows are for classification; the policy asks for at least 0.5 (policies/digits.yaml:6)
 ");
 }
 
@@ -226,6 +226,6 @@ fn a_champion_that_does_not_know_a_class_fails_with_a_way_out() {
     candidate.report.classes.push("owl".to_owned());
     assert_snapshot!(said(&verdict(&[RELATIVE], &candidate, Champion::Evaluated(&sound()))), @r"
 Fail
-Fail: accuracy cannot be judged: the champion does not know the class `owl`; models are compared on the same classes only: learn the champion's, and no others; to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days; the policy allows 0.01 below (policies/digits.yaml:6)
+Fail: accuracy cannot be judged: the champion does not have the class `owl`; train the candidate on the champion's classes and no others: models can only be compared on the same classes; to begin anew, set the environment's marked digest to `none`, or except this check in the policy for some days; the policy allows 0.01 below (policies/digits.yaml:6)
 ");
 }

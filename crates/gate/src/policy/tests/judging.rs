@@ -116,7 +116,7 @@ Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the po
     assert_snapshot!(mixed.summary(), @"passed: 1 of 2 checks on 1000 rows, 1 skipped");
     let alone = verdict(&[relative], &candidate, Champion::None);
     assert_eq!(alone.outcome, Outcome::Fail);
-    assert_snapshot!(alone.summary(), @"refused: no check of policies/digits.yaml could be applied; add one that needs no champion");
+    assert_snapshot!(alone.summary(), @"refused: no check of policies/digits.yaml could be applied; add a check that works without a champion");
 }
 
 #[test]
@@ -133,7 +133,7 @@ Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the po
     elsewhere.report.data = Digest::of(b"other data");
     assert_snapshot!(said(&verdict(&checks, &candidate, Champion::Evaluated(&elsewhere))), @r"
 Fail
-Fail: accuracy cannot be judged: candidate and champion were not evaluated alike: the champion's data is 873517954b8a, expected the candidate's 916f0027a575; evaluate the champion again on the candidate's data; the policy allows 0.01 below (policies/digits.yaml:6)
+Fail: accuracy cannot be judged: candidate and champion were not evaluated in the same way: the champion's data is 873517954b8a, expected the candidate's 916f0027a575; evaluate the champion again on the candidate's data; the policy allows 0.01 below (policies/digits.yaml:6)
 Pass: accuracy is 0.951 to 0.971 with 95 % confidence (one-sided bounds); the policy asks for at least 0.9 (policies/digits.yaml:7)
 ");
 }
@@ -166,7 +166,7 @@ fn what_cannot_be_measured_fails_with_its_reason() {
 metric absent: Fail
 Fail: log_loss cannot be judged: the report does not state it; add `log_loss` to `spec.evaluation.metrics`; the policy asks for at most 0.5 (policies/digits.yaml:6)
 no scores: Fail
-Fail: log_loss cannot be judged: the predictions hold no scores to compute it from; the policy asks for at most 0.5 (policies/digits.yaml:6)
+Fail: log_loss cannot be judged: the predictions contain no scores; the policy asks for at most 0.5 (policies/digits.yaml:6)
 stated as NaN: Fail
 Fail: log_loss cannot be judged: the report states NaN; the policy asks for at most 0.5 (policies/digits.yaml:6)
 a score is NaN: Fail

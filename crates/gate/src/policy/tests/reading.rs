@@ -102,7 +102,7 @@ policies/digits.yaml:6:16: unknown value `acuracy`, expected one of `accuracy`, 
   help: did you mean `accuracy`?
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: high"]), @r"
-policies/digits.yaml:6:36: expected a number for `spec.checks[0].at_least`, came the text `high`
+policies/digits.yaml:6:36: expected a number for `spec.checks[0].at_least`, found the text `high`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9, when_inconclusive: pass"]), @r"

@@ -22,14 +22,15 @@ pub(super) async fn preflight_checks(
     let app = match document {
         Ok(app) => app,
         Err(error) => {
-            let help = "`app.id` and `app.key` have to be of one App (App settings → General: App ID, Private keys), and this machine's clock right";
+            let help = "set `app.id` and `app.key` to the values of one App (App settings → General: App ID, Private \
+             keys), and check this machine's clock";
             return found.refused(PreflightSubject::Login, &error, help);
         }
     };
     let settings = Settings { page: page_of(&app) };
     found.ok(
         PreflightSubject::Login,
-        format!("the App `{}` ({id}); its tokens hold for an hour and are renewed", text(&app, "/slug")),
+        format!("the App `{}` ({id}); its tokens expire after an hour and are renewed", text(&app, "/slug")),
     );
     installation(client, &app, &settings, found, hook.is_some()).await;
     if let Some(place) = hook {
@@ -68,13 +69,12 @@ async fn installation(client: &Client, app: &Value, settings: &Settings, found: 
         Ok(installed) => installed,
         Err(error) => {
             let install = format!("{}/installations/new", text(app, "/html_url"));
-            let help =
-                format!("install the App for `{repository}` at {install}, and see that `api.repository` is right");
+            let help = format!("install the App for `{repository}` at {install}, and check `api.repository`");
             return found.refused(PreflightSubject::Repository, &error, help);
         }
     };
     if installed["suspended_at"].is_string() {
-        let help = format!("unsuspend it at {}", text(&installed, "/html_url"));
+        let help = format!("unsuspend the installation at {}", text(&installed, "/html_url"));
         found.missing(PreflightSubject::Repository, "the installation is suspended", help);
     } else {
         found.ok(PreflightSubject::Repository, format!("the App is installed for `{repository}`"));
@@ -104,13 +104,16 @@ fn permissions(app: &Value, installed: &Value, settings: &Settings, found: &mut 
             continue;
         }
         let help = if needed.is_in(requested) {
-            format!("the App asks for it, and its owner has yet to accept it at {}", text(installed, "/html_url"))
+            format!(
+                "the App requests it; the owner of the installation must accept it at {}",
+                text(installed, "/html_url")
+            )
         } else {
             let page = settings.page("permissions", "App settings → Permissions & events → Repository permissions");
-            format!("{page}: set {name}; then the installation's owner accepts it")
+            format!("{page}: set {name}; then the installation's owner must accept it")
         };
         if of_tokens {
-            let text = format!("`{name}` is not granted: {used_for}, and GitHub gives no token at all");
+            let text = format!("`{name}` is not granted: {used_for}, and GitHub issues no token");
             found.missing(PreflightSubject::Permissions, text, help);
         } else {
             found.warn(PreflightSubject::Permissions, format!("`{name}` is not granted: {used_for}"), help);
@@ -126,21 +129,25 @@ async fn webhook(client: &Client, place: &WebhookAddress, settings: &Settings, f
     let config = match client.probe("/app/hook/config").await.and_then(|probe| probe.document) {
         Ok(config) => config,
         Err(ApiError::Missing { .. }) => {
-            let help = format!("{page}: set {} and the source's secret, and make it active", place.wanted());
+            let help = format!("{page}: set {} and the source's secret, and activate the webhook", place.wanted());
             return found.missing(PreflightSubject::Webhook, "the App has no webhook", help);
         }
-        Err(error) => return found.withheld(PreflightSubject::Webhook, &error, "the App's webhook is not told"),
+        Err(error) => return found.withheld(PreflightSubject::Webhook, &error, "the App's webhook is not known"),
     };
     found.hook_address(config["url"].as_str().unwrap_or_default(), place, &page);
     found.hook_content(config["content_type"].as_str().map(|kind| kind == "json"), &page);
     if config["secret"].as_str().is_none_or(str::is_empty) {
-        let help = format!("{page}: set the secret that the source's `secret` reads");
-        found.missing(PreflightSubject::Webhook, "no secret is set: deliveries are not signed, and refused here", help);
+        let help = format!("{page}: set the secret to the value of the source's `secret`");
+        found.missing(
+            PreflightSubject::Webhook,
+            "the webhook has no secret: its deliveries are not signed, so Slipway refuses them",
+            help,
+        );
     }
     // GitHub writes the value as a text or as a number.
     if matches!(config["insecure_ssl"].to_string().trim_matches('"'), "1") {
         let help = format!("{page}: enable SSL verification");
-        found.warn(PreflightSubject::Webhook, "GitHub does not look at the server's certificate", help);
+        found.warn(PreflightSubject::Webhook, "GitHub does not verify the server's certificate", help);
     }
 }
 
@@ -150,27 +157,27 @@ async fn deliveries(client: &Client, settings: &Settings, found: &mut PreflightR
     let attempts = match probe.and_then(|probe| probe.document) {
         Ok(Value::Array(attempts)) => attempts,
         Ok(_) => Vec::new(),
-        Err(error) => return found.withheld(PreflightSubject::Deliveries, &error, "they are not told"),
+        Err(error) => return found.withheld(PreflightSubject::Deliveries, &error, "the deliveries are not known"),
     };
     let status = |attempt: &Value| attempt["status_code"].as_u64().unwrap_or_default();
     let was_taken = |attempt: &&Value| (200..300).contains(&status(attempt));
     let taken = attempts.iter().filter(was_taken).count();
-    let summary = format!("{taken} of the last {} were taken", attempts.len());
+    let summary = format!("{taken} of the last {} deliveries were accepted", attempts.len());
     let Some(newest) = attempts.first() else {
-        return found.unknown(PreflightSubject::Deliveries, "there has been none in the last three days");
+        return found.unknown(PreflightSubject::Deliveries, "there was no delivery in the last three days");
     };
     if was_taken(&newest) {
         return found.ok(PreflightSubject::Deliveries, summary);
     }
     let (status, word, at) = (status(newest), text(newest, "/status"), text(newest, "/delivered_at"));
     let why = match status {
-        401 => "the webhook's secret is not the source's",
-        404 => "no source of that name is served there",
-        415 => "the webhook sends no JSON",
-        429 => "the server was sent too much at a time",
-        _ => "the server was not reached: is it up, and may GitHub reach it?",
+        401 => "the webhook's secret differs from the source's secret",
+        404 => "the server has no source with this name",
+        415 => "the webhook does not send JSON",
+        429 => "the server received too many requests at a time",
+        _ => "GitHub could not reach the server: check that it runs and accepts connections from GitHub",
     };
     let page = settings.page("advanced", "App settings → Advanced → Recent deliveries");
-    let text = format!("{summary}; the newest, at {at}, was answered {status} ({word})");
+    let text = format!("{summary}; the response to the newest, at {at}, was {status} ({word})");
     found.warn(PreflightSubject::Deliveries, text, format!("{why}; see {page}"));
 }

@@ -25,15 +25,15 @@ fn limits(answer: Result<ProbeAnswer, ApiError>, found: &mut PreflightReport) {
     let core = match answer.and_then(|probe| probe.document) {
         Ok(document) => document["resources"]["core"].clone(),
         // GitHub Enterprise Server has no limits unless an administrator sets them.
-        Err(ApiError::Missing { .. }) => return found.ok(PreflightSubject::Limits, "this server has no limits"),
-        Err(error) => return found.withheld(PreflightSubject::Limits, &error, "the limits are not told"),
+        Err(ApiError::Missing { .. }) => return found.ok(PreflightSubject::Limits, "this server has no rate limit"),
+        Err(error) => return found.withheld(PreflightSubject::Limits, &error, "the rate limit is not known"),
     };
     match (core["remaining"].as_u64(), core["limit"].as_u64(), core["reset"].as_i64()) {
         (Some(left), Some(limit), Some(reset)) => {
             let seconds = reset.saturating_sub(Timestamp::now().as_second()).max(0);
-            found.calls_left(left, &format!(" of {limit} in an hour, the next begins in {seconds} s"));
+            found.calls_left(left, &format!(" of {limit} in an hour, and the limit resets in {seconds} s"));
         }
-        _ => found.unknown(PreflightSubject::Limits, "the answer tells of no limits"),
+        _ => found.unknown(PreflightSubject::Limits, "the response contains no rate limit"),
     }
 }
 

@@ -27,13 +27,13 @@ pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddre
         Ok(user) => format!("a token of `{}`", text(user, "/login")),
         Err(error) => {
             let help =
-                "`api.token` has to be a token of this GitHub: Settings → Developer settings → Personal access tokens";
+                "set `api.token` to a token of this GitHub: Settings → Developer settings → Personal access tokens";
             return found.refused(PreflightSubject::Login, error, help);
         }
     };
     match probe.header(UNTIL) {
         Some(until) => found.login_until(&who, &until, Timestamp::now()),
-        None => found.ok(PreflightSubject::Login, format!("{who}, holds until it is revoked")),
+        None => found.ok(PreflightSubject::Login, format!("{who}, valid until it is revoked")),
     }
     scopes(&probe, found);
     repository(client, found).await;
@@ -46,14 +46,17 @@ pub(super) async fn preflight_checks(client: &Client, hook: Option<&WebhookAddre
 fn scopes(probe: &ProbeAnswer, found: &mut PreflightReport) {
     match probe.header(SCOPES) {
         None => {
-            found.unknown(PreflightSubject::Permissions, "what a fine-grained token may do cannot be asked with it");
+            found.unknown(
+                PreflightSubject::Permissions,
+                "the permissions of a fine-grained token cannot be read with this token",
+            );
         }
         Some(scopes) if scopes.split(',').any(|scope| scope.trim() == SCOPE) => {
             found.ok(PreflightSubject::Permissions, "the token has the scope `repo`");
         }
         Some(scopes) => {
             let text = format!(
-                "the token has the scopes `{scopes}`, and not `repo`: in a private repository nothing can be told"
+                "the token has the scopes `{scopes}`, but not `repo`: Slipway cannot report to a private repository"
             );
             found.warn(
                 PreflightSubject::Permissions,
@@ -69,7 +72,7 @@ async fn repository(client: &Client, found: &mut PreflightReport) {
     let repository = match client.probe(&format!("/repos/{name}")).await.and_then(|probe| probe.document) {
         Ok(repository) => repository,
         Err(error) => {
-            let help = format!("`api.repository` has to be right, and the token's account a collaborator of `{name}`");
+            let help = format!("check `api.repository`, and make the token's account a collaborator of `{name}`");
             return found.refused(PreflightSubject::Repository, &error, help);
         }
     };
@@ -80,7 +83,7 @@ async fn repository(client: &Client, found: &mut PreflightReport) {
         let help = "repository → Settings → Collaborators and teams: give the account Write";
         found.missing(
             PreflightSubject::Permissions,
-            "the account may not write: statuses and requests are refused",
+            "the account may not write: GitHub refuses statuses and pull requests",
             help,
         );
     }
@@ -96,7 +99,7 @@ async fn hooks(client: &Client, place: &WebhookAddress, found: &mut PreflightRep
             found.withheld(
                 PreflightSubject::Webhook,
                 &error,
-                "webhooks are shown to administrators of the repository alone",
+                "only administrators of the repository can read its webhooks",
             );
         }
         Ok(document) => {
@@ -112,16 +115,16 @@ async fn hooks(client: &Client, place: &WebhookAddress, found: &mut PreflightRep
 
 fn last_delivery(last: &Value, found: &mut PreflightReport) {
     match last["code"].as_u64() {
-        None => found.unknown(PreflightSubject::Deliveries, "there has been none yet"),
+        None => found.unknown(PreflightSubject::Deliveries, "there was no delivery yet"),
         Some(status @ 200..300) => {
-            found.ok(PreflightSubject::Deliveries, format!("the last one was answered {status}"));
+            found.ok(PreflightSubject::Deliveries, format!("the response to the last delivery was {status}"));
         }
         Some(status) => {
-            let text = format!("the last one was answered {status} ({})", text(last, "/message"));
+            let text = format!("the response to the last delivery was {status} ({})", text(last, "/message"));
             found.warn(
                 PreflightSubject::Deliveries,
                 text,
-                format!("{HOOKS} → Recent deliveries: 401 is another secret"),
+                format!("{HOOKS} → Recent deliveries: 401 means that the secrets differ"),
             );
         }
     }
