@@ -192,8 +192,7 @@ fn resolve_approvals(file: ApprovalsFile, key: &str, people: &People, problems: 
         problems.add(&format!("{key}.approvals.by"), format!("`{name}` is not among `people`"));
     }
     if !by.is_empty() && by.len() < number as usize {
-        let problem =
-            format!("{} are not possible with {}", counted(number, "approval"), counted(by.len(), "person"));
+        let problem = format!("{} are not possible with {}", counted(number, "approval"), counted(by.len(), "person"));
         problems.add(&format!("{key}.approvals.number"), problem);
     }
     Approvals { number, by }

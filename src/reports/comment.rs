@@ -134,7 +134,8 @@ pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<
     }
     if left_out > 0 {
         let more = counted(left_out, "more model");
-        let (do_not_fit, checks) = if left_out == 1 { ("does not fit here", "check") } else { ("do not fit here", "checks") };
+        let (do_not_fit, checks) =
+            if left_out == 1 { ("does not fit here", "check") } else { ("do not fit here", "checks") };
         add(&mut text, format_args!("\nThe details of {more} {do_not_fit}; see the {checks}.\n"));
     }
     text += end;

@@ -66,7 +66,11 @@ fn bits_of(value: f64, texts: Option<&Option<Vec<u64>>>) -> u64 {
         // All missing values are equal, whatever their bits.
         _ if value.is_nan() => f64::NAN.to_bits(),
         Some(Some(texts)) => {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "codes are whole and not negative"
+            )]
             let code = value as usize;
             texts.get(code).copied().unwrap_or_default()
         }

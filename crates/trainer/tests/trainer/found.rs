@@ -144,7 +144,10 @@ fn outputs_that_no_label_needs_and_labels_that_are_measured_are_warned_of() {
     model["spec"]["model"]["sequential"] = json!([{"linear": 100}]);
     let warnings = warned(&bench, &model);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
-    assert!(warnings[1].help.as_deref().is_some_and(|help| help.contains("predicting numbers is regression")), "{warnings:?}");
+    assert!(
+        warnings[1].help.as_deref().is_some_and(|help| help.contains("predicting numbers is regression")),
+        "{warnings:?}"
+    );
 
     let pictures = Bench::with_pictures();
     let mut model = crate::support::picture_model();
