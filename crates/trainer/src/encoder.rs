@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use slipway_contract::table::{Counted, shown};
 use slipway_contract::{
-    Column, ColumnEncoding, ColumnType, Fault, FaultKind, ImputeOptions, ImputeStrategy, OneHotOptions,
+    Column, ColumnEncoding, ColumnType, Fault, FaultKind, ImputeOptions, ImputeStrategy, OneHotOptions, counted,
 };
 use tch::{Device, Kind, Tensor};
 

@@ -93,27 +93,27 @@ fn is_private(name: &str) -> bool {
 }
 
 /// Collects the keys of `properties`, the names of schemas and parameters, and the values of enumerations.
-fn names_in(document: &Value, names: &mut BTreeSet<String>) {
+fn names_in(document: &Value, found: &mut BTreeSet<String>) {
     match document {
         Value::Object(object) => {
             for (key, value) in object {
                 match (key.as_str(), value) {
-                    ("properties" | "schemas" | "$defs", Value::Object(named)) => names.extend(named.keys().cloned()),
+                    ("properties" | "schemas" | "$defs", Value::Object(named)) => found.extend(named.keys().cloned()),
                     ("enum", Value::Array(values)) => {
-                        names.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
+                        found.extend(values.iter().filter_map(|value| value.as_str().map(str::to_owned)));
                     }
                     ("const" | "operationId" | "name", Value::String(name)) => {
-                        names.insert(name.clone());
+                        found.insert(name.clone());
                     }
                     ("paths", Value::Object(paths)) => {
-                        names.extend(paths.keys().flat_map(|path| path.split('/')).map(str::to_owned));
+                        found.extend(paths.keys().flat_map(|path| path.split('/')).map(str::to_owned));
                     }
                     _ => {}
                 }
-                names_in(value, names);
+                names_in(value, found);
             }
         }
-        Value::Array(items) => items.iter().for_each(|item| names_in(item, names)),
+        Value::Array(items) => items.iter().for_each(|item| names_in(item, found)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -225,11 +225,10 @@ async fn the_command_line_reads_a_server_of_the_previous_release() {
     let document = json!({"name": "staging", "branch": "main", "rules": {}, "holds": [], "models": [model]});
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
-    let server = tokio::spawn(answer_once(listener, document));
     let mut command = tokio::process::Command::new(slipway());
     command.args(["environments", "show", "staging", "-o", "text", "--server", &address]);
-    let output = command.output().await.expect("it ran");
-    server.await.expect("answered");
+    let (output, ()) = tokio::join!(command.output(), answer_once(listener, document));
+    let output = output.expect("it ran");
     let shown = output_of(&output);
     assert!(
         shown.contains("churn: abababababab since 2026-11-30T12:00:00Z, commit 111111111111, by hand: Ada"),

@@ -61,13 +61,11 @@ fn one(words: &mut Words) -> Result<Licence, String> {
             words.next_if_eq(&")").map(|_| inner).ok_or_else(|| "a bracket that is not closed".to_owned())
         }
         None | Some("AND" | "OR" | "WITH" | ")") => Err("no name of a licence".to_owned()),
-        Some(name) => match words.next_if_eq(&"WITH") {
-            None => Ok(Licence::Name(name.to_owned())),
-            Some(_) => {
-                let exception = words.next().ok_or("no name behind `WITH`")?;
-                Ok(Licence::Name(format!("{name} WITH {exception}")))
-            }
-        },
+        Some(name) if words.next_if_eq(&"WITH").is_some() => {
+            let exception = words.next().ok_or("no name behind `WITH`")?;
+            Ok(Licence::Name(format!("{name} WITH {exception}")))
+        }
+        Some(name) => Ok(Licence::Name(name.to_owned())),
     }
 }
 

@@ -140,7 +140,7 @@ impl Deny {
                 complaints.push(format!("`{spec}`: expected NAME:MAJOR or NAME:0.MINOR, and a reason"));
             }
             let is_meant = |version: &&str| version.strip_prefix(requirement).is_some_and(|rest| rest.starts_with('.'));
-            if !versions.get(name).is_some_and(|versions| versions.len() > 1 && versions.iter().any(|v| is_meant(v))) {
+            if !versions.get(name).is_some_and(|versions| versions.len() > 1 && versions.iter().any(&is_meant)) {
                 complaints.push(format!("nothing needs the entry `{spec}`"));
             }
             if let Some(left) = left.get_mut(name) {

@@ -18,7 +18,7 @@ pub(crate) struct Block {
 impl Block {
     /// Its text, with a newline behind every line.
     pub(crate) fn text(&self) -> String {
-        self.lines.iter().map(|line| format!("{line}\n")).collect()
+        self.lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect()
     }
 
     /// What names it in its page.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use slipway_contract::table::{Counted, MAX_CLASSES, fault as table_fault, first_of, position};
 use slipway_contract::{
-    DataSpec, ExpectedCheck, Fault, FaultKind, Shape, TableSpec, Task, TrainingJob, unknown_classes,
+    DataSpec, ExpectedCheck, Fault, FaultKind, Shape, TableSpec, Task, TrainingJob, counted, unknown_classes,
 };
 
 use super::classes::{self, Said};
@@ -206,11 +206,8 @@ fn unused_columns(file: &str, columns: &[String]) -> Option<Fault> {
     if columns.is_empty() {
         return None;
     }
-    let message = format!("nothing is learnt from {} of the table: {}", counted(columns.len()), first_of(columns));
+    let message =
+        format!("nothing is learnt from {} of the table: {}", counted(columns.len(), "column"), first_of(columns));
     let warning = table_fault(file, message).key("spec.data.columns");
     Some(warning.help("give it a type in `spec.data.columns`, or list it in `spec.data.ignore`"))
-}
-
-fn counted(columns: usize) -> String {
-    if columns == 1 { "a column".to_owned() } else { format!("{columns} columns") }
 }

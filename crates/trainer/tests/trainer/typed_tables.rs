@@ -203,11 +203,11 @@ fn unused_columns_and_unseen_values_are_warned_of() {
     assert_eq!(faults, []);
     let said: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert!(
-        said.iter().any(|warning| warning.contains("nothing is learnt from a column of the table: `dear`")),
+        said.iter().any(|warning| warning.contains("nothing is learnt from 1 column of the table: `dear`")),
         "{said:?}"
     );
     assert!(
-        said.iter().any(|warning| warning.contains("1 test rows have values") && warning.contains("`Wést`")),
+        said.iter().any(|warning| warning.contains("1 test row of values") && warning.contains("`Wést`")),
         "{said:?}"
     );
 }

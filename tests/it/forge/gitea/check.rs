@@ -16,7 +16,7 @@ fn faults(found: &[PreflightCheck]) -> Vec<String> {
         .filter(|preflight_check| !matches!(preflight_check.status, PreflightStatus::Ok | PreflightStatus::Unknown));
     faults
         .map(|preflight_check| {
-            format!("{:?} {:?}: {}", preflight_check.status, preflight_check.subject, preflight_check.text)
+            format!("{:?} {:?}: {}", preflight_check.status, preflight_check.subject, preflight_check.message)
         })
         .collect()
 }
