@@ -45,9 +45,8 @@ fn what_is_made_from_a_table_is_checked_trained_and_passes_its_policy() {
     let made = run(folder.path(), &["init", "customers.csv", "--label", "churned"]);
     assert_eq!(made.status.code(), Some(0), "{}", said(&made));
     for expected in [
-        "customers: predicts `churned` (no 1000, yes 500) from 2 columns; 1200 training rows, 300 test rows",
+        "customers: predicts `churned` (no 1000, yes 500) from 3 columns; 1200 training rows, 300 test rows",
         "excluded `customer_id`: its name is that of an identifier",
-        "excluded `plan`: `basic` on line 2 is not a finite number",
         "wrote data/train.csv",
         "wrote data/test.csv",
         "wrote policy.yaml",
@@ -61,7 +60,8 @@ fn what_is_made_from_a_table_is_checked_trained_and_passes_its_policy() {
         model.starts_with("# yaml-language-server: $schema=https://slipway.dev/schemas/model.schema.json\n"),
         "{model}"
     );
-    assert!(model.contains("features: [age, months]") && model.contains("validation_split: 0.2"), "{model}");
+    let columns = "      plan: {type: binary, values: [basic, plus]}\n      age: number\n      months: number\n";
+    assert!(model.contains(columns) && model.contains("validation_split: 0.2"), "{model}");
     let policy = text_of(folder.path(), "policy.yaml");
     assert!(policy.starts_with("# yaml-language-server: $schema=") && policy.contains("at_least: 0.67"), "{policy}");
     let checked = run(folder.path(), &["check"]);
