@@ -122,10 +122,10 @@ environments:
     }
 
     #[test]
-    fn approvals_that_cannot_come_together_are_counted() {
+    fn approvals_that_are_not_possible_are_counted() {
         let settings = SETTINGS.replace("e.git\"}", "e.git\", approvals: {number: 2, by: [kim]}}");
         let problems = problems(&format!("{settings}people: [{{name: kim}}]\n"));
-        let expected = "environments[0].approvals.number: 2 approvals of 1 person can never come together";
+        let expected = "environments[0].approvals.number: 2 approvals are not possible with 1 person";
         assert!(problems.len() == 1 && problems[0].contains(expected), "{problems:#?}");
     }
 
@@ -151,7 +151,7 @@ environments:
             }
         }
         let turned = freeze("2027-01-02", "2026-12-20");
-        assert!(turned.len() == 1 && turned[0].contains("freezes[0]: it ends before it begins"), "{turned:#?}");
+        assert!(turned.len() == 1 && turned[0].contains("freezes[0]: the freeze ends before it begins"), "{turned:#?}");
     }
 
     #[test]

@@ -161,7 +161,7 @@ mod tests {
         // Five bytes claim 256 MiB.
         let claim = Bytes::from_static(&[0x80, 0x80, 0x80, 0x80, 0x01]);
         let refusal = Room::default().expand(Compression::SNAPPY, &claim).expect_err("a refusal").to_string();
-        assert!(refusal.contains("5 bytes state a decompressed length of 268435456"), "{refusal}");
+        assert!(refusal.contains("a block of 5 bytes states a decompressed length of 268435456"), "{refusal}");
         let more = Bytes::from_static(&[0x81, 0x80, 0x80, 0x80, 0x01]);
         let refusal = Room::default().expand(Compression::SNAPPY, &more).expect_err("a refusal").to_string();
         assert!(refusal.contains("a page expands to more than 268435456 bytes"), "{refusal}");

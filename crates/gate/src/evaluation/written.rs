@@ -160,7 +160,7 @@ fn csv_is_read_with_quotes_and_a_byte_order_mark_and_refused_by_line() {
     insta::assert_snapshot!(refusal(""), @"predictions.csv: line 1: the file is empty, expected a line of column names; write commas between the cells, and the column names in the first line");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog\n"), @"predictions.csv: line 3: the line has 2 cells, expected 3, one for each column name; write commas between the cells, and the column names in the first line");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,\n"), @"predictions.csv: row 2, column `prediction`: no value, expected a value in every row");
-    insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\n"), @"predictions.csv: 1 rows in the file, expected 2; evaluate again, and keep both files unchanged");
+    insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\n"), @"predictions.csv: 1 row in the file, expected 2; evaluate again, and keep both files unchanged");
     insta::assert_snapshot!(refusal("row,label,prediction\na,cat,cat\nb,dog,cat\nc,dog,cat\n"), @"predictions.csv: 3 rows in the file, expected 2; evaluate again, and keep both files unchanged");
     for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
         let of = |text: &str| refusal(&text.replace(',', &separator.to_string()));

@@ -244,7 +244,7 @@ policies/digits.yaml:8:56: no value is named, expected a column with a value
   help: such as `where: {region: north}`; the empty text is written `''`
 policies/digits.yaml:9:7: `slice` and `seeds` came, expected one of them
   help: write a check for each
-policies/digits.yaml:10:59: 1 runs, expected 2 to 50
+policies/digits.yaml:10:59: 1 run, expected 2 to 50
   help: 3 are usual
 policies/digits.yaml:11:50: `tomorrow` is no day, expected one such as 2026-12-31
 policies/digits.yaml:12:7: artifact_bytes is a property of the artifact, not of rows or of a difference
