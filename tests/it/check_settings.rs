@@ -122,7 +122,7 @@ fn repositories_of_our_own_git_server_are_read_where_they_lie() {
     // A source may be empty; an environment names the places of promotions.
     let (code, said) = check(OF_OUR_GIT_SERVER);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("environments[0].branch: ") && said.contains("came an empty repository"), "{said}");
+    assert!(said.contains("environments[0].branch: ") && said.contains("found an empty repository"), "{said}");
     assert!(!said.contains("sources[0]"), "{said}");
     commit(folder.path(), "environment.git", &[("staging/app.yaml", b"a: b\n"), ("file", b"x")]);
     let sound: [(&str, &[u8]); 4] = [

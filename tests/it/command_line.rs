@@ -264,7 +264,7 @@ fn a_hook_that_is_refused_is_set_up_wrongly() {
         let output = command.stdin(input).output().expect("it ran");
         answering.join().expect("answered");
         assert_eq!(output.status.code(), Some(code), "{status}: {}", said(&output));
-        assert!(said(&output).contains("the push itself is safe"), "{}", said(&output));
+        assert!(said(&output).contains("do not repeat the push"), "{}", said(&output));
     }
 }
 

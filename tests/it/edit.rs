@@ -51,7 +51,7 @@ fn the_file_is_changed_in_place_when_asked() {
     let output = edit(folder.path(), &["link.yaml", "--path", IMAGE, "--value", "app:v2", "--write"]);
     assert_eq!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(said, "link.yaml:6:12: spec.containers[name=server].image was `app:v1`, is `app:v2`\n");
+    assert_eq!(said, "link.yaml:6:12: spec.containers[name=server].image changed from `app:v1` to `app:v2`\n");
     assert_eq!(content(folder.path()), DEPLOYMENT.replace("app:v1", "app:v2"));
     assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o640);
     assert!(folder.path().join("link.yaml").is_symlink());

@@ -14,7 +14,7 @@ async fn an_approval_is_of_the_artifact_that_waits_and_never_of_the_author_alone
     let artifact = text(&waiting, "artifact");
     let other = slipway_contract::Digest::of(b"another");
     let wrong = refused(&bench, &["approve", "digits", "staging", "--artifact", other.as_str()]).await;
-    assert!(wrong.contains(&format!("that is {artifact}")), "{wrong}");
+    assert!(wrong.contains(&format!("is not in progress for `staging`, but {artifact}")), "{wrong}");
     assert!(refused(&bench, &["approve", "other", "staging"]).await.contains("no run of `other` is in progress"));
     let output = command(&bench, &["approve", "digits", "staging"]).await;
     assert_eq!(output.status.code(), Some(0));

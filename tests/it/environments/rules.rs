@@ -17,7 +17,7 @@ async fn an_artifact_is_promoted_downstream_after_its_soak_and_is_compared_with_
     let way = ["queued", "training", "evaluating", "gating", "publishing", "promoting", "waiting", "promoting", "done"];
     assert_eq!(ways, way, "{downstream:#}");
     let waited = &downstream["transitions"][6];
-    assert!(text(waited, "cause").contains("held back: `staging` has not named it for 6s yet, until "), "{waited:#}");
+    assert!(text(waited, "cause").contains("blocked: `staging` has not named it for 6s yet, until "), "{waited:#}");
     let (staged, promoted) = (digits_in(&bench, "staging").await, digits_in(&bench, "production").await);
     let time =
         |model: &serde_json::Value| -> jiff::Timestamp { text(&model["current"], "since").parse().expect("a time") };

@@ -169,7 +169,7 @@ async fn a_head_commit_that_asks_to_be_skipped_skips_its_own_push_and_none_befor
     assert_eq!(base.as_deref(), Some(world.head.as_str()));
     let source = "models".to_owned().try_into().expect("a name");
     let note = store.delivery(&source, "second").await.expect("stored").note;
-    assert!(note.contains("touches") && note.contains("[skip slipway]"), "{note}");
+    assert!(note.contains("affects") && note.contains("[skip slipway]"), "{note}");
     end(world, store, server).await;
 }
 

@@ -99,7 +99,7 @@ async fn a_command_in_a_comment_at_bitbucket_is_followed_once_by_permission() {
     for (account, command, answer, after) in [
         (READER, "/slipway retrain", "Refused", 1),
         (READER, "/slipway explain", "trained: ", 1),
-        (WRITER, "/slipway retrain", "has begun", 2),
+        (WRITER, "/slipway retrain", "has started", 2),
     ] {
         let id = world.bitbucket.write_comment(number, account, command);
         let deliveries = world.bitbucket.waiting();

@@ -221,7 +221,7 @@ async fn deliveries_that_were_not_taken_are_reported_with_what_their_answers_mea
     assert_eq!(code, 0);
     only_fault(
         &checks,
-        "warning deliveries: 1 of the last 2 deliveries were accepted; the newest",
+        "warning deliveries: 1 of the last 2 deliveries were accepted; the response to the newest",
         "the webhook's secret differs from the source's secret",
     );
 }

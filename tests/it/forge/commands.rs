@@ -43,7 +43,7 @@ async fn a_command_is_followed_once_if_the_forge_says_that_its_account_may() {
     assert_eq!(runs().await, 1, "nothing was begun");
 
     let (answer, signs) = answered(&world, number, WRITER, "/slipway retrain").await;
-    assert!(answer.contains("has begun") && signs == ["+1"], "{answer} {signs:?}");
+    assert!(answer.contains("has started") && signs == ["+1"], "{answer} {signs:?}");
     let both = |github: &slipway_testkit::github::GitHub| {
         let checks = github.checks(&head, CHECK);
         (checks.len() == 2 && checks.iter().all(|check| check["conclusion"] == "success")).then_some(())

@@ -120,7 +120,7 @@ async fn every_command_has_one_effect_one_answer_and_one_entry_however_often_it_
     for (command, said, action) in [
         ("/slipway hold staging", "held until", "promotion.hold"),
         ("/slipway approve staging", "is approved", "promotion.approve"),
-        ("/slipway retrain", "has begun", "run.retrain"),
+        ("/slipway retrain", "has started", "run.retrain"),
     ] {
         let (answer, deliveries) = world.command_three_times(number, command).await;
         assert!(answer.contains(said), "{command}: {answer}");

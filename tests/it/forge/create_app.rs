@@ -145,7 +145,7 @@ async fn a_code_that_github_does_not_know_or_that_was_used_is_refused() {
     let (action, _) = registering.form().await;
     assert_eq!(registering.come_back(&"0".repeat(40), &state_of(&action)).await, 200);
     let (ended, _, said, _) = registering.end().await;
-    assert_eq!(ended, 1, "{said}");
+    assert_eq!(ended, 2, "{said}");
 
     let ground = Ground::new().await;
     let github = GitHub::start(ground.bare.clone()).await.expect("a GitHub");

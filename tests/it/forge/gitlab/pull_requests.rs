@@ -58,7 +58,7 @@ async fn a_command_in_a_note_is_followed_once_if_gitlab_says_that_its_account_ma
         (READER, "/slipway retrain", "Refused", "confused", 1),
         (READER, "/slipway explain", "trained: ", "thumbsup", 1),
         (WRITER, "/slipway retrain --now", "Not understood", "confused", 1),
-        (WRITER, "/slipway retrain", "has begun", "thumbsup", 2),
+        (WRITER, "/slipway retrain", "has started", "thumbsup", 2),
     ] {
         let id = world.gitlab.write_note(number, account, command);
         let deliveries = world.gitlab.waiting();
