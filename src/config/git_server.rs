@@ -17,8 +17,8 @@ pub(super) fn resolve_git_server(
 ) -> Option<web::GitServerSettings> {
     let GitServerFile { folder: repositories, listen: own, credentials: CredentialsFile { username, password } } = file;
     if !own.ip().is_loopback() {
-        let help = "help: use `127.0.0.1:8421`; what others reach belongs on a forge, or behind a web server";
-        problems.add("git_server.listen", format!("`{own}` is no loopback address\n  {help}"));
+        let help = "help: use `127.0.0.1:8421`; for access from other machines, use a forge or a web server";
+        problems.add("git_server.listen", format!("`{own}` is not a loopback address\n  {help}"));
     }
     let is_taken = !problems.guesses.touch("listen") && is_same_place(own, listen);
     if is_taken {

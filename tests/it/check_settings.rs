@@ -157,5 +157,5 @@ fn repositories_of_our_own_git_server_are_read_where_they_lie() {
     commit(folder.path(), "models.git", &sound[..3]);
     let (code, said) = check(OF_OUR_GIT_SERVER);
     assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("there is no policy at "), "{said}");
+    assert!(said.contains("the policy does not exist at "), "{said}");
 }

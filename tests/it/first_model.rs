@@ -186,7 +186,7 @@ fn a_local_server_set_up_is_made_once_and_kept() {
     // Another model beside it would take the settings away from this one.
     for force in ["", " --force"] {
         let (done, said) = place.run(&format!("{init} --model other --folder other{force}"));
-        let expected = "`../slipway-local/slipway-server.yaml` already serves another model: `customers`\n  help: name another \
+        let expected = "`../slipway-local/slipway-server.yaml` already serves another model: `customers`\n  help: set another \
              folder";
         assert!(!done && said.contains(expected), "{said}");
         assert!(!place.work.join("other").exists());

@@ -153,13 +153,14 @@ fn what_is_not_there_is_said_with_what_to_do() {
     std::fs::write(folder.path().join("policy.yaml"), policy(&["metric: accuracy, at_least: 0.5"])).expect("written");
     let nothing = judge(&["--policy", "policy.yaml"]);
     assert!(
-        nothing.contains("the folder `out` does not exist") && nothing.contains("`slipway train --out out` writes it"),
+        nothing.contains("the folder `out` does not exist")
+            && nothing.contains("create it with `slipway train --out out`"),
         "{nothing}"
     );
     std::fs::create_dir(folder.path().join("out")).expect("a folder");
     std::fs::write(folder.path().join("out/predictions.csv.gz"), "x").expect("written");
     let packed = judge(&["--policy", "policy.yaml"]);
-    assert!(packed.contains("holds no report.json, but `predictions.csv.gz`"), "{packed}");
+    assert!(packed.contains("contains no report.json, but `predictions.csv.gz`"), "{packed}");
 }
 
 #[test]

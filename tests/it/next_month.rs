@@ -89,7 +89,7 @@ fn rows_of_the_next_month_are_added_judged_and_counted_by_the_commands_of_the_pa
         if !waits_for_a_run {
             let (done, said) = place.run(command);
             // The hook says less where the server has not read the push yet.
-            let is_read = !said.contains("delivered; `slipway runs list` shows what follows");
+            let is_read = !said.contains("was delivered; see the new runs with `slipway runs list`");
             assert!(done && (!is_read || missing(&said, says).is_none()), "`{command}` said {said}");
             continue;
         }

@@ -162,7 +162,7 @@ async fn a_policy_that_a_push_breaks_together_with_its_model_is_reported_beside_
     assert_eq!(judged["model"], reported["model"]);
     let deliveries = bench.api().get("/api/v1/deliveries?state=done").await.expect("deliveries");
     let notes = deliveries.json["deliveries"].to_string();
-    assert!(notes.contains("touches digits; the policy of digits is broken"), "{notes}");
+    assert!(notes.contains("affects digits; the policy of digits has mistakes"), "{notes}");
 
     // The first policy of a new model judges the model's own run, which reports the mistakes alone.
     bench.world.work.write("policy.yaml", POLICY).expect("written");

@@ -69,7 +69,7 @@ impl Init {
             counted(chosen.train.rows, "training row"),
             counted(chosen.test.rows, "test row")
         ));
-        for LeftOut { name, reason } in chosen.left_out {
+        for LeftOut { name, reason, .. } in chosen.left_out {
             output::say(&format!("excluded `{}`: {reason}", table::shown(name)));
         }
         for (path, became) in made {

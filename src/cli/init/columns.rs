@@ -22,6 +22,8 @@ const MIN_COUNTED: usize = 20;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LeftOut {
     pub(super) name: String,
+    /// Whether its name identifies it in the table.
+    pub(super) is_named: bool,
     pub(super) reason: String,
 }
 
@@ -69,7 +71,10 @@ pub(super) fn choose(profile: &Profile, label: &str) -> (Vec<Feature>, Vec<LeftO
         let (name, is_complete) = (column.name.clone(), column.missing == 0);
         match why_not(column, is_twice, profile.rows).map_or_else(|| type_of(column, profile.rows), Err) {
             Ok(column) => features.push(Feature { name, column, is_complete }),
-            Err(reason) => left_out.push(LeftOut { name, reason }),
+            Err(reason) => {
+                let is_named = !is_twice && !is_unnamed(&name) && !name.chars().any(char::is_control);
+                left_out.push(LeftOut { name, is_named, reason });
+            }
         }
     }
     (features, left_out)

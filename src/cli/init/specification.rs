@@ -85,11 +85,11 @@ spec:
         name = scalar_of(model),
         label = scalar_of(label),
         labels = chosen.labels(),
-        columns = columns(features),
+        columns = columns(features, left_out),
     );
     if !left_out.is_empty() {
         text.push_str("    # excluded columns:\n");
-        for LeftOut { name, reason } in left_out.iter().take(MAX_LISTED) {
+        for LeftOut { name, reason, .. } in left_out.iter().take(MAX_LISTED) {
             let _ = writeln!(text, "    #   {}: {}", scalar_of(&shown(name)), shown_reason(reason));
         }
         if left_out.len() > MAX_LISTED {
@@ -128,8 +128,8 @@ spec:
     text
 }
 
-/// The columns to learn from: their names if all are numbers, otherwise each with its type.
-fn columns(features: &[Feature]) -> String {
+/// The columns to learn from: their names if all are numbers, otherwise each with its type, and the columns that are not used.
+fn columns(features: &[Feature], left_out: &[LeftOut]) -> String {
     if features.iter().all(Feature::is_plain) {
         let names = features.iter().map(|feature| scalar_of(&feature.name)).collect::<Vec<_>>().join(", ");
         return format!("    features: [{names}]\n");
@@ -144,10 +144,11 @@ fn columns(features: &[Feature]) -> String {
         };
         format!("      {}: {written}\n", scalar_of(name))
     };
-    format!(
-        "    columns:   # the types were inferred from the table\n{}",
-        features.iter().map(line).collect::<String>()
-    )
+    let ignored = left_out.iter().filter(|left| left.is_named);
+    let ignored = ignored.map(|left| scalar_of(&left.name)).collect::<Vec<_>>().join(", ");
+    let ignore = if ignored.is_empty() { String::new() } else { format!("    ignore: [{ignored}]\n") };
+    let columns: String = features.iter().map(line).collect();
+    format!("    columns:   # the types were inferred from the table\n{columns}{ignore}")
 }
 
 fn shown_reason(reason: &str) -> String {

@@ -62,7 +62,7 @@ async fn words_in_the_other_order_short_digests_and_spans_of_time_are_understood
     let first = bench.promote_a_first_model().await;
     let (held, warning) = said(&bench, &["hold", "staging", "digits", "--reason", "look", "--until", "2h"]).await;
     assert!(held.contains("\"model\": \"digits\"") && held.contains("\"until\": \"2"), "{held}");
-    assert!(warning.contains("taken as `digits staging`"), "{warning}");
+    assert!(warning.contains("used as `digits staging`"), "{warning}");
     let (_, warning) = said(&bench, &["release", "digits", "staging"]).await;
     assert_eq!(warning, "");
     // A hold on a misspelt name would hold nothing.

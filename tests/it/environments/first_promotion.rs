@@ -43,7 +43,7 @@ async fn an_environment_downstream_of_a_filled_one_shows_what_that_names_and_tak
     let shown = command(&bench, &["environments", "show", "production", "-o", "text"]).await;
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     let hint =
-        format!("digits: staging holds {}; slipway promote digits production", text(&first_promotion, "version"));
+        format!("digits: staging names {}; slipway promote digits production", text(&first_promotion, "version"));
     assert!(shown.contains(&hint), "{shown}");
     assert_eq!(digits_in(&bench, "staging").await["first_promotion"], Value::Null);
 

@@ -106,7 +106,12 @@ async fn a_merge_group_that_holds_a_fork_is_judged_no_more_than_the_fork_itself(
     world.deliver().await;
     let waits = world.ended_check(&first, "slipway").await;
     assert_eq!(waits["conclusion"], "action_required", "{waits:#}");
-    assert!(world.answer_to(number, READER, &format!("/slipway judge {first}")).await.contains("Refused: this command needs"));
+    assert!(
+        world
+            .answer_to(number, READER, &format!("/slipway judge {first}"))
+            .await
+            .contains("Refused: this command needs")
+    );
     assert!(world.bench.api().runs().await.expect("runs").is_empty(), "nothing was begun");
     world.answer_to(number, WRITER, &format!("/slipway judge {first}")).await;
     assert_eq!(world.ended_check(&first, CHECK).await["conclusion"], "success");

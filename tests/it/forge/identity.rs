@@ -46,7 +46,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
         let read = read(&world.bench, &delivery.guid).await;
         assert_eq!(text(&read, "state"), "ignored", "{read:#}");
         // Which repository the source is, is not known yet: what is called otherwise is not it.
-        assert!(text(&read, "note").contains("`eve/models` (99), and `digits` is `team/models`"), "{read:#}");
+        assert!(text(&read, "note").contains("`eve/models` (99), but `digits` is `team/models`"), "{read:#}");
     }
     assert!(world.bench.api().runs().await.expect("runs").is_empty(), "another repository's change began ours");
     world.send(&ours).await;
@@ -65,7 +65,7 @@ async fn deliveries_of_another_repository_start_and_end_nothing_and_are_counted(
     for delivery in &foreign {
         let read = read(&world.bench, &delivery.guid).await;
         assert_eq!(text(&read, "state"), "ignored", "{read:#}");
-        assert!(text(&read, "note").contains("`eve/models` (99), not of `team/models` (41)"), "{read:#}");
+        assert!(text(&read, "note").contains("`eve/models` (99), not from `team/models` (41)"), "{read:#}");
     }
     let runs = world.bench.api().runs().await.expect("runs");
     assert!(runs.iter().any(trains), "{runs:#?}");
@@ -160,7 +160,7 @@ async fn a_repository_that_was_made_anew_under_the_same_name_is_refused_until_so
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "anew", (99, "team/models"), &anew).await, 202);
     let refused = read(&bench, "anew").await;
     assert_eq!(text(&refused, "state"), "dead", "{refused:#}");
-    assert!(text(&refused, "note").contains("its identifier is 99, and `digits` is 41"), "{refused:#}");
+    assert!(text(&refused, "note").contains("its identifier is 99, but `digits` is pinned to 41"), "{refused:#}");
     assert!(text(&refused, "note").contains("run `slipway forge accept digits '99'`"), "{refused:#}");
     // What stands at the address now is the other one, whoever tells of it.
     assert_eq!(deliver_push(&bench, HOOK, SECRET, "late", (41, "team/predictions"), &anew).await, 202);

@@ -20,8 +20,8 @@ async fn a_pull_request_for_the_policy_is_judged_by_the_old_one_and_shows_what_i
     assert!(text(note, "message").contains("the policy before the change"), "{note:#}");
     let comment = world.comment_that_says(number, "1 of 1 models passed").await;
     for part in [
-        "The policy `policy.yaml` is changed here",
-        "would say: ",
+        "This pull request changes the policy `policy.yaml`",
+        "The new policy judges later changes: ",
         "refused: accuracy",
         "```diff\n",
         "-      at_least: 0.7\n+      at_least: 0.9999\n",

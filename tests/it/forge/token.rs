@@ -53,7 +53,7 @@ async fn with_a_token_a_pull_request_is_reported_by_statuses_and_one_comment_and
     assert!((2..=3).contains(&of_model), "each state is told once: {of_model}");
 
     for (account, command, answer, sign) in
-        [(READER, "/slipway retrain", "Refused", "confused"), (WRITER, "/slipway retrain", "has begun", "+1")]
+        [(READER, "/slipway retrain", "Refused", "confused"), (WRITER, "/slipway retrain", "has started", "+1")]
     {
         let id = world.github.write_comment(number, account, command);
         let deliveries = world.github.waiting();

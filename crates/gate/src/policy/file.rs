@@ -300,7 +300,7 @@ impl<'de> Deserialize<'de> for StringList {
 
 impl JsonSchema for StringList {
     fn schema_name() -> Cow<'static, str> {
-        "Texts".into()
+        "OneOrMoreValues".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {

@@ -258,7 +258,8 @@ impl Places {
             faults.push(refused(format!("the label `{label}` is among the columns to learn from")).help(help));
         }
         let used: HashSet<&String> = features.iter().map(|(_, column)| &column.name).collect();
-        let unused = header.iter().filter(is_free).filter(|name| !used.contains(name)).cloned().collect();
+        let unused = header.iter().filter(is_free).filter(|name| !used.contains(name) && !table::is_unnamed(name));
+        let unused = unused.cloned().collect();
         match label_at {
             Some(label) if faults.is_empty() => Ok(Self { label, features, unused }),
             _ => Err(faults),

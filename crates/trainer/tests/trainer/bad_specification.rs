@@ -30,7 +30,7 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
             "/spec/preprocess",
             json!([{"reshape": [5, 5]}]),
             "spec.preprocess[0]",
-            "rows of shape [1, 6, 6] hold 36 values",
+            "rows of shape [1, 6, 6] contain 36 values",
         ),
         ("/spec/training/epochs", json!(0), "spec.training.epochs", "0 is out of range"),
         ("/spec/data/validation_split", json!(0.999), "spec.data.validation_split", "leave none to learn from"),

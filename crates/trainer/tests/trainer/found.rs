@@ -58,7 +58,7 @@ fn all_bad_rows_of_both_tables_are_named_with_their_lines_up_to_a_number() {
     assert!(train.iter().all(|fault| fault.key.as_deref() == Some("spec.data.train.file")));
     let judged = of("data/test.csv");
     assert_eq!(judged.iter().map(|fault| fault.line).collect::<Vec<_>>(), [Some(3), Some(2)], "{judged:#?}");
-    assert!(judged[1].message.ends_with("(and 1 more rows)"), "{}", judged[1].message);
+    assert!(judged[1].message.ends_with("(and 1 more row)"), "{}", judged[1].message);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn labels_that_look_like_one_are_warned_of_in_training_rows_and_refused_in_test_
             "{message}"
         );
         assert_eq!(key.as_deref(), Some("spec.data.label"));
-        assert!(help.as_deref().is_some_and(|help| help.contains("in one way")), "{help:?}");
+        assert!(help.as_deref().is_some_and(|help| help.contains("one spelling")), "{help:?}");
 
         bench.write("train.csv", format!("height,weight,kind\n{rows}"));
         bench.write("test.csv", format!("height,weight,kind\n1,2,{one}\n3,4,n\n2,1,{other}\n"));
