@@ -66,7 +66,7 @@ impl Place {
     /// What the page shows and what was not said, but for the ports, which are those of the page only by chance.
     fn difference(&self, shown: &[String], said: &str) -> Option<String> {
         let is_for_the_port = |line: &&str| !line.trim_start().starts_with("export SLIPWAY_SERVER=");
-        let said: String = said.lines().filter(is_for_the_port).map(|line| format!("{line}\n")).collect();
+        let said: String = said.lines().filter(is_for_the_port).flat_map(|line| [line, "\n"]).collect();
         let said = [(self.port, 8420), (self.port + 1, 8421)]
             .iter()
             .fold(said, |said, (here, page)| said.replace(&format!("127.0.0.1:{here}"), &format!("127.0.0.1:{page}")));

@@ -39,7 +39,7 @@ fn pages() -> Vec<String> {
 fn pages_in(folder: &str, depth: usize, pages: &mut Vec<String>) {
     for entry in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).expect("a folder").flatten() {
         let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
-        if path.ends_with(".md") {
+        if Path::new(&path).extension().is_some_and(|ending| ending == "md") {
             pages.push(path.trim_start_matches("./").to_owned());
         } else if depth > 0 && entry.path().is_dir() {
             pages_in(&path, depth - 1, pages);
@@ -114,24 +114,25 @@ fn every_page_is_in_the_contents_of_the_site() {
 }
 
 /// What mdBook reads besides the pages: SUMMARY.md in the form that it knows, and book.toml.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Site {
+    book: BTreeMap<String, String>,
+    build: Build,
+}
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Build {
+    build_dir: String,
+    create_missing: bool,
+}
+
 #[test]
 fn the_site_is_described_as_mdbook_reads_it() {
     for line in read("docs/SUMMARY.md").lines().filter(|line| !line.is_empty()) {
         let page =
             line.strip_prefix("- [").and_then(|rest| rest.strip_suffix(".md)")).is_some_and(|rest| rest.contains("]("));
         assert!(page || line.starts_with("# "), "`{line}` is neither a heading nor `- [TITLE](PAGE.md)`");
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Site {
-        book: BTreeMap<String, String>,
-        build: Build,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-    struct Build {
-        build_dir: String,
-        create_missing: bool,
     }
     let site: Site = basic_toml::from_str(&read("docs/book.toml")).expect("docs/book.toml");
     let keys: Vec<&str> = site.book.keys().map(String::as_str).collect();

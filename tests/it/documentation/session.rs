@@ -147,7 +147,7 @@ impl Session {
                 return Err(format!("`$ {command}`: {fault}\n  it said:\n{said}"));
             }
             if let Ok(line) = self.lines.recv_timeout(DEADLINE) {
-                said += &format!("{line}\n");
+                said.extend([line.as_str(), "\n"]);
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ pub(crate) fn shape(line: &str) -> String {
     for word in words {
         // `706 B` or `4.0 KiB`.
         match shaped.last_mut() {
-            Some(number) if is_unit(&word) && is_number(number) => *number = "SIZE".to_owned(),
+            Some(number) if is_unit(&word) && is_number(number) => "SIZE".clone_into(number),
             _ => shaped.push(word),
         }
     }

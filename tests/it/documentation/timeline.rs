@@ -2,6 +2,7 @@
 
 use slipway_testkit::SlipwayProcess;
 use slipway_testkit::demo::{DataSet, Step, Variant, World, model_file, model_files, steps};
+use std::fmt::Write as _;
 
 use super::fence::blocks;
 use super::shape::difference;
@@ -22,9 +23,9 @@ async fn the_timeline_of_the_readme_is_what_its_pushes_lead_to() {
         let (head, _) = world.push(title).await.expect("pushed");
         let run = server.api().wait_for_end(&head, DEADLINE).await.expect("it ends");
         let run = server.api().run(text(&run, "id")).await.expect("a run");
-        said += &format!("{title}\ngit push 0.001 s commit uploaded, hook delivered\n");
+        let _ = writeln!(said, "{title}\ngit push 0.001 s commit uploaded, hook delivered");
         for Step { name, took, cause } in steps(&run).expect("steps") {
-            said += &format!("{name} {:.3} s {cause}\n", took.as_secs_f64());
+            let _ = writeln!(said, "{name} {:.3} s {cause}", took.as_secs_f64());
         }
     }
     let page = blocks("README.md");

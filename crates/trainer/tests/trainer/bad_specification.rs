@@ -33,7 +33,12 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
             "rows of shape [1, 6, 6] contain 36 values",
         ),
         ("/spec/training/epochs", json!(0), "spec.training.epochs", "0 is out of range"),
-        ("/spec/data/validation_split", json!(0.999), "spec.data.validation_split", "leaves none of 96 rows to learn from"),
+        (
+            "/spec/data/validation_split",
+            json!(0.999),
+            "spec.data.validation_split",
+            "leaves none of 96 rows to learn from",
+        ),
         (
             "/spec/data/train/features",
             json!("data/nothing"),
