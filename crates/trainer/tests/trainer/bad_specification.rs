@@ -56,7 +56,7 @@ fn what_cannot_be_trained_as_written_is_refused_with_its_key() {
             "/spec/preprocess",
             json!([{"reshape": [4_294_967_295_u32, 4_294_967_295_u32, 4_294_967_295_u32]}]),
             "spec.preprocess[0]",
-            "hold 36 values",
+            "contain 36 values",
         ),
         (
             "/spec/model/sequential",

@@ -60,7 +60,7 @@ impl Act {
             println!("  {}", line.trim_end());
         }
         ensure!(
-            ["on its way", "delivered"].iter().any(|word| said.contains(word)),
+            ["has started", "delivered"].iter().any(|word| said.contains(word)),
             "the hook did not deliver the push; git said: {said}"
         );
         let run = follow(&server.api(), &head, paint).await?;
