@@ -37,7 +37,7 @@ pub(crate) use environment::{deployed_artifact, deployed_artifacts, readable};
 pub use failpoint::{Failpoint, set as set_failpoint};
 pub(crate) use loops::{POLL, catch_panic, jitter, log_and_continue};
 pub use marks::{
-    MAX_MANIFEST_BYTES, NO_LFS, is_called_manifest, is_pointer, largest_manifest, may_be_marked, not_utf8,
+    MAX_MANIFEST_BYTES, NO_LFS, is_called_manifest, is_pointer, largest_manifest, mark_digest, may_be_marked, not_utf8,
 };
 pub(crate) use messages::PromotionMessage;
 pub(crate) use remotes::Remotes;

@@ -7,6 +7,7 @@ use slipway_contract::{Fault, FaultKind};
 
 use super::collect::{Collected, File, Manifest, Subject};
 use super::form::Severity;
+use crate::context::mark_digest;
 use slipway_domain::Diagnostic;
 use slipway_manifest::{Field, Marker, is_slip_of};
 
@@ -48,15 +49,8 @@ impl Marks {
                 format!("the checked manifests mark `{model}`, but not its `digest`, so its champion would be unknown")
             }
         };
-        Some(Fault::new(FaultKind::Specification, message).key("metadata.name").help(put_digest(model)))
+        Some(Fault::new(FaultKind::Specification, message).key("metadata.name").help(mark_digest(model)))
     }
-}
-
-fn put_digest(model: &str) -> String {
-    format!(
-        r#"add the comment `# {{"slipway": "{model}:digest"}}` after the value for the digest; the first value may be \
-         `none`"#
-    )
 }
 
 /// Returns the problems of the marks of a folder, or of single files if the rest of the folder is not known.
@@ -103,7 +97,7 @@ fn slip(file: &File, marker: &Marker, close: &str) -> Diagnostic {
 
 fn no_digest(file: &File, marker: &Marker) -> Diagnostic {
     let message = format!("`{}` is marked, but not its `digest`, so its champion would be unknown", marker.model);
-    Diagnostic::new(&file.path, message).at(marker.position).help(put_digest(&marker.model))
+    Diagnostic::new(&file.path, message).at(marker.position).help(mark_digest(&marker.model))
 }
 
 /// For two fully marked models with similar names, reports the one with fewer marks, or else the later one, as a possible typing
@@ -162,5 +156,7 @@ mod tests {
         assert!(lacking(&marks(&[("digits", true)])).expect("lacking").contains("has a mark for `churn`"));
         assert!(lacking(&marks(&[("chrun", true)])).expect("lacking").contains("the similar name `chrun`"));
         assert!(lacking(&marks(&[("churn", false)])).expect("lacking").contains("but not its `digest`"));
+        let help = marks(&[("churn", false)]).lacking("churn").and_then(|fault| fault.help).expect("help");
+        assert!(help.contains(r#"`# {"slipway": "churn:digest"}`"#) && !help.contains(['\\', '\n']), "{help}");
     }
 }

@@ -19,8 +19,8 @@ use slipway_manifest::{Field, Marker, Values, is_slip_of};
 pub use file::not_utf8;
 pub(crate) use manifests::Manifests;
 pub use searched::{MAX_MANIFEST_BYTES, is_called_manifest, is_pointer, largest_manifest, may_be_marked};
-pub use unmarked::NO_LFS;
 pub(crate) use unmarked::Unmarked;
+pub use unmarked::{NO_LFS, mark_digest};
 use unmarked::{kept_away, misspelt};
 
 /// Values of a marked `digest` before the first promotion.

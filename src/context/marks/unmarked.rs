@@ -7,6 +7,14 @@ use slipway_manifest::Marker;
 /// Remedy for a manifest of which git holds only a Git LFS pointer.
 pub const NO_LFS: &str = "store manifests in git and not in Git LFS: Slipway does not read or write Git LFS objects";
 
+/// Remedy for a model without a marked digest.
+pub fn mark_digest(model: &str) -> String {
+    format!(
+        "add the comment `# {{\"slipway\": \"{model}:digest\"}}` after the value for the digest; the first value may \
+         be `none`"
+    )
+}
+
 /// Reason why there is no place to promote a model to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unmarked {
@@ -23,10 +31,7 @@ pub(crate) enum Unmarked {
 impl Unmarked {
     pub(crate) fn refusal(&self, model: &str) -> StepError {
         let nothing = "so a promotion would change nothing";
-        let put = format!(
-            r#"add the comment `# {{"slipway": "{model}:digest"}}` after the value for the digest; the first value may \
-             be `none`"#
-        );
+        let put = mark_digest(model);
         let or_close = |close: &Option<String>| match close {
             Some(close) => format!("{close}, or {put}"),
             None => put.clone(),
@@ -76,4 +81,18 @@ pub(crate) fn kept_away(file: &str, model: &str) -> Diagnostic {
     let message =
         format!("git has only a Git LFS pointer of this file, so marks of `{model}` in it could not be changed");
     Diagnostic::new(file, message).help(NO_LFS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_remedy_is_one_line_with_the_whole_mark() {
+        let StepError::Refused { reason, .. } = (Unmarked::Nowhere { close: None }).refusal("churn") else {
+            panic!("expected a refusal");
+        };
+        let (_, help) = reason.split_once("\n  help: ").expect("help");
+        assert!(help.contains(r#"`# {"slipway": "churn:digest"}`"#) && !help.contains(['\\', '\n']), "{help}");
+    }
 }
