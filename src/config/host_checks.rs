@@ -130,7 +130,7 @@ environments:
     }
 
     #[test]
-    fn a_wrong_date_of_a_freeze_is_told_with_the_forms_that_are_read() {
+    fn a_wrong_date_of_a_freeze_is_reported_with_the_forms_that_are_read() {
         let freeze = |from: &str, until: &str| {
             let freeze = format!(", freezes: [{{from: {from}, until: {until}, reason: holidays}}]}}\n");
             problems(&SETTINGS.replace("e.git\"}\n", &format!("e.git\"{freeze}")))

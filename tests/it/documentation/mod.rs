@@ -113,13 +113,14 @@ fn every_page_is_in_the_contents_of_the_site() {
     assert!(contents.contains("](cli.md)"));
 }
 
-/// What mdBook reads besides the pages: SUMMARY.md in the form that it knows, and book.toml.
+/// The settings of the site, in docs/book.toml.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Site {
     book: BTreeMap<String, String>,
     build: Build,
 }
+
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Build {
@@ -127,6 +128,7 @@ struct Build {
     create_missing: bool,
 }
 
+/// What mdBook reads besides the pages: SUMMARY.md in the form that it knows, and book.toml.
 #[test]
 fn the_site_is_described_as_mdbook_reads_it() {
     for line in read("docs/SUMMARY.md").lines().filter(|line| !line.is_empty()) {

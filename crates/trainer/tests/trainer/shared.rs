@@ -48,7 +48,7 @@ fn rows_are_compared_as_the_check_of_leakage_compares_them() {
 }
 
 #[test]
-fn rows_that_repeat_by_chance_are_told_as_such() {
+fn rows_that_repeat_by_chance_are_reported_as_such() {
     let bench = Bench::with_tables();
     let rows = |count: usize| "1,0,cat\n0,1,dog\n".repeat(count);
     bench.write("train.csv", format!("height,weight,kind\n{}7,7,cat\n", rows(20)));
