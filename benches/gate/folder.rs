@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::Type;
 use serde_json::{Value, json};
-use slipway_contract::metrics::Predictions;
+use slipway_contract::metrics::{Predictions, View};
 use slipway_contract::{API_VERSION, Digest, Metric};
 
 use super::draw::Draw;
@@ -58,7 +58,7 @@ pub(crate) fn report(table: &Predictions, name: &str) -> Value {
     let metrics = ["accuracy", "macro_f1", "log_loss", "macro_roc_auc", "expected_calibration_error"];
     let metrics: serde_json::Map<String, Value> = metrics
         .iter()
-        .filter_map(|name| Some(((*name).to_owned(), json!(name.parse::<Metric>().ok()?.of(table)?))))
+        .filter_map(|name| Some(((*name).to_owned(), json!(name.parse::<Metric>().ok()?.of(View::Classes(table))?))))
         .collect();
     json!({
         "apiVersion": API_VERSION, "kind": "EvaluationReport", "artifact": Digest::of(name.as_bytes()),

@@ -67,15 +67,6 @@ impl TrainingSpec {
             Task::Regression => Metric::RootMeanSquaredError,
         })
     }
-
-    /// The step size of the optimizer.
-    pub fn learning_rate(&self) -> f64 {
-        match self.optimizer {
-            Optimizer::Sgd { learning_rate, .. }
-            | Optimizer::Adam { learning_rate, .. }
-            | Optimizer::AdamW { learning_rate, .. } => learning_rate,
-        }
-    }
 }
 
 /// The optimizer. Its defaults are those of PyTorch.

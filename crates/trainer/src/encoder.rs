@@ -9,7 +9,7 @@ use slipway_contract::{
 };
 use tch::{Device, Kind, Tensor};
 
-use crate::data::Rows;
+use crate::data::{Rows, code_of};
 
 /// The most inputs of a row, whatever its columns.
 pub(crate) const MAX_INPUTS: usize = 20_000;
@@ -128,7 +128,7 @@ impl Encoder {
     /// numbers of rows.
     pub(crate) fn recode(&self, rows: &mut Rows) -> Vec<(String, Vec<Counted>)> {
         let mut unseen = Vec::new();
-        for (place, encoding) in self.encodings.iter().enumerate() {
+        for (place, (name, encoding)) in self.names.iter().zip(&self.encodings).enumerate() {
             let Some(known) = encoding.values() else { continue };
             let Some(texts) = rows.texts.get_mut(place).and_then(Option::take) else { continue };
             let codes: HashMap<&str, f64> = known.iter().map(String::as_str).zip((0_u32..).map(f64::from)).collect();
@@ -143,13 +143,12 @@ impl Encoder {
                     *count += 1;
                 }
             }
-            let place = i64::try_from(place).unwrap_or(0);
-            rows.features.select(1, place).copy_(&Tensor::from_slice(&column));
+            rows.texts[place] = Some(known.to_vec());
+            rows.features.select(1, i64::try_from(place).unwrap_or(0)).copy_(&Tensor::from_slice(&column));
             let strange = texts.into_iter().zip(counts).filter(|(_, rows)| *rows > 0).collect::<Vec<Counted>>();
             if !strange.is_empty() {
-                unseen.push((self.names[usize::try_from(place).unwrap_or(0)].clone(), strange));
+                unseen.push((name.clone(), strange));
             }
-            rows.texts[usize::try_from(place).unwrap_or(0)] = Some(known.to_vec());
         }
         unseen
     }
@@ -215,13 +214,6 @@ pub(crate) fn width_of(encodings: &[ColumnEncoding]) -> usize {
 /// The number of columns of numbers.
 pub(crate) fn numbers_of(encodings: &[ColumnEncoding]) -> usize {
     encodings.iter().filter(|encoding| encoding.values().is_none()).count()
-}
-
-/// The index of a text from its code, which is a whole number from zero on.
-fn code_of(value: f64) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
-    let code = value as usize;
-    code
 }
 
 /// The texts of rows with the number of rows of each, and the number of rows without one.

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
-use slipway_contract::metrics::{Attributes, RowScores, Rows as Judged, Table, all};
+use slipway_contract::metrics::Table;
 use slipway_contract::{
     API_VERSION, Architecture, EvaluationJob, EvaluationReport, Fault, FaultKind, Metric, Model, Task,
 };
@@ -19,6 +19,7 @@ use crate::{device, latency, output, predictions, samples};
 
 /// Rows per batch of predictions.
 const BATCH: i64 = 256;
+
 /// Version of the evaluator. Reports are comparable only if their versions are equal.
 fn evaluator(task: Task) -> &'static str {
     match task {
@@ -86,12 +87,9 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
 /// The metrics of the model's specification, and always the one that every evaluation of its task states.
 fn measure(model: &Model, table: &Table) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
-    let (attributes, row_scores) = (Attributes::new(), RowScores::new());
-    let rows = Judged { table: table.view(), attributes: &attributes, row_scores: &row_scores };
     let always = model.spec.task.stated_metric();
     for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([always]).enumerate() {
-        let value = metric.over(rows, &all(table.len())).ok().flatten().filter(|value| value.is_finite());
-        let value = value.ok_or_else(|| {
+        let value = metric.of(table.view()).ok_or_else(|| {
             let message = format!("{metric} is undefined for these predictions");
             Fault::new(FaultKind::Specification, message).key(format!("spec.evaluation.metrics[{index}]"))
         })?;

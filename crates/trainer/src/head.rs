@@ -1,7 +1,7 @@
 //! What the outputs of a network mean: scores of classes, or a number. The head has the loss and the predictions.
 
 use slipway_contract::metrics::{Estimates, Predictions, Table};
-use slipway_contract::table::shown;
+use slipway_contract::table::{did_you_mean, first_of, shown};
 use slipway_contract::{Architecture, ClassWeights, Fault, FaultKind, Loss, Model, Task};
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -215,10 +215,10 @@ fn class_weights(weights: &ClassWeights, classes: &[String], counts: &[u64], out
                     let message = format!(
                         "no training row has the label `{}`; the labels are {}",
                         shown(class),
-                        slipway_contract::table::first_of(classes)
+                        first_of(classes)
                     );
                     let fault = Fault::new(FaultKind::Specification, message).key("spec.training.class_weights");
-                    return Err(Fault { help: slipway_contract::table::did_you_mean(class, &known), ..fault });
+                    return Err(Fault { help: did_you_mean(class, &known), ..fault });
                 };
                 #[expect(clippy::cast_possible_truncation, reason = "the loss is computed in 32 bits")]
                 let weight = *weight as f32;

@@ -172,10 +172,10 @@ impl Metric {
         }
     }
 
-    /// The metric of a classifier over all rows; `None` if it cannot be computed or is undefined.
-    pub fn of(&self, table: &Predictions) -> Option<f64> {
+    /// The metric over all rows of a table without attributes and row scores; `None` if it cannot be computed or is undefined.
+    pub fn of(&self, table: View<'_>) -> Option<f64> {
         let (attributes, row_scores) = (Attributes::new(), RowScores::new());
-        let rows = Rows { table: View::Classes(table), attributes: &attributes, row_scores: &row_scores };
+        let rows = Rows { table, attributes: &attributes, row_scores: &row_scores };
         self.over(rows, &all(table.len())).ok().flatten()
     }
 

@@ -101,9 +101,9 @@ fn what_is_no_metric_is_refused_with_a_message() {
 #[test]
 fn scores_of_zero_and_one_stay_finite() {
     let table = table(2, &[0, 1], &[0, 0], Some(&[1.0, 0.0, 1.0, 0.0]));
-    let loss = Metric::LogLoss.of(&table).expect("a value");
+    let loss = Metric::LogLoss.of(View::Classes(&table)).expect("a value");
     assert!((loss + f64::EPSILON.ln() / 2.0).abs() < 1e-9);
-    assert_eq!(Metric::ExpectedCalibrationError { bins: 15 }.of(&table), Some(0.5));
+    assert_eq!(Metric::ExpectedCalibrationError { bins: 15 }.of(View::Classes(&table)), Some(0.5));
 }
 
 #[test]
@@ -120,10 +120,10 @@ fn an_empty_table_or_missing_scores_have_no_value() {
         Metric::ExpectedCalibrationError { bins: 15 },
     ];
     let empty = table(2, &[], &[], Some(&[]));
-    assert!(metrics.iter().all(|metric| metric.of(&empty).is_none()));
+    assert!(metrics.iter().all(|metric| metric.of(View::Classes(&empty)).is_none()));
     let bare = table(2, &[0, 1], &[0, 1], None);
     let without: Vec<String> =
-        metrics.iter().filter(|metric| metric.of(&bare).is_none()).map(ToString::to_string).collect();
+        metrics.iter().filter(|metric| metric.of(View::Classes(&bare)).is_none()).map(ToString::to_string).collect();
     assert_eq!(without, ["log_loss", "macro_pr_auc", "expected_calibration_error"]);
 }
 

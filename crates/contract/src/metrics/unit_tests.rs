@@ -180,7 +180,7 @@ fn every_series_counts_alike_and_a_scale_of_zero_is_reported() {
 #[test]
 fn a_pair_of_classes_is_confused_by_rows_of_the_first_alone() {
     let of = |metric: &str, labels: &[u32], predictions: &[u32]| {
-        metric.parse::<Metric>().expect("a metric").of(&table(3, labels, predictions, None))
+        metric.parse::<Metric>().expect("a metric").of(View::Classes(&table(3, labels, predictions, None)))
     };
     let (labels, predictions) = ([0, 0, 0, 0, 1, 2], [1, 1, 0, 2, 0, 1]);
     assert_eq!(of("confusion(actual=\"0\", predicted=\"1\")", &labels, &predictions), Some(0.5));

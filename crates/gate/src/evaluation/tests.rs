@@ -3,7 +3,7 @@
 use parquet::basic::Encoding;
 use serde_json::json;
 use slipway_contract::Metric;
-use slipway_contract::metrics::{Predictions, Table};
+use slipway_contract::metrics::{Predictions, Table, View};
 
 use super::sample::{Values, columns, columns_with, parquet, parquet_in_groups, report, text};
 use super::{
@@ -183,7 +183,7 @@ fn no_changed_byte_makes_the_reader_panic_or_the_figures_wrong() {
             changed[offset] ^= change;
             if let Ok(evaluation) = read(&report, &changed) {
                 let predictions = classes(&evaluation);
-                assert_eq!(Metric::Accuracy.of(predictions), Some(0.75), "byte {offset} xor {change}");
+                assert_eq!(Metric::Accuracy.of(View::Classes(predictions)), Some(0.75), "byte {offset} xor {change}");
                 assert_eq!(predictions.len(), 4);
             }
         }

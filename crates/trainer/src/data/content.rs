@@ -5,7 +5,7 @@ use slipway_contract::Fault;
 use tch::Kind;
 
 use super::row_digests::first_bytes;
-use super::{Rows, Target};
+use super::{Rows, Target, code_of};
 use crate::failure;
 
 /// The number of values that are converted at a time, so that the rows are not held twice.
@@ -65,15 +65,7 @@ fn bits_of(value: f64, texts: Option<&Option<Vec<u64>>>) -> u64 {
     match texts {
         // All missing values are equal, whatever their bits.
         _ if value.is_nan() => f64::NAN.to_bits(),
-        Some(Some(texts)) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "codes are whole and not negative"
-            )]
-            let code = value as usize;
-            texts.get(code).copied().unwrap_or_default()
-        }
+        Some(Some(texts)) => texts.get(code_of(value)).copied().unwrap_or_default(),
         // Adding zero turns -0.0 into 0.0. Both compare as equal.
         _ => (value + 0.0).to_bits(),
     }

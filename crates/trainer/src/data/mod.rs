@@ -25,7 +25,7 @@ use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, 
 pub(crate) use faults::Faults;
 use file::Source;
 pub(crate) use row_digests::row_digests;
-pub(crate) use rows::{Rows, Target};
+pub(crate) use rows::{Rows, Target, code_of};
 use table::Request;
 pub(crate) use validate::{ValidatedData, validate};
 

@@ -131,3 +131,10 @@ impl Rows {
         Vec::<f64>::try_from(&column).unwrap_or_default()
     }
 }
+
+/// The index of a text from its code, which is a whole number from zero on.
+pub(crate) fn code_of(value: f64) -> usize {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are whole and not negative")]
+    let code = value as usize;
+    code
+}

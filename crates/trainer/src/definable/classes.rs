@@ -53,7 +53,7 @@ impl ClassRows {
         {
             return Some(complaint);
         }
-        if metric.of(&self.perfect).is_some_and(f64::is_finite) {
+        if metric.of(View::Classes(&self.perfect)).is_some() {
             self.passes_over_classes(metric)
         } else {
             Some(self.undefined(metric))
@@ -84,7 +84,7 @@ impl ClassRows {
         }
         match metric.column() {
             None if metric.unit().is_some() => None,
-            None if metric.of(&self.perfect).is_some_and(f64::is_finite) => self.passes_over_classes(metric),
+            None if metric.of(View::Classes(&self.perfect)).is_some() => self.passes_over_classes(metric),
             None => Some(self.undefined(metric)),
             Some(column) => self.undefined_of_groups(metric, column, columns),
         }

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use slipway_contract::metrics::{Attributes, RowScores, Rows as Judged, Table, all};
 use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, TrainingSpec, ValidationResult};
 use tch::{Kind, Tensor, nn};
 
@@ -87,10 +86,13 @@ impl Course<'_> {
                 seconds,
             });
             let epoch = Epoch { number, training_loss, accuracy, validation };
-            if best.as_ref().is_none_or(|best| is_better(&epoch, best, &metric)) && epoch.validation.is_some() {
+            if is_better(&epoch, best.as_ref(), &metric) {
                 best = Some(epoch.clone());
                 if keeps_best {
-                    weights.get_or_insert_with(|| KeptWeights::of(store)).update(store);
+                    match &mut weights {
+                        Some(weights) => weights.update(store),
+                        None => weights = Some(KeptWeights::of(store)),
+                    }
                 }
             }
             let waited = best.as_ref().map_or(0, |best| number - best.number);
@@ -198,22 +200,15 @@ impl Course<'_> {
         let places = Vec::<i64>::try_from(validation).map_err(|error| failure::of_torch(&error))?;
         let names = vec![String::new(); places.len()];
         let table = self.head.table(&answers, self.rows, &places, names)?;
-        let accuracy = (task == Task::Classification).then(|| value_of(&Metric::Accuracy, &table)).flatten();
-        let value = value_of(metric, &table).map(|value| ValidationResult { metric: metric.clone(), value });
+        let accuracy = (task == Task::Classification).then(|| Metric::Accuracy.of(table.view())).flatten();
+        let value = metric.of(table.view()).map(|value| ValidationResult { metric: metric.clone(), value });
         Ok((accuracy, value))
     }
 }
 
-/// The value of a metric for predictions; `None` if it is undefined.
-fn value_of(metric: &Metric, table: &Table) -> Option<f64> {
-    let (attributes, row_scores) = (Attributes::new(), RowScores::new());
-    let rows = Judged { table: table.view(), attributes: &attributes, row_scores: &row_scores };
-    metric.over(rows, &all(table.len())).ok().flatten().filter(|value| value.is_finite())
-}
-
 /// Whether an epoch is better than the best before it. An epoch whose metric is undefined is never better.
-fn is_better(epoch: &Epoch, best: &Epoch, metric: &Metric) -> bool {
-    match (&epoch.validation, &best.validation) {
+fn is_better(epoch: &Epoch, best: Option<&Epoch>, metric: &Metric) -> bool {
+    match (&epoch.validation, best.and_then(|best| best.validation.as_ref())) {
         (Some(now), Some(best)) if metric.higher_is_better() => now.value > best.value,
         (Some(now), Some(best)) => now.value < best.value,
         (now, _) => now.is_some(),

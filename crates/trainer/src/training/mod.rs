@@ -5,13 +5,12 @@ mod weights;
 
 use std::time::Instant;
 
+use slipway_contract::table::{Counted, did_you_mean, first_of, shown};
 use slipway_contract::{
     API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Preprocess, Shape, TrainingJob,
     TrainingReport, counted,
 };
 use tch::{Tensor, nn};
-
-use slipway_contract::table::{did_you_mean, shown};
 
 use crate::data::{self, Half, Rows, Target, ValidatedData};
 use crate::definable;
@@ -41,7 +40,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let Some(prepared) = prepared else {
         return Err(refuse(said.faults, context));
     };
-    let Prepared { rows, network, store, training, validation, pipeline, head, steps } = prepared;
+    let Prepared { rows, network, store, training, validation, pipeline, head, objective, steps } = prepared;
     let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
     let architecture = Architecture {
@@ -60,7 +59,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let course = Course {
         inputs: pipeline.apply_to_table(&rows, context.device),
         targets: head.targets(&rows),
-        objective: Objective::new(model, &rows, &training, outputs_of(model))?.to_device(context.device),
+        objective: objective.to_device(context.device),
         rows: &rows,
         network: &network,
         pipeline,
@@ -144,6 +143,7 @@ struct Prepared {
     validation: Tensor,
     pipeline: Pipeline,
     head: Head,
+    objective: Objective,
     /// The steps of preprocessing, with `auto` written out.
     steps: Vec<Preprocess>,
 }
@@ -196,9 +196,8 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     let store = nn::VarStore::new(device);
     let network = network_of(model, &store, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
     let head = Head::fit(&rows, &training).map_err(|fault| said.faults.push(fault)).ok()?;
-    if let Err(fault) = Objective::new(model, &rows, &training, outputs_of(model)) {
-        said.faults.push(fault);
-    }
+    let objective = Objective::new(model, &rows, &training, outputs_of(model));
+    let objective = objective.map_err(|fault| said.faults.push(fault)).ok();
     let before = said.faults.len();
     said.faults.extend(precision::every_value_fits(&rows, &pipeline));
     said.faults.extend(test.iter().flat_map(|test| precision::every_value_fits(test, &pipeline)));
@@ -208,7 +207,7 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
             Err(fault) => said.faults.push(fault),
         }
     }
-    Some(Prepared { rows, network, store, training, validation, pipeline, head, steps })
+    Some(Prepared { rows, network, store, training, validation, pipeline, head, objective: objective?, steps })
 }
 
 /// The fault of a metric that cannot compare epochs on the validation rows.
@@ -239,14 +238,14 @@ fn unknown_log_columns(steps: &[Preprocess], rows: &Rows) -> Vec<Fault> {
 fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
     let Some(encoder) = pipeline.encoder() else { return Vec::new() };
     let key = rows.origin.as_ref().map_or_else(String::new, |origin| origin.key.clone());
-    let warning = |(column, unseen): (String, Vec<slipway_contract::table::Counted>)| {
+    let warning = |(column, unseen): (String, Vec<Counted>)| {
         let texts: Vec<String> = unseen.iter().map(|(text, _)| text.clone()).collect();
         let count: u64 = unseen.iter().map(|(_, rows)| rows).sum();
         let message = format!(
             "column `{}`: {} of values that no training row has, or too few: {}",
             shown(&column),
             counted(count, &format!("{which} row")),
-            slipway_contract::table::first_of(&texts)
+            first_of(&texts)
         );
         Fault::new(FaultKind::Data, message).key(&key).help("they are encoded as a value that is not known")
     };
@@ -295,7 +294,7 @@ fn absurd(loss: f64, when: &str, model: &Model) -> Option<Fault> {
 impl Prepared {
     /// A warning if the first rows give an absurd loss before training.
     fn absurd_at_first(self, model: &Model, device: tch::Device) -> Option<Fault> {
-        let Self { rows, network, training, pipeline, head, .. } = self;
+        let Self { rows, network, training, pipeline, head, objective, .. } = self;
         let _guard = tch::no_grad_guard();
         let indices = training.narrow(0, 0, FIRST_BATCH.min(training.size()[0]));
         if indices.size()[0] < 2 && network.needs_two_rows() {
@@ -303,8 +302,7 @@ impl Prepared {
         }
         let batch = pipeline.to_device(device).apply(&rows.batch(&indices).to_device(device));
         let targets = head.targets(&rows).index_select(0, &indices).to_device(device);
-        let objective = Objective::new(model, &rows, &training, outputs_of(model)).ok()?.to_device(device);
-        let loss = objective.of(&network.forward(&batch, true), &targets).double_value(&[]);
+        let loss = objective.to_device(device).of(&network.forward(&batch, true), &targets).double_value(&[]);
         absurd(loss, "before anything is learnt", model)
     }
 }
