@@ -18,7 +18,7 @@ async fn a_pull_request_is_judged_and_commented_on_once_and_its_commands_are_fol
         (&world.people.eve.1, "/slipway retrain", "Refused", "confused"),
         (&world.people.eve.1, "/slipway explain", "trained: ", "+1"),
         (&world.people.grace.1, "/slipway retrain --now", "Not understood", "confused"),
-        (&world.people.grace.1, "/slipway retrain", "has begun", "+1"),
+        (&world.people.grace.1, "/slipway retrain", "has started", "+1"),
     ] {
         let id = models.write_comment(number, token, text).await.expect("written");
         let said = world.comment_that_says(number, &format!("slipway:answer:{id} ")).await;
