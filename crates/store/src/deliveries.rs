@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, Row as _};
 
 use super::claims::latest_set;
 use super::database::{count_of, millis, time_of, timestamp};
-use super::inbox::unpack;
+use super::inbox::{unpack, unpacked_bytes};
 use super::written::text;
 use super::{BranchHead, Store, StoreError, branches, quarantine, reports, repositories, runs, unapproved};
 use slipway_domain::{Actor, Delivery, DeliveryState, Run, RunId, SourceName, Unjudged};
@@ -109,8 +109,10 @@ impl Backlog {
     }
 }
 
-/// Maximum size of the bodies, as stored, that are read together, in bytes.
-const TOGETHER_BYTES: i64 = 4 << 20;
+/// Maximum size of the bodies, as stored, that are fetched together, in bytes.
+const TOGETHER_STORED_BYTES: i64 = 4 << 20;
+/// Maximum size of the bodies, as they arrived, that are in memory together, in bytes. LZ4 may shrink a body to 1/255.
+const TOGETHER_BYTES: usize = 4 << 20;
 
 pub(super) const COLUMNS: &str =
     "source, id, event, headers, encoding, body, received_at, settled_at, state, note, attempts, due_at";
@@ -157,6 +159,19 @@ pub(super) fn read_head(row: &AnyRow) -> Result<DeliveryHead, StoreError> {
     })
 }
 
+/// How many of the first rows have bodies that fit into `TOGETHER_BYTES`; at least one.
+fn number_that_fits(rows: &[AnyRow]) -> Result<usize, StoreError> {
+    let mut bytes = 0_usize;
+    for (number, row) in rows.iter().enumerate() {
+        let body: Vec<u8> = row.try_get("body")?;
+        bytes = bytes.saturating_add(unpacked_bytes(&row.try_get::<String, _>("encoding")?, &body));
+        if bytes > TOGETHER_BYTES {
+            return Ok(number.max(1));
+        }
+    }
+    Ok(rows.len())
+}
+
 fn missing(source: &SourceName, id: &str) -> StoreError {
     StoreError::NoSuchDelivery { source_name: source.as_str().to_owned(), id: id.to_owned() }
 }
@@ -167,7 +182,8 @@ fn read_state(word: &str) -> Result<DeliveryState, StoreError> {
 }
 
 impl Store {
-    /// The oldest due deliveries of a source: as many as `limit`, or as fit into `TOGETHER_BYTES`, but at least one.
+    /// The oldest due deliveries of a source: as many as `limit`, or as fit into `TOGETHER_BYTES`, but at least one. The
+    /// others stay due.
     pub async fn due_deliveries(
         &self,
         source: &SourceName,
@@ -190,8 +206,9 @@ impl Store {
             .bind(millis(now))
             .bind(latest_set(millis(now)))
             .bind(i64::from(limit))
-            .bind(TOGETHER_BYTES);
-        let rows = rows.fetch_all(&self.database.pool).await?;
+            .bind(TOGETHER_STORED_BYTES);
+        let mut rows = rows.fetch_all(&self.database.pool).await?;
+        rows.truncate(number_that_fits(&rows)?);
         self.readable_of(quarantine::DELIVERY, &rows, read).await
     }
 

@@ -120,6 +120,14 @@ fn pack(body: &[u8]) -> (&'static str, Vec<u8>) {
     ("plain", body.to_vec())
 }
 
+/// The size of a body as it arrived, by what its row states.
+pub(super) fn unpacked_bytes(encoding: &str, body: &[u8]) -> usize {
+    match body.first_chunk() {
+        Some(size) if encoding == "lz4" => usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX),
+        _ => body.len(),
+    }
+}
+
 /// The body as it arrived.
 pub(super) fn unpack(encoding: &str, body: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let broken = |why: String| StoreError::Unreadable(format!("the body of a delivery: {why}"));
