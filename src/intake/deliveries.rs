@@ -1,33 +1,30 @@
 //! Turns deliveries into runs. Each source has its own reader, so that a git server that does not answer delays no deliveries of
 //! other sources.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::command_queue::{CommandQueue, CommandTrigger};
-use super::identity::{About, NotOurs, RepositoryFilter};
-use super::{Intake, missed_push};
-use crate::commands::command;
-use crate::context::{Remotes, Source, StepError, blocking, catch_panic, jitter, log_and_continue};
-use crate::promotions::contributors;
+use super::Intake;
+use super::command_queue::CommandQueue;
+use super::identity::{NotOurs, RepositoryFilter};
+use super::intent::{Intent, Read, intents_of};
+use crate::context::{Remotes, Source, StepError, catch_panic, jitter, log_and_continue};
 use crate::revisions::{Announced, pull_request};
-use slipway_domain::{
-    Contributor, Delivery, DeliveryState, Event, EventKind, MergeGroupStep, PullRequest, PullRequestStep, Push,
-    Reference, Retry, SourceName, backoff, spoken,
-};
-use slipway_forge::Forge;
+use slipway_domain::{Contributor, Delivery, DeliveryState, PullRequest, Retry, SourceName, backoff, spoken};
 use slipway_store::{DeliveryOutcome, StoreError, StoredDelivery};
 
-/// Maximum number of deliveries in a batch. A burst of pushes costs one sync of the branch.
-const TOGETHER: u32 = 512;
+/// Maximum number of deliveries in a batch. A burst of pushes costs one sync of the branch. All of a batch are in memory at once.
+const TOGETHER: u32 = 256;
 /// Pause after a batch. Deliveries that arrive meanwhile form the next batch. Senders wait until their deliveries are stored, and
 /// most of the time no reader competes with that for the disk.
 const DEBOUNCE: Duration = Duration::from_millis(50);
-/// Number of panics while reading a delivery after which it is dead-lettered for a person to inspect.
-const MAX_PANICS: u64 = 3;
+/// Maximum number of pull requests of a source that are read at once.
+const PULL_REQUESTS_AT_ONCE: usize = 8;
 
 /// Fetches the heads of all pull requests in the batch with one exchange with the git server.
 async fn fetch_heads(
@@ -40,26 +37,6 @@ async fn fetch_heads(
         _ => None,
     });
     pull_request::fetch_together(remotes, source, pull_requests).await
-}
-
-/// Content of a delivery: its repository, and its intent.
-struct Read {
-    about: About,
-    intent: Result<Intent, StepError>,
-    /// Contributors to the revisions that it reports.
-    contributors: Vec<Contributor>,
-}
-
-/// Intent of a delivery.
-enum Intent {
-    /// A sync of the served branch.
-    Branch(Vec<Announced>),
-    /// A sync of a pull request.
-    PullRequest(Box<PullRequest>),
-    /// A command. It sends requests to the forge first, so it runs beside everything else.
-    Command(CommandTrigger),
-    /// An outcome that needs no further read.
-    Known(DeliveryOutcome),
 }
 
 impl Intake {
@@ -138,20 +115,11 @@ impl Intake {
         self.context.store.record_contributors(name, &contributors).await?;
         let (mut pushes, mut without_effect, mut triggers) = (Vec::new(), Vec::new(), Vec::new());
         let fetched = fetch_heads(&self.context.remotes, source, &intents).await;
+        let mut pull_requests = Vec::new();
         for (stored, intent) in due.iter().zip(intents) {
             match intent {
                 Ok(Intent::Branch(announced)) => pushes.push((stored, announced)),
-                Ok(Intent::PullRequest(pull_request)) => {
-                    let result = self.revisions.sync_pull_request(
-                        name,
-                        source,
-                        &pull_request,
-                        &fetched,
-                        stored.delivery.received_at,
-                    );
-                    let result = Box::pin(catch_panic(result)).await;
-                    self.acknowledge_or_requeue(stored, result).await?;
-                }
+                Ok(Intent::PullRequest(pull_request)) => pull_requests.push((stored, pull_request)),
                 Ok(Intent::Command(command)) => triggers.push((stored, command)),
                 // Dead letters are logged one by one below. The many deliveries without an effect are only logged for debugging.
                 Ok(Intent::Known(outcome)) if outcome.closed.is_empty() && outcome.state != DeliveryState::Dead => {
@@ -159,10 +127,15 @@ impl Intake {
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
                     without_effect.push((&*stored.delivery.id, state, note));
                 }
-                Ok(Intent::Known(outcome)) => self.acknowledge_or_requeue(stored, Ok(outcome)).await?,
+                Ok(Intent::Known(outcome)) => {
+                    // It may close a pull request that deliveries before it opened.
+                    self.read_pull_requests(name, source, std::mem::take(&mut pull_requests), &fetched).await?;
+                    self.acknowledge_or_requeue(stored, Ok(outcome)).await?;
+                }
                 Err(error) => self.requeue_read(stored, &error).await?,
             }
         }
+        self.read_pull_requests(name, source, pull_requests, &fetched).await?;
         commands.take_in(self, name, triggers).await?;
         if !without_effect.is_empty() {
             self.context.store.acknowledge_without_effect(name, &without_effect).await?;
@@ -174,6 +147,42 @@ impl Intake {
             self.read_pushes(name, source, &pushes).await?;
         }
         Ok(true)
+    }
+
+    /// Handles deliveries of pull requests, several at once: each waits for the disk several times. Those of one pull request are
+    /// handled in their order.
+    async fn read_pull_requests(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        deliveries: Vec<(&StoredDelivery, Box<PullRequest>)>,
+        fetched: &pull_request::Fetched,
+    ) -> Result<(), StoreError> {
+        let mut by_number: BTreeMap<u64, Vec<_>> = BTreeMap::new();
+        for delivery in deliveries {
+            by_number.entry(delivery.1.number).or_default().push(delivery);
+        }
+        let mut reading = Vec::with_capacity(by_number.len());
+        for deliveries in by_number.into_values() {
+            reading.push(self.read_pull_request(name, source, deliveries, fetched).boxed());
+        }
+        futures_util::stream::iter(reading).buffer_unordered(PULL_REQUESTS_AT_ONCE).try_collect().await
+    }
+
+    async fn read_pull_request(
+        &self,
+        name: &SourceName,
+        source: &Source,
+        deliveries: Vec<(&StoredDelivery, Box<PullRequest>)>,
+        fetched: &pull_request::Fetched,
+    ) -> Result<(), StoreError> {
+        for (stored, pull_request) in deliveries {
+            let arrived = stored.delivery.received_at;
+            let result = self.revisions.sync_pull_request(name, source, &pull_request, fetched, arrived);
+            let result = Box::pin(catch_panic(result)).await;
+            self.acknowledge_or_requeue(stored, result).await?;
+        }
+        Ok(())
     }
 
     /// Returns the intents of deliveries of the source's own repository. Other deliveries have no effect.
@@ -289,110 +298,3 @@ impl Intake {
         self.context.store.requeue_delivery(delivery, Timestamp::now() + pause, &reason).await
     }
 }
-
-/// Reads the intents of deliveries from their bodies alone. The bodies come from outside, so they are parsed on a separate
-/// thread, and a panic there marks one delivery as poisoned instead of ending the reader. Returns the deliveries as well.
-async fn intents_of(source: &Source, due: Vec<StoredDelivery>) -> Result<(Vec<StoredDelivery>, Vec<Read>), StoreError> {
-    let (forge, branch) = (source.forge.clone(), source.mirror.remote().branch().to_owned());
-    let kind = source.kind.as_str();
-    let read = blocking(move || {
-        let intent = |stored: &StoredDelivery| {
-            let Delivery { event, body, .. } = &stored.delivery;
-            let read = std::panic::AssertUnwindSafe(|| intent_of((kind, forge.as_ref()), &branch, event, body));
-            std::panic::catch_unwind(read).unwrap_or_else(|_| Read {
-                about: About::Repository(None),
-                intent: poisoned(stored.attempts),
-                contributors: Vec::new(),
-            })
-        };
-        let intents = due.iter().map(intent).collect();
-        (due, intents)
-    });
-    read.await.map_err(|_| StoreError::Closing)
-}
-
-/// A delivery whose reading panicked: it is read again a few times, then dead-lettered.
-fn poisoned(attempts: u64) -> Result<Intent, StepError> {
-    if attempts + 1 < MAX_PANICS {
-        return Err(StepError::local("the delivery cannot be read", "a defect of Slipway"));
-    }
-    let note =
-        format!("reading the delivery panicked {MAX_PANICS} times: this is a defect of Slipway, please report it");
-    Ok(Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, note)))
-}
-
-fn intent_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body: &[u8]) -> Read {
-    let dead = |reason: String| Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, reason));
-    let of_nobody = |about, intent| Read { about, intent: Ok(intent), contributors: Vec::new() };
-    if event == missed_push::EVENT {
-        let read = missed_push::read(body).map(|announced| Intent::Branch(vec![announced]));
-        return of_nobody(About::Ourselves, read.unwrap_or_else(dead));
-    }
-    match forge.read(event, body) {
-        Ok(events) => {
-            // All events of a delivery belong to one repository.
-            let repository = events.iter().find_map(|event| event.repository.clone());
-            let contributors = contributors::contributors_of_events(kind, &events);
-            let intent = Ok(intent_of_events(served, events));
-            Read { about: About::Repository(repository), intent, contributors }
-        }
-        Err(error) => of_nobody(About::Repository(None), dead(error.to_string())),
-    }
-}
-
-/// The intent of events, where `served` is the served branch. A delivery reports pushes, or one pull request. A few forges report
-/// several references at once.
-fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
-    let mut announced = Vec::new();
-    let mut notes = Vec::new();
-    let mut closed = Vec::new();
-    for Event { kind, sender, .. } in events {
-        match kind {
-            EventKind::Comment(comment) if command::parse(&comment.body).is_some() => {
-                return Intent::Command(CommandTrigger::Comment(Box::new(comment)));
-            }
-            EventKind::CheckAction(action) => return Intent::Command(CommandTrigger::Button(Box::new(action), sender)),
-            EventKind::MergeGroup(group) if group.step == MergeGroupStep::ChecksRequested => {
-                return Intent::Command(CommandTrigger::Group(Box::new(group)));
-            }
-            EventKind::Push(push) => match of_push(served, push) {
-                Ok(one) => announced.push(one),
-                Err(note) => notes.push(note),
-            },
-            EventKind::PullRequest(pull_request) => match pull_request.step {
-                PullRequestStep::Opened | PullRequestStep::Updated if announced.is_empty() => {
-                    return Intent::PullRequest(Box::new(pull_request));
-                }
-                PullRequestStep::Opened | PullRequestStep::Updated => {}
-                PullRequestStep::Closed | PullRequestStep::Merged => {
-                    notes.push(format!("pull request {} is closed", pull_request.number));
-                    closed.push(pull_request.number);
-                }
-            },
-            EventKind::Ignored { reason } => notes.push(reason),
-            kind => notes.push(format!("Slipway does not use the event `{}`", kind.as_str())),
-        }
-    }
-    if !announced.is_empty() {
-        return Intent::Branch(announced);
-    }
-    let state = if closed.is_empty() { DeliveryState::Ignored } else { DeliveryState::Done };
-    Intent::Known(DeliveryOutcome { closed, ..DeliveryOutcome::nothing(state, notes.join("; ")) })
-}
-
-/// The push of the served branch, or the reason why the push has no effect.
-fn of_push(served: &str, push: Push) -> Result<Announced, String> {
-    let Push { reference, movement } = push;
-    match (reference, movement.after()) {
-        (Reference::Branch(branch), Some(after)) if branch == served => {
-            Ok(Announced { before: movement.before().cloned(), after: after.clone(), found: false })
-        }
-        (Reference::Branch(branch), Some(_)) => Err(format!("the branch `{branch}` is not served, only `{served}`")),
-        (Reference::Branch(branch), None) => Err(format!("the branch `{branch}` was deleted")),
-        (Reference::Tag(tag), _) => Err(format!("`{tag}` is a tag, not a branch")),
-    }
-}
-
-#[cfg(test)]
-#[path = "deliveries_tests.rs"]
-mod tests;

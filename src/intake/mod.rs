@@ -3,6 +3,7 @@
 mod command_queue;
 mod deliveries;
 mod identity;
+mod intent;
 pub(crate) mod missed_push;
 
 use std::sync::Arc;

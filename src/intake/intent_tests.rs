@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::context::PullRequestPolicy;
+use crate::context::{PullRequestPolicy, catch_panic};
+use slipway_domain::{Retry, SourceName};
 use slipway_forge::{DeliveryName, ForgeError, Headers, Secret};
 use slipway_git::{Mirror, Remote};
 
