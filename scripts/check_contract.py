@@ -90,7 +90,7 @@ def main():
         return 1 if os.environ.get("CI") else 0
     CALLS.unlink(missing_ok=True)
     # The whole workspace, as `make test` has built it: for a part of it everything would be built anew, with other features.
-    tests = ["cargo", "test", "--workspace", "--test", "it", "--", "forge::", "--skip", "forge::gitea"]
+    tests = ["cargo", "test", "--workspace", "--test", "it", "--", "forge::", "--include-ignored", "--skip", "forge::gitea"]
     environment = os.environ | {"SLIPWAY_CONTRACT": str(HOME)}
     ended = subprocess.run(tests, cwd=ROOT, env=environment)
     if ended.returncode != 0:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes sure that the tests find a Forgejo (licence: GPL-3.0-or-later; it is run, and nothing of it is linked or shipped):
 # built from its Go module, whose checksum is held here, into .forgejo/ (110 MB; the first time minutes, and some 2.5 GB in
-# Go's own caches, most of which it shares with Gitea). Where Go is missing, the tests of a real Forgejo are left out, and one
+# Go's own caches, most of which it shares with Gitea). Where Go is missing, the tests of a real Forgejo are ignored, and one
 # line says so; in CI that is a failure.
 #
 # It is what Forgejo was on 2024-12-20, shortly before 10.0: its releases have no module path that a proxy serves. Its own

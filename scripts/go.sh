@@ -6,7 +6,7 @@ toolchain=go1.26.2
 # Whether Go is here; what it says it says of the forge `$1`.
 go_is_here() {
     if ! command -v go >/dev/null; then
-        echo "$1: Go is missing (apt-get install golang), so the tests of a real ${1^} are left out" >&2
+        echo "$1: Go is missing (apt-get install golang), so the tests of a real ${1^} are ignored" >&2
         return 1
     fi
     scripts/need.sh git c++

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use slipway_testkit::ignore_test;
+
 use crate::support::slipway;
 
 fn copy(from: &Path, to: &Path) {
@@ -18,17 +20,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A folder with an example and its data; `None` where the data was not fetched.
+/// A folder with an example and its data; `None` where the data was not fetched: the calling test is then ignored.
 fn example(name: &str) -> Option<tempfile::TempDir> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let data = root.join(".data").join(name);
     if !data.is_dir() {
-        assert!(std::env::var_os("CI").is_none(), "the data of an example is missing: make data DATA={name}");
-        // Printed for people who run the tests, as by the tests of faults.
-        #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-        {
-            println!("left out: the data of an example is missing: make data DATA={name}");
-        }
+        ignore_test("the data of an example is missing", &format!("make data DATA={name}"));
         return None;
     }
     let folder = tempfile::tempdir().expect("a folder");

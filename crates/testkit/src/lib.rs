@@ -15,6 +15,7 @@ mod git_server;
 pub mod gitea;
 pub mod github;
 pub mod gitlab;
+mod ignored;
 mod load;
 mod postgres;
 mod process;
@@ -22,6 +23,7 @@ mod repository;
 
 pub use api::{Answer, Api};
 pub use git_server::{Faults, GitServer, LoggedRequest, Login};
+pub use ignored::ignore_test;
 pub use load::{Load, Outcome, UnderWay, signature};
 pub use postgres::Postgres;
 pub use process::{SlipwayProcess, built};

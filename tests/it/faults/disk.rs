@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use slipway_store::{Settings, Store};
-use slipway_testkit::{Load, SlipwayProcess};
+use slipway_testkit::{Load, SlipwayProcess, ignore_test};
 use tokio_util::sync::CancellationToken;
 
 use super::{HOOK, SECRET, World, address_of, lost};
@@ -17,6 +17,10 @@ mkdir -p STATE
 exec unshare "${flags[@]}" bash -c 'mount -t tmpfs -o size=16m tmpfs STATE && head -c 10000000 /dev/zero >STATE/filler &&
     exec SLIPWAY "$@"' slipway "$@"
 "#;
+
+/// Why a test of disks cannot run, and what makes it run.
+const CANNOT_MOUNT: &str = "`unshare` may not mount here";
+const MOUNT_REMEDY: &str = "run as root, or allow user namespaces";
 
 /// Whether a file system can be mounted here for one process alone: as root, or in a user namespace of one's own.
 fn can_mount() -> bool {
@@ -33,9 +37,7 @@ fn can_mount() -> bool {
 #[tokio::test]
 async fn a_full_disk_refuses_deliveries_and_loses_none_that_were_acknowledged() {
     if !can_mount() {
-        assert!(std::env::var_os("CI").is_none(), "a full disk cannot be tried: `unshare` may not mount here");
-        println!("left out: a full disk: `unshare` may not mount here (it needs root, or user namespaces)");
-        return;
+        return ignore_test(CANNOT_MOUNT, MOUNT_REMEDY);
     }
     let world = World::on_sqlite().await;
     let state = world.path().join("state-a");
@@ -101,9 +103,7 @@ fn mirrors(inside: &str) -> Vec<std::path::PathBuf> {
 #[tokio::test]
 async fn a_disk_too_full_to_fetch_to_leaves_the_mirror_as_it_is_and_the_push_is_read_later() {
     if !can_mount() {
-        assert!(std::env::var_os("CI").is_none(), "a full disk cannot be tried: `unshare` may not mount here");
-        println!("left out: a disk too full to fetch to: `unshare` may not mount here");
-        return;
+        return ignore_test(CANNOT_MOUNT, MOUNT_REMEDY);
     }
     let world = World::on_sqlite().await;
     let program = on_a_small_disk(&world, "96m", 80_000_000);

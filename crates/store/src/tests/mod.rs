@@ -31,7 +31,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use slipway_testkit::Postgres;
+use slipway_testkit::{Postgres, ignore_test};
 
 use super::{BranchHead, Claim, DeliveryOutcome, Lease, PostgresUrl, Settings, Store};
 use slipway_domain::{
@@ -64,18 +64,12 @@ macro_rules! on_both_databases {
 }
 use on_both_databases;
 
-/// The PostgreSQL server that all tests of this program share; it ends with the program.
+/// The PostgreSQL server that all tests of this program share; it ends with the program. `None` where there is none: the
+/// calling test is then ignored.
 fn postgres() -> Option<&'static Postgres> {
-    static SERVER: OnceLock<Option<Postgres>> = OnceLock::new();
-    let start = || match Postgres::start() {
-        Ok(server) => Some(server),
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("left out: the store on PostgreSQL: {error:#}");
-            None
-        }
-        Err(error) => panic!("{error:#}"),
-    };
-    SERVER.get_or_init(start).as_ref()
+    static SERVER: OnceLock<Result<Postgres, String>> = OnceLock::new();
+    let started = SERVER.get_or_init(|| Postgres::start().map_err(|error| format!("{error:#}")));
+    started.as_ref().map_err(|error| ignore_test("PostgreSQL does not start", error)).ok()
 }
 
 /// A store with its settings, so that a test can reopen it.
