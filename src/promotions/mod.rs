@@ -10,6 +10,7 @@ mod history;
 mod owners;
 mod promote;
 mod request;
+mod rollback;
 mod rules;
 
 use std::sync::Arc;

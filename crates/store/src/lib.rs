@@ -37,6 +37,7 @@ mod repositories;
 mod retention;
 mod revisions;
 mod run_actions;
+mod run_counts;
 mod runs;
 mod test_memory;
 mod test_parts;
@@ -78,7 +79,8 @@ pub use reports::{DueReport, Fault, First, ReportBacklog, ReportFilter, ReportHe
 pub use repositories::{Learned, PinnedRepository};
 pub use retention::{AuditRetention, LogRetention, Removal, Removed, RemovedRun, Retention, RunRetention};
 pub use revisions::Retrained;
-pub use runs::{QueuePlace, RunCursor, RunFilter};
+pub use run_counts::QueuePlace;
+pub use runs::{RunCursor, RunFilter};
 pub use test_sets::{Alike, NewUse};
 pub use tokens::{Role, Token, TokenSecret};
 pub use trained::Trained;

@@ -12,6 +12,7 @@ mod environments;
 mod events;
 mod extract;
 mod follow;
+mod holds;
 mod model_list;
 mod models;
 mod promotions;
@@ -75,10 +76,10 @@ fn routes() -> OpenApiRouter<Arc<Shared>> {
         .routes(routes!(environments::at))
         .routes(routes!(environments::history))
         .routes(routes!(promotions::approve))
-        .routes(routes!(promotions::hold))
-        .routes(routes!(promotions::hold_all))
-        .routes(routes!(promotions::release))
-        .routes(routes!(promotions::release_all))
+        .routes(routes!(holds::hold))
+        .routes(routes!(holds::hold_all))
+        .routes(routes!(holds::release))
+        .routes(routes!(holds::release_all))
         .routes(routes!(promotions::roll_back))
         .routes(routes!(promotions::promote))
         .routes(routes!(promotions::reject))

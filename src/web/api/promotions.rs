@@ -11,8 +11,7 @@ use slipway_contract::Digest;
 use utoipa::ToSchema;
 
 use super::answer::{Answer, Json};
-use super::deployment_record::Hold;
-use super::extract::{EnvironmentOf, ModelOf, NoParameters, Query, RunName, Sent};
+use super::extract::{ModelOf, NoParameters, Query, RunName, Sent};
 use super::run::RunDetail;
 use crate::promotions::{self, Reason};
 use crate::web::Shared;
@@ -27,17 +26,6 @@ use slipway_domain::{RunId, SourceName};
 pub(super) struct Approve {
     /// The full digest of the artifact that was reviewed.
     artifact: String,
-}
-
-/// The reason and the end of a hold.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct HoldRequest {
-    /// The reason. People whose promotions wait see it.
-    reason: String,
-    /// Time at which the hold expires. Without this field the hold does not expire.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    until: Option<Timestamp>,
 }
 
 /// The promotion to restore, and the reason.
@@ -101,20 +89,11 @@ pub(super) struct Approved {
     objection: Option<String>,
 }
 
-/// An ended hold.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Released {
-    /// Name of the environment.
-    environment: String,
-    /// Name of the model; null for a hold on all models of the environment.
-    model: Option<String>,
-}
-
 fn digest(text: &str) -> Result<Digest, Problem> {
     text.parse().map_err(|error| Problem::bad_request(format!("`artifact`: {error}")))
 }
 
-fn reason(text: &str) -> Result<Reason, Problem> {
+pub(super) fn reason(text: &str) -> Result<Reason, Problem> {
     text.parse().map_err(|error| Problem::bad_request(format!("`reason`: {error}")))
 }
 
@@ -145,88 +124,6 @@ pub(super) async fn approve(
     let promotions::Approved { run, objection } = shared.perform(&caller, what, approving).await?;
     let run = shared.run_detail(&caller, &shared.activities.promotions.with_current_rules(run).await?).await?;
     Ok(Json(Approved { run, counts: objection.is_none(), objection }))
-}
-
-/// Holds promotions of a model to an environment.
-#[utoipa::path(
-    post,
-    path = "/environments/{environment}/models/{model}/hold",
-    operation_id = "holdModel",
-    tag = "promotions",
-    params(
-        ("environment" = String, Path, description = "Name of the environment."),
-        ("model" = String, Path, description = "Name of the model.")
-    ),
-    request_body = HoldRequest,
-    responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
-)]
-pub(super) async fn hold(
-    State(shared): State<Arc<Shared>>,
-    Operator(caller): Operator,
-    ModelOf(environment, model): ModelOf,
-    Query(NoParameters {}): Query<NoParameters>,
-    Sent(wish): Sent<HoldRequest>,
-) -> Answer<Hold> {
-    shared.place_hold(&caller, &environment, Some(&model), wish).await
-}
-
-/// Holds all promotions to an environment.
-#[utoipa::path(
-    post,
-    path = "/environments/{environment}/hold",
-    operation_id = "holdEnvironment",
-    tag = "promotions",
-    params(("environment" = String, Path, description = "Name of the environment.")),
-    request_body = HoldRequest,
-    responses((status = 200, description = "The hold.", body = Hold), EnvironmentProblems)
-)]
-pub(super) async fn hold_all(
-    State(shared): State<Arc<Shared>>,
-    Operator(caller): Operator,
-    EnvironmentOf(environment): EnvironmentOf,
-    Query(NoParameters {}): Query<NoParameters>,
-    Sent(wish): Sent<HoldRequest>,
-) -> Answer<Hold> {
-    shared.place_hold(&caller, &environment, None, wish).await
-}
-
-/// Ends the hold on a model.
-#[utoipa::path(
-    post,
-    path = "/environments/{environment}/models/{model}/release",
-    operation_id = "releaseModel",
-    tag = "promotions",
-    params(
-        ("environment" = String, Path, description = "Name of the environment."),
-        ("model" = String, Path, description = "Name of the model.")
-    ),
-    responses((status = 200, description = "The ended hold.", body = Released), EnvironmentProblems)
-)]
-pub(super) async fn release(
-    State(shared): State<Arc<Shared>>,
-    Operator(caller): Operator,
-    ModelOf(environment, model): ModelOf,
-    Query(NoParameters {}): Query<NoParameters>,
-) -> Answer<Released> {
-    shared.release_hold(&caller, &environment, Some(model)).await
-}
-
-/// Ends the hold on a whole environment.
-#[utoipa::path(
-    post,
-    path = "/environments/{environment}/release",
-    operation_id = "releaseEnvironment",
-    tag = "promotions",
-    params(("environment" = String, Path, description = "Name of the environment.")),
-    responses((status = 200, description = "The ended hold.", body = Released), EnvironmentProblems)
-)]
-pub(super) async fn release_all(
-    State(shared): State<Arc<Shared>>,
-    Operator(caller): Operator,
-    EnvironmentOf(environment): EnvironmentOf,
-    Query(NoParameters {}): Query<NoParameters>,
-) -> Answer<Released> {
-    shared.release_hold(&caller, &environment, None).await
 }
 
 /// Restores an earlier promotion.
@@ -342,39 +239,9 @@ impl Shared {
         })
     }
 
-    /// Holds promotions of a model to an environment, or all promotions to it.
-    async fn place_hold(
-        self: &Arc<Self>,
-        caller: &Caller,
-        environment: &SourceName,
-        model: Option<&str>,
-        HoldRequest { reason: why, until }: HoldRequest,
-    ) -> Answer<Hold> {
-        let why = reason(&why)?;
-        let what = self.performed(caller, environment, model, "promotion.hold", None).await?;
-        let what = what.because(&why).with("until", until);
-        let actor = caller.actor();
-        let hold = self
-            .perform(caller, what, self.activities.promotions.hold(environment, model, &why, until, &actor))
-            .await?;
-        Ok(Json((&hold).into()))
-    }
-
-    /// Ends the hold on a model of an environment, or on the whole environment.
-    async fn release_hold(
-        self: &Arc<Self>,
-        caller: &Caller,
-        environment: &SourceName,
-        model: Option<String>,
-    ) -> Answer<Released> {
-        let what = self.performed(caller, environment, model.as_deref(), "promotion.release", None).await?;
-        self.perform(caller, what, self.activities.promotions.release(environment, model.as_deref())).await?;
-        Ok(Json(Released { environment: environment.to_string(), model }))
-    }
-
     /// Checks that a caller may act on a model of an environment or on a whole environment, and returns the action for the audit
     /// log. Refusals are recorded as well. Whole environments require a token that covers all of their sources.
-    async fn performed(
+    pub(super) async fn performed(
         self: &Arc<Self>,
         caller: &Caller,
         environment: &SourceName,

@@ -13,6 +13,7 @@ mod growth;
 mod lists;
 mod logs;
 mod migrations;
+mod owners;
 mod promotions;
 mod quarantine;
 mod reported;

@@ -38,7 +38,7 @@ fn hold(model: Option<&str>, reason: &str) -> Hold {
 }
 
 /// The newest run of the source's model that passed its gate.
-async fn newest_passed(world: &World, source: &str) -> Run {
+pub(super) async fn newest_passed(world: &World, source: &str) -> Run {
     let passed = world.store.passed_runs("a", &name(source), None).await.expect("asked");
     let newest = passed.into_iter().next().expect("a run");
     let artifact = newest.artifact.clone().expect("an artifact");
@@ -48,7 +48,7 @@ async fn newest_passed(world: &World, source: &str) -> Run {
 }
 
 impl World {
-    async fn claim_promotions(&self) -> Vec<(Run, Lease)> {
+    pub(super) async fn claim_promotions(&self) -> Vec<(Run, Lease)> {
         let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let mut claimed = Vec::new();
         for state in [RunState::Waiting, RunState::Promoting] {
@@ -58,7 +58,7 @@ impl World {
     }
 
     /// A run that has passed its gate with an artifact and is blocked by a rule.
-    async fn waiting(&self, digit: char, second: i64) -> Run {
+    pub(super) async fn waiting(&self, digit: char, second: i64) -> Run {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
         let (claimed, lease) = self.claim().await.expect("a run");
         assert_eq!(claimed.id, id);
@@ -233,55 +233,6 @@ on_both_databases! {
         assert!(world.store.holds(&name("production"), None).await.expect("asked").is_empty());
     }
 
-    async fn a_source_with_a_model_of_the_same_name_takes_no_place_and_overtakes_nothing(world: World) {
-        let ours = world.waiting('1', 0).await;
-        let theirs = Run { source: name("others"), ..run("a", '2', 1) };
-        let id = world.open("d-2", vec![theirs]).await[0];
-        let (claimed, lease) = world.claim().await.expect("the other source's run");
-        assert_eq!(claimed.id, id);
-        let with = Run { artifact: Some(artifact("2")), ..claimed };
-        let publishing = world.moved(&lease, &with, RunState::Publishing).await;
-        let promoting = world.moved(&lease, &publishing, RunState::Promoting).await;
-        assert_eq!(world.state(ours.id).await, RunState::Waiting, "another source's run is none of its business");
-        assert!(world.store.overtaken_by(&ours).await.expect("asked").is_none());
-        let done = Run { state: RunState::Done, ..promoting.clone() };
-        let step = transition(RunState::Promoting, RunState::Done);
-        world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
-        for (source, runs) in [("models", 0), ("others", 1)] {
-            let promoted = world.store.promoted_runs(&name("staging"), "a", &name(source)).await.expect("asked");
-            assert_eq!(promoted.len(), runs, "{source}");
-            let passed = newest_passed(&world, source).await;
-            assert_eq!(passed.source, name(source));
-        }
-    }
-
-    async fn a_model_is_the_first_ones_that_promotes_it_and_of_two_at_the_same_moment_ones(world: World) {
-        let (staging, other) = (name("staging"), world.another().await);
-        let (first, second) = (name("models"), name("others"));
-        let (mine, theirs) = tokio::join!(
-            world.store.claim_model(&staging, "a", &first),
-            other.claim_model(&staging, "a", &second)
-        );
-        assert_eq!(mine.expect("claimed"), theirs.expect("claimed"), "both are told the same owner");
-        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), None);
-        let (waiting, lease) = {
-            world.waiting('1', 0).await;
-            world.claim_promotions().await.remove(0)
-        };
-        let promotion_commit = Some(sha('1'));
-        let done = Run { state: RunState::Done, model: "b".to_owned(), promotion_commit, ..waiting };
-        let step = transition(RunState::Waiting, RunState::Done);
-        let nobody = Lease { token: "another".to_owned(), ..lease.clone() };
-        assert!(world.store.record_moved(&nobody, &done, &step, &[]).await.is_err());
-        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), None, "with the promotion or not at all");
-        world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
-        assert_eq!(world.store.owner(&staging, "b").await.expect("asked"), Some(first));
-        let owners = world.store.owners(&staging).await.expect("asked");
-        assert_eq!(owners.keys().collect::<Vec<_>>(), ["a", "b"]);
-        let sources = world.store.sources_of_model(Some(&name("production")), "b").await.expect("asked");
-        assert_eq!(sources, []);
-    }
-
     async fn a_rejection_is_of_one_sources_model_and_one_of_an_earlier_version_of_everybodys(world: World) {
         let digest = artifact("1");
         let rejection = Rejection {
@@ -308,27 +259,6 @@ on_both_databases! {
         let old = world.store.rejection(&name("models"), "a", &digest).await.expect("asked").expect("still counts");
         assert_eq!((old.source, &*old.reason), (None, "of old"));
         assert_eq!(world.store.rejections(10).await.expect("asked").len(), 2);
-    }
-
-    async fn runs_of_sources_and_to_environments_that_are_not_served_are_taken_by_nobody_here(world: World) {
-        let elsewhere = Run { environment: name("production"), ..run("b", '2', 1) };
-        let unknown = Run { source: name("others"), ..run("c", '3', 2) };
-        let ids = world.open("d-1", vec![run("a", '1', 0), elsewhere, unknown]).await;
-        let narrow = world.another().await;
-        narrow.serve_only(&[name("models")], &[name("staging")]);
-        let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
-        let (taken, lease) = narrow.claim_run(claim).await.expect("asked").expect("its own run");
-        assert_eq!(taken.id, ids[0]);
-        assert!(narrow.claim_run(claim).await.expect("asked").is_none(), "the others are left alone");
-        for id in &ids[1..] {
-            assert_eq!(world.claim().await.expect("a server that serves them takes them").0.state, RunState::Queued);
-            assert!(!world.store.run(*id).await.expect("a run").stalled);
-        }
-        narrow.release_run(&lease, Timestamp::now()).await.expect("released");
-        let waiting = world.waiting_of("others", '4').await;
-        assert!(narrow.claim_promotions(&name("staging"), RunState::Waiting, claim, 10).await.expect("asked").is_empty());
-        let taken = world.claim_promotions().await;
-        assert_eq!(taken.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), [waiting]);
     }
 
     async fn a_rejection_keeps_its_first_reason(world: World) {
@@ -372,19 +302,6 @@ on_both_databases! {
         assert_eq!(world.store.pushed_for(&name("staging"), &sha('1')).await.expect("asked"), Some(run));
         assert_eq!(world.store.pushed_for(&name("production"), &sha('1')).await.expect("asked"), None);
     }
-
-    async fn models_are_seen_by_the_sources_of_their_runs(world: World) {
-        world.open("d-1", vec![run("a", '1', 0), Run { source: name("other"), ..run("b", '1', 0) }]).await;
-        let of = async |source: &str, environment: &str| {
-            let seen = world.store.models_of_sources(&[name(source)], &name(environment)).await.expect("asked");
-            seen.into_iter().collect::<Vec<_>>()
-        };
-        assert_eq!(of("models", "staging").await, ["a"]);
-        assert_eq!(of("other", "staging").await, ["b"]);
-        assert!(of("models", "production").await.is_empty());
-        assert!(world.store.knows_model(&name("models"), "a").await.expect("asked"));
-        assert!(!world.store.knows_model(&name("models"), "b").await.expect("asked"));
-    }
 }
 
 impl World {
@@ -400,7 +317,7 @@ impl World {
     }
 
     /// A run of another source that waits for its promotion.
-    async fn waiting_of(&self, source: &str, digit: char) -> RunId {
+    pub(super) async fn waiting_of(&self, source: &str, digit: char) -> RunId {
         let id = self.open(&format!("d-{digit}"), vec![Run { source: name(source), ..run("w", digit, 60) }]).await[0];
         loop {
             let (claimed, lease) = self.claim().await.expect("a run");
