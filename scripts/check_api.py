@@ -15,6 +15,8 @@ import sys
 import tempfile
 import urllib.request
 
+from ignored import ignore
+
 VERSION = "4.32.5"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOME = ROOT / ".peers-api"
@@ -229,8 +231,7 @@ def main():
         return 0
     program = install()
     if program is None:
-        print("check_api: schemathesis cannot be installed here (apt-get install python3-venv): nothing was checked")
-        return 1 if os.environ.get("CI") else 0
+        return ignore("test-api", "schemathesis cannot be installed", "apt-get install python3-venv")
     for built in (SLIPWAY, GIT_SERVER):
         if not built.exists():
             sys.exit(f"check_api: `{built.name}` is not built\n  help: make test-api")

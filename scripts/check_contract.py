@@ -11,6 +11,8 @@ import shutil
 import subprocess
 import sys
 
+from ignored import ignore
+
 PRISM, DESCRIPTION = "@stoplight/prism-cli@5.16.0", "@octokit/openapi@23.0.2"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 HOME = ROOT / ".peers-contract"
@@ -86,8 +88,7 @@ def told():
 
 def main():
     if not install():
-        print("test-contract: Prism cannot be installed here (apt-get install npm): skipped, nothing was checked")
-        return 1 if os.environ.get("CI") else 0
+        return ignore("test-contract", "Prism cannot be installed", "apt-get install npm")
     CALLS.unlink(missing_ok=True)
     # The whole workspace, as `make test` has built it: for a part of it everything would be built anew, with other features.
     tests = ["cargo", "test", "--workspace", "--test", "it", "--", "forge::", "--include-ignored", "--skip", "forge::gitea"]

@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use slipway_domain::EventKind;
+use slipway_testkit::ignore_test;
 
 /// The examples of github.com in `@octokit/webhooks-examples` 7.6.1.
 const EXAMPLES: usize = 329;
 
-/// Where `make data` puts the examples, or nothing where it could not fetch them for want of npm.
-#[expect(clippy::print_stderr, reason = "what could not be tested is said")]
+/// Where `make data` puts the examples; `None` where it could not fetch them for want of npm: the calling test is then ignored.
 fn examples() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(".data/webhooks");
     if folder.is_dir() {
@@ -19,7 +19,7 @@ fn examples() -> Option<PathBuf> {
     }
     let npm = Command::new("npm").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     assert!(!npm.is_ok_and(|status| status.success()), "GitHub's example deliveries are missing\n  help: make data");
-    eprintln!("not tested: npm is missing, so GitHub's example deliveries could not be fetched (apt-get install npm)");
+    ignore_test("npm is missing, which fetches GitHub's example deliveries", "apt-get install npm");
     None
 }
 
