@@ -1,0 +1,4 @@
+//! Model families for tables, fitted in 64-bit floats without libtorch. This package does not access files or the network.
+
+mod random;
+pub mod trees;
