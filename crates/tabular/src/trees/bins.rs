@@ -38,7 +38,7 @@ pub(super) enum Cells {
 /// The most bins of numbers, without that of missing values, so that a bin is one byte.
 pub(super) const MAX_BINS: usize = 255;
 /// The most categories of a column, so that a bin is two bytes.
-pub const MAX_CATEGORIES: usize = 60_000;
+const MAX_CATEGORIES: usize = 60_000;
 
 impl Binned {
     /// Fits the bins to the training rows, and puts all rows into them.

@@ -150,8 +150,8 @@ impl Forest {
                 let (column, number, sides, flags) = match *node {
                     Node::Leaf(value) => (-1, value, (0, 0), 0),
                     Node::Split { feature, threshold, test, missing_left, left, right } => {
-                        let flags = if missing_left { MISSING_LEFT } else { 0 }
-                            | if test == Test::Equal { EQUAL } else { 0 };
+                        let flags =
+                            if missing_left { MISSING_LEFT } else { 0 } | if test == Test::Equal { EQUAL } else { 0 };
                         (i32::try_from(feature).unwrap_or(i32::MAX), threshold, (left, right), flags)
                     }
                 };
@@ -171,14 +171,16 @@ impl Forest {
         let Parts { base, sizes, .. } = parts;
         let refuse = |message: String| Err(NotAForest(message));
         let nodes: u64 = sizes.iter().map(|size| u64::from(*size)).sum();
-        let lists =
-            [parts.features.len(), parts.numbers.len(), parts.left.len(), parts.right.len(), parts.flags.len()];
+        let lists = [parts.features.len(), parts.numbers.len(), parts.left.len(), parts.right.len(), parts.flags.len()];
         if let Some(found) = lists.iter().find(|length| **length as u64 != nodes) {
             return refuse(format!("a list has {found} entries, expected one for each of {nodes} nodes"));
         }
         if outputs == 0 || base.len() != outputs || sizes.len() % outputs != 0 {
             let trees = sizes.len();
-            return refuse(format!("{trees} trees and {} bases, expected as many for each of {outputs} outputs", base.len()));
+            return refuse(format!(
+                "{trees} trees and {} bases, expected as many for each of {outputs} outputs",
+                base.len()
+            ));
         }
         if let Some(value) = base.iter().find(|value| !value.is_finite()) {
             return refuse(format!("a base is {value}, expected a finite number"));

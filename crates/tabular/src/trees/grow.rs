@@ -143,9 +143,8 @@ impl Growth<'_> {
     /// The two leaves that a leaf is split into. The histogram of the larger one is what the smaller one leaves of the parent's.
     fn children(&self, parent: &mut Leaf, split: &Split, column: &Binned, nodes: [u32; 2]) -> [Leaf; 2] {
         let missing = column.missing();
-        let (left, right): (Vec<u32>, Vec<u32>) = std::mem::take(&mut parent.rows)
-            .into_iter()
-            .partition(|row| split.goes_left(column.bin(*row), missing));
+        let (left, right): (Vec<u32>, Vec<u32>) =
+            std::mem::take(&mut parent.rows).into_iter().partition(|row| split.goes_left(column.bin(*row), missing));
         let depth = parent.depth + 1;
         let Some(whole) = parent.histogram.take() else {
             return [self.leaf(nodes[0], depth, left, None), self.leaf(nodes[1], depth, right, None)];

@@ -139,7 +139,8 @@ proptest! {
 
 /// 600 rows: three columns of numbers of which two matter together, a category, and missing values that matter.
 fn mixed() -> (Rows, Vec<f64>) {
-    let noise = |row: u32, by: u32| f64::from((row.wrapping_mul(2_654_435_761).wrapping_add(by) >> 8) % 1_000) / 1_000.0;
+    let noise =
+        |row: u32, by: u32| f64::from((row.wrapping_mul(2_654_435_761).wrapping_add(by) >> 8) % 1_000) / 1_000.0;
     let column = |by: u32| (0..600).map(|row| noise(row * by, by)).collect::<Vec<f64>>();
     let (one, mut two, three) = (column(3), column(5), column(7));
     let kind: Vec<f64> = (0..600).map(|row| f64::from(row % 4)).collect();
@@ -277,7 +278,10 @@ fn each_fault_of_lists_is_told() {
     let split = sound.features.iter().position(|feature| *feature >= 0).expect("a split");
     assert_eq!(split, 0);
     for (change, expected) in [
-        ((|parts| parts.left[0] = 0) as fn(&mut Parts), "tree 0: node 0 leads to node 0, expected one behind it, below 5"),
+        (
+            (|parts| parts.left[0] = 0) as fn(&mut Parts),
+            "tree 0: node 0 leads to node 0, expected one behind it, below 5",
+        ),
         (|parts| parts.left[0] = 99, "tree 0: node 0 leads to node 99, expected one behind it, below 5"),
         (|parts| parts.left[0] = parts.right[0], "which has another parent"),
         (|parts| parts.features[0] = 4, "tree 0: node 0 splits by column 4, expected 0 to 3"),
@@ -290,7 +294,7 @@ fn each_fault_of_lists_is_told() {
         (|parts| parts.sizes = vec![0, 10], "tree 0: it has no node"),
         (|parts| parts.base = vec![], "2 trees and 0 bases, expected as many for each of 1 outputs"),
         (|parts| parts.base = vec![f64::NAN], "a base is NaN, expected a finite number"),
-        (|parts| drop(parts.flags.pop()), "a list has 9 entries, expected one for each of 10 nodes"),
+        (|parts| parts.flags.truncate(9), "a list has 9 entries, expected one for each of 10 nodes"),
     ] {
         let found = fault(change);
         assert!(found.contains(expected), "expected `{expected}`, found `{found}`");
