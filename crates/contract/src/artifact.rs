@@ -3,14 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, LayerStack, Preprocess, Shape, Task};
+use crate::{Digest, ModelFamily, Preprocess, Shape, Task};
 
 /// The key in a safetensors file's `__metadata__` that contains the [`Architecture`] as JSON.
 pub const METADATA_KEY: &str = "slipway.architecture";
 
 /// All data that are needed, besides the weights, to compute a prediction. Fitted statistics are stored in the same file as
 /// tensors: those of preprocessing as `preprocess.<index>.<name>`, the value that replaces missing numbers of the typed columns as
-/// `columns.fill`, and mean and deviation of the label of a regression model as `label.mean` and `label.deviation`.
+/// `columns.fill`, and mean and deviation of the label of a regression model as `label.mean` and `label.deviation`. Trees are stored
+/// as `trees.<list>`, lists of numbers with an entry for each node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {
@@ -31,8 +32,8 @@ pub struct Architecture {
     pub classes: Vec<String>,
     /// The steps that are applied to a row before the first layer.
     pub preprocess: Vec<Preprocess>,
-    /// The network.
-    pub model: LayerStack,
+    /// The network, or a family for tables.
+    pub model: ModelFamily,
 }
 
 /// How the values of one typed column become inputs of the network. The inputs are ordered: first the numbers, then the

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
 use crate::preprocess::{deserialize_steps, schema_of_steps};
-use crate::{DataSpec, EvaluationSpec, LayerStack, Preprocess, TrainingSpec};
+use crate::{DataSpec, EvaluationSpec, ModelFamily, Preprocess, TrainingSpec};
 
 /// The value of `apiVersion` in every file of Slipway.
 pub const API_VERSION: &str = "slipway.dev/v1alpha1";
@@ -59,9 +59,10 @@ pub struct ModelSpec {
     #[serde(default, deserialize_with = "deserialize_steps")]
     #[schemars(schema_with = "schema_of_steps")]
     pub preprocess: Vec<Preprocess>,
-    /// The network.
-    pub model: LayerStack,
+    /// The network, or a family for tables.
+    pub model: ModelFamily,
     /// The settings of the training.
+    #[serde(default)]
     pub training: TrainingSpec,
     /// The settings of the evaluation on the test rows.
     #[serde(default)]

@@ -1,6 +1,8 @@
 //! Writes out the defaults of a model, so that nothing about a training is implicit.
 
-use crate::{ColumnType, ImputeOptions, Keep, Model, OneHotOptions, Preprocess};
+use crate::{
+    ColumnType, EarlyStopping, ImputeOptions, Keep, Model, ModelFamily, OneHotOptions, Preprocess, TreeOptions,
+};
 
 impl Model {
     /// The same model with every default written out. Training it gives the same artifact. A default that a later version changes
@@ -10,10 +12,15 @@ impl Model {
         let mut model = self.clone();
         let spec = &mut model.spec;
         spec.preprocess = Preprocess::resolved(&spec.preprocess, &spec.data);
+        let is_linear = matches!(spec.model, ModelFamily::Linear(_));
+        if is_linear && spec.preprocess.iter().all(Preprocess::is_of_encoding) {
+            spec.preprocess.insert(0, Preprocess::Standardize);
+        }
         if let Some(columns) = spec.data.table().and_then(|table| table.columns.as_ref()) {
             let has = |kind| columns.values().any(|column| column.kind == kind);
             let lacks = |steps: &[Preprocess], name| steps.iter().all(|step| step.name() != name);
-            if has(ColumnType::Number) && lacks(&spec.preprocess, "impute") {
+            let imputes = !matches!(spec.model, ModelFamily::GradientBoostedTrees(_));
+            if imputes && has(ColumnType::Number) && lacks(&spec.preprocess, "impute") {
                 spec.preprocess.push(Preprocess::Impute(ImputeOptions::default()));
             }
             if has(ColumnType::Category) && lacks(&spec.preprocess, "one_hot") {
@@ -23,7 +30,15 @@ impl Model {
         let is_observed = spec.data.validation_split() > 0.0;
         let training = &mut spec.training;
         training.loss = Some(training.loss_for(spec.task));
-        training.keep = Some(training.keep.unwrap_or(if is_observed { Keep::Best } else { Keep::Last }));
+        if !is_linear {
+            training.keep = Some(training.keep.unwrap_or(if is_observed { Keep::Best } else { Keep::Last }));
+        }
+        if let ModelFamily::GradientBoostedTrees(options) = &mut spec.model {
+            options.rounds = Some(options.rounds_for(is_observed));
+            if is_observed {
+                training.early_stopping.get_or_insert(EarlyStopping { patience: TreeOptions::PATIENCE });
+            }
+        }
         if is_observed {
             training.metric = Some(training.metric_for(spec.task));
         }

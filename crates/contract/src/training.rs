@@ -10,18 +10,21 @@ use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Task};
 pub const RESULTS_REVISION: u32 = 2;
 
 /// The `training` part of `slipway.yaml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// The number of passes over the training rows, 1 to 10,000.
+    /// The optimizer. Networks need one; other families have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// The number of passes over the training rows, 1 to 10,000. Networks need it; other families have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
-    pub epochs: u32,
-    /// The number of rows of each step, 1 to 65,536.
+    pub epochs: Option<u32>,
+    /// The number of rows of each step, 1 to 65,536. Networks need it; other families have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_536))]
-    pub batch_size: u32,
-    /// The seed of the initial weights, the order of rows and dropout. The same seed, thread count and build give the same
+    pub batch_size: Option<u32>,
+    /// The seed of the initial weights, the order of rows and dropout, and of the rows and columns that trees use. The same seed, thread count and build give the same
     /// weights, bit for bit.
     #[serde(default)]
     pub seed: u32,
@@ -34,14 +37,15 @@ pub struct TrainingSpec {
     /// The share of each label that is spread evenly over all classes, from 0 up to (not including) 1 (Szegedy et al., 2016).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_smoothing: f64,
-    /// The epoch whose weights are kept. By default the best if there are validation rows, otherwise the last.
+    /// The epoch (of trees: the round) whose weights are kept. By default the best if there are validation rows, otherwise the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,
     /// The metric on the validation rows by which epochs are compared. By default `log_loss` for classification and
     /// `root_mean_squared_error` for regression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metric: Option<Metric>,
-    /// When the training ends before its last epoch. By default it does not.
+    /// When the training ends before its last epoch or round. By default trees wait 100 rounds if there are validation rows, and
+    /// networks do not end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
 }
@@ -119,7 +123,7 @@ pub struct TrainingReport {
     pub artifact: Digest,
     /// Size of the weights file in bytes.
     pub artifact_bytes: u64,
-    /// Number of trained parameters.
+    /// Number of trained parameters; for trees, of nodes.
     pub parameters: u64,
     /// SHA-256 over the training and test files, in the order in which the specification names them.
     pub data: Digest,
@@ -127,11 +131,11 @@ pub struct TrainingReport {
     pub training_rows: u64,
     /// Number of validation rows.
     pub validation_rows: u64,
-    /// Number of epochs that were trained.
+    /// Number of epochs, or of rounds of trees, that were trained.
     pub epochs: u32,
-    /// Mean training loss of the kept epoch.
+    /// Mean training loss of the kept epoch or round.
     pub training_loss: f64,
-    /// Accuracy on the validation rows after the kept epoch, if there were any and the task is classification.
+    /// Accuracy on the validation rows after the kept epoch or round, if there were any and the task is classification.
     pub validation_accuracy: Option<f64>,
     /// `cpu` or `cuda`.
     pub device: String,

@@ -8,12 +8,14 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
 use slipway_contract::{
-    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, Preprocess, Shape, Task, counted,
+    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, ModelFamily, Preprocess, Shape,
+    Task, counted,
 };
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::encoder;
 use crate::failure::of_file;
+use crate::family::{self, Core};
 use crate::head::Head;
 use crate::network::Network;
 use crate::output;
@@ -22,31 +24,29 @@ use crate::pipeline::Pipeline;
 /// The largest weights file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 8 << 30;
 
-/// A network that is ready to predict.
+/// A model that is ready to predict.
 pub(crate) struct Loaded {
     /// SHA-256 of the file.
     pub(crate) digest: Digest,
     /// The architecture.
     pub(crate) architecture: Architecture,
-    /// The network.
-    pub(crate) network: Network,
+    /// What maps a row to outputs.
+    pub(crate) core: Core,
     /// The way from a row to its inputs.
     pub(crate) pipeline: Pipeline,
     /// The meaning of its outputs.
     pub(crate) head: Head,
-    // Owns the variables that the network's layers refer to.
-    _store: nn::VarStore,
 }
 
-/// Writes weights, fitted statistics and architecture. Returns the file's digest and size.
+/// Writes the weights or lists of a model, its fitted statistics and its architecture. Returns the file's digest and size.
 pub(crate) fn write(
     path: &Path,
     architecture: &Architecture,
-    store: &nn::VarStore,
+    weights: impl IntoIterator<Item = (String, Tensor)>,
     statistics: Vec<(String, Tensor)>,
 ) -> Result<(Digest, u64), Fault> {
     let mut tensors: BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)> = BTreeMap::new();
-    for (name, tensor) in store.variables().into_iter().chain(statistics) {
+    for (name, tensor) in weights.into_iter().chain(statistics) {
         let shape = tensor.size().iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
         let (kind, bytes) = bytes_of(&tensor)?;
         tensors.insert(name, (kind, shape, bytes));
@@ -63,7 +63,8 @@ pub(crate) fn write(
     Ok((Digest::of(&file), file.len() as u64))
 }
 
-/// A tensor's values as little-endian floats: 64 bits if it has them (fitted statistics of a table's columns), otherwise 32 bits.
+/// A tensor's values, little-endian: 64-bit floats (fitted statistics of a table's columns), whole numbers and bytes (lists of trees)
+/// as they are, all others as 32-bit floats.
 fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
     let flat = tensor.to_device(Device::Cpu).contiguous().view([-1]);
     if !flat.isfinite().all().int64_value(&[]).eq(&1) {
@@ -71,12 +72,16 @@ fn bytes_of(tensor: &Tensor) -> Result<(Dtype, Vec<u8>), Fault> {
             .key("spec.training.optimizer")
             .help("lower the learning rate"));
     }
-    if flat.kind() == Kind::Double {
-        let values = Vec::<f64>::try_from(&flat).map_err(|error| crate::failure::of_torch(&error))?;
-        return Ok((Dtype::F64, values.iter().flat_map(|value| value.to_le_bytes()).collect()));
-    }
-    let values = Vec::<f32>::try_from(&flat.to_kind(Kind::Float)).map_err(|error| crate::failure::of_torch(&error))?;
-    Ok((Dtype::F32, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+    let bytes = match flat.kind() {
+        Kind::Double => Vec::<f64>::try_from(&flat)
+            .map(|values| (Dtype::F64, values.iter().flat_map(|v| v.to_le_bytes()).collect())),
+        Kind::Int => Vec::<i32>::try_from(&flat)
+            .map(|values| (Dtype::I32, values.iter().flat_map(|v| v.to_le_bytes()).collect())),
+        Kind::Uint8 => Vec::<u8>::try_from(&flat).map(|values| (Dtype::U8, values)),
+        _ => Vec::<f32>::try_from(&flat.to_kind(Kind::Float))
+            .map(|values| (Dtype::F32, values.iter().flat_map(|v| v.to_le_bytes()).collect())),
+    };
+    bytes.map_err(|error| crate::failure::of_torch(&error))
 }
 
 /// Reads an artifact and constructs its network on `device`.
@@ -96,14 +101,9 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
         .map_err(|error| unusable(format!("has an unreadable architecture: {error}")))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| unusable(format!("is not safetensors: {error}")))?;
     check(&architecture, size)?;
-    let mut store = nn::VarStore::new(device);
-    let input = Pipeline::shape_of(&architecture).map_err(|fault| unusable(fault.message))?;
-    let network =
-        Network::build(&store.root(), &architecture.model, &input).map_err(|fault| unusable(fault.message))?;
     let mut statistics = Pipeline::names(&architecture);
     statistics.extend(Head::names(architecture.task).iter().map(|name| (*name).to_owned()));
-    fill(&store, &tensors, &statistics)?;
-    store.freeze();
+    let core = core_of(&architecture, &tensors, &statistics, device)?;
     let fitted = |name: &str, shape: &Shape| {
         let sizes: Vec<i64> = shape.0.iter().map(|size| i64::from(*size)).collect();
         // Artifacts of earlier trainers store them as 32-bit floats, and those trainers computed with them as such.
@@ -118,12 +118,57 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
         let value = tensor_of(&tensors, name, &[1], &[Dtype::F64])?.double_value(&[0]);
         if value.is_finite() { Ok(value) } else { Err(unusable(format!("holds {value} as `{name}`"))) }
     })?;
-    Ok(Loaded { digest, architecture, network, pipeline, head, _store: store })
+    Ok(Loaded { digest, architecture, core, pipeline, head })
+}
+
+/// Constructs the model of an artifact from its tensors. `statistics` are the names of those that are not the model's.
+fn core_of(
+    architecture: &Architecture,
+    tensors: &SafeTensors<'_>,
+    statistics: &[String],
+    device: Device,
+) -> Result<Core, Fault> {
+    match &architecture.model {
+        ModelFamily::Layers(stack) => {
+            let mut store = nn::VarStore::new(device);
+            let input = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
+            let network = Network::build(&store.root(), stack, &input).map_err(|fault| unusable(fault.message))?;
+            let variables = store.variables();
+            refuse_others(tensors, |name| {
+                variables.contains_key(name) || statistics.iter().any(|known| known == name)
+            })?;
+            fill(&store, tensors)?;
+            store.freeze();
+            Ok(Core::Network { network, _store: store })
+        }
+        ModelFamily::GradientBoostedTrees(_) => {
+            refuse_others(tensors, |name| {
+                family::LISTS.contains(&name) || statistics.iter().any(|known| known == name)
+            })?;
+            family::read_trees(architecture, tensors).map(Core::Trees)
+        }
+        ModelFamily::Linear(_) => {
+            refuse_others(tensors, |name| {
+                family::PARTS_OF_LINEAR.contains(&name) || statistics.iter().any(|known| known == name)
+            })?;
+            let input = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
+            let inputs = usize::try_from(input.values()).unwrap_or(usize::MAX);
+            family::read_linear(architecture, tensors, inputs).map(Core::Linear)
+        }
+    }
+}
+
+/// Refuses tensors that the architecture does not have.
+fn refuse_others(tensors: &SafeTensors<'_>, is_known: impl Fn(&str) -> bool) -> Result<(), Fault> {
+    match tensors.names().into_iter().find(|name| !is_known(name)) {
+        Some(extra) => Err(unusable(format!("holds the tensor `{extra}`, which its architecture does not have"))),
+        None => Ok(()),
+    }
 }
 
 /// Validates an architecture before a network is constructed from it. The file's header is untrusted.
 fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
-    let Architecture { api_version, task, classes, model, .. } = architecture;
+    let Architecture { api_version, task, classes, model, columns, .. } = architecture;
     if api_version != API_VERSION {
         return Err(unusable(format!("is of version `{api_version}`, expected `{API_VERSION}`")));
     }
@@ -145,8 +190,18 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
         Task::Regression => 1,
     };
     check_columns(architecture)?;
+    let Some(stack) = model.layers() else {
+        let columns = columns.as_ref().map_or(0, Vec::len);
+        if columns == 0 || architecture.input != Shape(vec![u32::try_from(columns).unwrap_or(u32::MAX)]) {
+            let input = &architecture.input;
+            return Err(unusable(format!(
+                "expects rows of shape {input} for {columns} columns, expected one value each"
+            )));
+        }
+        return Ok(());
+    };
     let first = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
-    let shapes = model.shapes(&first).map_err(|error| unusable(error.message))?;
+    let shapes = stack.shapes(&first).map_err(|error| unusable(error.message))?;
     let outputs = match shapes.last().map(|shape| shape.0.as_slice()) {
         Some([outputs]) => *outputs as usize,
         _ => 0,
@@ -155,7 +210,7 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
         return Err(unusable(format!("ends with {outputs} outputs, expected {needed}")));
     }
     let inputs = std::iter::once(&first).chain(&shapes);
-    let parameters = model.sequential.iter().zip(inputs).map(|(layer, input)| layer.parameters(input));
+    let parameters = stack.sequential.iter().zip(inputs).map(|(layer, input)| layer.parameters(input));
     let bytes = parameters.fold(0_u64, u64::saturating_add).saturating_mul(4);
     if bytes > file_size {
         return Err(unusable(format!("needs {bytes} bytes of weights, but has {file_size}")));
@@ -195,16 +250,10 @@ fn unusable(what: impl std::fmt::Display) -> Fault {
     Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
 }
 
-/// Copies every weight into its variable. Names, shapes and types must be exactly those of the architecture.
-fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>, statistics: &[String]) -> Result<(), Fault> {
-    let variables = store.variables();
-    let known = |name: &str| variables.contains_key(name) || statistics.iter().any(|known| known == name);
-    let extra = tensors.names().into_iter().find(|name| !known(name));
-    if let Some(extra) = extra {
-        return Err(unusable(format!("holds the tensor `{extra}`, which its architecture does not have")));
-    }
+/// Copies every weight into its variable. Shapes and types must be exactly those of the architecture.
+fn fill(store: &nn::VarStore, tensors: &SafeTensors<'_>) -> Result<(), Fault> {
     let _guard = tch::no_grad_guard();
-    for (name, mut variable) in variables {
+    for (name, mut variable) in store.variables() {
         let values = tensor_of(tensors, &name, &variable.size(), &[Dtype::F32])?;
         variable.copy_(&values);
     }

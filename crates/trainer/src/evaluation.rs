@@ -65,7 +65,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
     if job.latencies && name == "candidate" {
         Reporter::stage("timing predictions of single rows");
-        let latencies = latency::measure(&loaded, &rows, context.device);
+        let latencies = latency::measure(&loaded, &rows, context.device)?;
         output::write_json(&folder.join("latencies.json"), &latencies)?;
     }
     let report = EvaluationReport {
@@ -134,7 +134,7 @@ fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Table, F
     let mut start = 0;
     while start < count {
         let indices = Tensor::arange_start(start, (start + BATCH).min(count), (Kind::Int64, tch::Device::Cpu));
-        let answer = answers_of(loaded, &rows.batch(&indices), device);
+        let answer = answers_of(loaded, &rows.batch(&indices), device)?;
         if answer.isfinite().all().int64_value(&[]) != 1 {
             return Err(Fault::new(FaultKind::Artifact, "the artifact predicts values that are not finite numbers"));
         }
@@ -146,7 +146,7 @@ fn predict(rows: &Rows, loaded: &Loaded, device: tch::Device) -> Result<Table, F
 }
 
 /// Computes the answers for rows, as a server of the artifact does.
-pub(crate) fn answers_of(loaded: &Loaded, batch: &Tensor, device: tch::Device) -> Tensor {
-    let inputs = loaded.pipeline.apply(&batch.to_device(device));
-    loaded.head.answers(&loaded.network.forward(&inputs, false))
+pub(crate) fn answers_of(loaded: &Loaded, batch: &Tensor, device: tch::Device) -> Result<Tensor, Fault> {
+    let classes = loaded.architecture.classes.len();
+    Ok(loaded.head.answers(&loaded.core.outputs(&loaded.pipeline, &batch.to_device(device), classes)?))
 }

@@ -158,7 +158,7 @@ impl Objective {
         let weights = match (&spec.class_weights, &rows.target) {
             (Some(weights), Target::Classes { labels, classes }) => {
                 let counts = counts(labels, classes.len(), training)?;
-                Some(class_weights(weights, classes, &counts, outputs)?)
+                Some(floats(&class_weights(weights, classes, &counts, outputs as usize)?))
             }
             _ => None,
         };
@@ -204,9 +204,15 @@ pub(crate) fn counts(labels: &[i64], classes: usize, training: &Tensor) -> Resul
     Ok(counts)
 }
 
-fn class_weights(weights: &ClassWeights, classes: &[String], counts: &[u64], outputs: u32) -> Result<Tensor, Fault> {
+/// The weight of each output. `counts` are the numbers of training rows of the classes.
+pub(crate) fn class_weights(
+    weights: &ClassWeights,
+    classes: &[String],
+    counts: &[u64],
+    outputs: usize,
+) -> Result<Vec<f64>, Fault> {
     // Outputs without a class keep the weight 1.
-    let mut of_output = vec![1.0_f32; (outputs as usize).max(classes.len())];
+    let mut of_output = vec![1.0; outputs.max(classes.len())];
     match weights {
         ClassWeights::Named(named) => {
             for (class, weight) in named {
@@ -220,22 +226,25 @@ fn class_weights(weights: &ClassWeights, classes: &[String], counts: &[u64], out
                     let fault = Fault::new(FaultKind::Specification, message).key("spec.training.class_weights");
                     return Err(Fault { help: did_you_mean(class, &known), ..fault });
                 };
-                #[expect(clippy::cast_possible_truncation, reason = "the loss is computed in 32 bits")]
-                let weight = *weight as f32;
-                of_output[place] = weight;
+                of_output[place] = *weight;
             }
         }
         ClassWeights::Balanced => {
             let rows: u64 = counts.iter().sum();
             let present = counts.iter().filter(|count| **count > 0).count();
             for (weight, count) in of_output.iter_mut().zip(counts).filter(|(_, count)| **count > 0) {
-                #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "row counts")]
-                let balanced = (rows as f64 / (present as f64 * *count as f64)) as f32;
+                #[expect(clippy::cast_precision_loss, reason = "row counts")]
+                let balanced = rows as f64 / (present as f64 * *count as f64);
                 *weight = balanced;
             }
         }
     }
-    Ok(Tensor::from_slice(&of_output))
+    Ok(of_output)
+}
+
+/// Weights as the loss of a network computes with them.
+fn floats(weights: &[f64]) -> Tensor {
+    Tensor::from_slice(weights).to_kind(Kind::Float)
 }
 
 fn values<T: tch::kind::Element>(tensor: &Tensor) -> Result<Vec<T>, Fault>
@@ -251,18 +260,14 @@ mod tests {
 
     use super::*;
 
-    fn floats(tensor: &Tensor) -> Vec<f32> {
-        Vec::<f32>::try_from(tensor).expect("numbers")
-    }
-
     #[test]
     fn balanced_weights_are_those_of_scikit_learn_and_named_ones_go_by_name() {
         // compute_class_weight("balanced", classes=[0, 1], y=[0, 0, 0, 1]) of scikit-learn 1.9 gives [0.667, 2.0].
         let classes = ["bad", "good"].map(str::to_owned);
         let balanced = class_weights(&ClassWeights::Balanced, &classes, &[3, 1], 3).expect("weights");
-        assert_eq!(floats(&balanced), [2.0 / 3.0, 2.0, 1.0]);
+        assert_eq!(balanced, [2.0 / 3.0, 2.0, 1.0]);
         let named = |class: &str| ClassWeights::Named(BTreeMap::from([(class.to_owned(), 2.5)]));
-        assert_eq!(floats(&class_weights(&named("good"), &classes, &[3, 1], 2).expect("weights")), [1.0, 2.5]);
+        assert_eq!(class_weights(&named("good"), &classes, &[3, 1], 2).expect("weights"), [1.0, 2.5]);
         let fault = class_weights(&named("godo"), &classes, &[3, 1], 2).expect_err("unknown");
         assert!(fault.to_string().contains("`good`"), "{fault}");
     }

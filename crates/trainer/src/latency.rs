@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use slipway_contract::Fault;
 use tch::{Kind, Tensor};
 
 use crate::artifact::Loaded;
@@ -18,25 +19,25 @@ const MAX: usize = 1_000;
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
 /// The times of single predictions in milliseconds. The test rows are used in turn.
-pub(crate) fn measure(loaded: &Loaded, rows: &Rows, device: tch::Device) -> Vec<f64> {
+pub(crate) fn measure(loaded: &Loaded, rows: &Rows, device: tch::Device) -> Result<Vec<f64>, Fault> {
     let _guard = tch::no_grad_guard();
     let count = i64::try_from(rows.len()).unwrap_or(i64::MAX);
     let mut next = 0;
-    let mut once = || {
+    let mut once = || -> Result<f64, Fault> {
         let index = Tensor::arange_start(next, next + 1, (Kind::Int64, tch::Device::Cpu));
         next = (next + 1) % count.max(1);
         let row = rows.batch(&index);
         let begun = Instant::now();
-        let _answers = answers_of(loaded, &row, device);
-        begun.elapsed().as_secs_f64() * 1_000.0
+        let _answers = answers_of(loaded, &row, device)?;
+        Ok(begun.elapsed().as_secs_f64() * 1_000.0)
     };
     for _ in 0..WARM_UP {
-        once();
+        once()?;
     }
     let begun = Instant::now();
     let mut times = Vec::with_capacity(MAX);
     while times.len() < MIN || (times.len() < MAX && begun.elapsed() < LONG_ENOUGH) {
-        times.push(once());
+        times.push(once()?);
     }
-    times
+    Ok(times)
 }

@@ -7,6 +7,7 @@ mod device;
 mod encoder;
 mod evaluation;
 mod failure;
+mod family;
 mod head;
 mod job;
 mod latency;

@@ -94,7 +94,7 @@ pub(crate) fn scaled(steps: &[Preprocess]) -> &'static str {
 }
 
 /// The warnings about whole numbers with more digits than 64-bit floats keep. Most are identifiers.
-fn lost_digits(rows: &Rows) -> Result<Vec<Fault>, Fault> {
+pub(crate) fn lost_digits(rows: &Rows) -> Result<Vec<Fault>, Fault> {
     let (Some(origin), Some(columns)) = (&rows.origin, &rows.columns) else { return Ok(Vec::new()) };
     let mut warnings = Vec::new();
     for (column, lost) in &origin.lost {

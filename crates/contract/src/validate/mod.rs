@@ -3,6 +3,7 @@
 
 mod data;
 mod evaluation;
+mod families;
 mod network;
 mod training;
 
@@ -25,6 +26,7 @@ impl Model {
         self.check_metrics(&mut problems);
         self.check_slices(&mut problems);
         self.check_layers(&mut problems);
+        self.check_family(&mut problems);
         self.check_preprocessing(&mut problems);
         problems.0
     }

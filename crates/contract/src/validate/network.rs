@@ -10,7 +10,8 @@ const MAX_STEPS: usize = 50;
 
 impl Model {
     pub(super) fn check_layers(&self, problems: &mut Problems) {
-        let layers = &self.spec.model.sequential;
+        let Some(stack) = self.spec.model.layers() else { return };
+        let layers = &stack.sequential;
         if layers.is_empty() || layers.len() > MAX_LAYERS {
             let message = format!("{} layers, expected 1 to {MAX_LAYERS}", layers.len());
             problems.add("spec.model.sequential", message, "");

@@ -114,7 +114,7 @@ impl Check {
 
 /// The number of the model's classes, if it is known before its data are read. The labels of images are numbers.
 fn classes_of(model: &Model) -> Option<u32> {
-    match (&model.spec.data, model.spec.model.sequential.last()) {
+    match (&model.spec.data, model.spec.model.layers()?.sequential.last()) {
         (DataSpec::Idx { .. }, Some(Layer::Linear(outputs))) => Some((*outputs).clamp(1, 256)),
         _ => None,
     }

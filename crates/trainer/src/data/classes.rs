@@ -13,8 +13,8 @@ pub(super) struct Said {
     pub(super) warnings: Vec<Fault>,
 }
 
-/// Checks the labels of a table's training rows, with the number of rows of each.
-pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said {
+/// Checks the labels of a table's training rows, with the number of rows of each. `outputs` is the width of a network's last layer.
+pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: Option<u32>) -> Said {
     let mut said = Said::default();
     let names: Vec<String> = classes.iter().map(|(class, _)| class.clone()).collect();
     match classes.len() {
@@ -28,11 +28,13 @@ pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said
     }
     let rows: u64 = classes.iter().map(|(_, rows)| rows).sum();
     let is_number = table::are_measured(&names, rows);
-    if classes.len() > outputs as usize {
+    let of_classes = u32::try_from(classes.len()).unwrap_or(u32::MAX);
+    let outputs = outputs.unwrap_or(of_classes);
+    if of_classes > outputs {
         said.faults.push(too_few_outputs(model, &names, outputs, is_number));
     } else if classes.len() > 1 {
         let last = last_layer(model);
-        if classes.len() < outputs as usize {
+        if of_classes < outputs {
             said.warnings.push(too_many_outputs(&names, outputs, last.clone()));
         }
         if is_number {
@@ -71,7 +73,10 @@ pub(super) fn of_pictures(model: &Model, present: &[Counted], outputs: u32) -> S
 }
 
 fn last_layer(model: &Model) -> String {
-    format!("spec.model.sequential[{}]", model.spec.model.sequential.len().saturating_sub(1))
+    format!(
+        "spec.model.sequential[{}]",
+        model.spec.model.layers().map_or(0, |stack| stack.sequential.len().saturating_sub(1))
+    )
 }
 
 fn too_few_outputs(model: &Model, names: &[String], outputs: u32, is_number: bool) -> Fault {

@@ -29,16 +29,16 @@ pub(crate) struct ValidatedData {
     pub(crate) warnings: Vec<Fault>,
 }
 
-/// Reads the rows of a model. `outputs` is the width of the network's last layer, because an IDX file does not contain the
+/// Reads the rows of a model. `outputs` is the width of a network's last layer, because an IDX file does not contain the
 /// classes.
-pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: u32) -> ValidatedData {
+pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: Option<u32>) -> ValidatedData {
     let mut validated = ValidatedData::default();
     let source = match Source::open(source) {
         Ok(source) => source,
         Err(fault) => return ValidatedData { faults: vec![fault], ..validated },
     };
     match &job.model.spec.data {
-        DataSpec::Idx { .. } => validated.read_pictures(job, &source, outputs),
+        DataSpec::Idx { .. } => validated.read_pictures(job, &source, outputs.unwrap_or_default()),
         DataSpec::Csv(spec) => validated.read_tables(job, spec, &source, outputs),
     }
     if let (Some(training), Some(test)) = (&validated.training, &validated.test)
@@ -78,7 +78,7 @@ impl ValidatedData {
         }
     }
 
-    fn read_tables(&mut self, job: &TrainingJob, spec: &TableSpec, source: &Source, outputs: u32) {
+    fn read_tables(&mut self, job: &TrainingJob, spec: &TableSpec, source: &Source, outputs: Option<u32>) {
         let TableSpec { train, test, recent, label, ignore, .. } = spec;
         let task = job.model.spec.task;
         let request = |columns, is_training| Request { label, task, columns, ignore, is_training };

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
-use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, TrainingSpec, ValidationResult};
+use slipway_contract::metrics::Table;
+use slipway_contract::{
+    Fault, FaultKind, Keep, Metric, Model, Optimizer, Progress, Task, TrainingSpec, ValidationResult,
+};
 use tch::{Kind, Tensor, nn};
 
 use super::weights::KeptWeights;
@@ -29,6 +32,25 @@ pub(super) struct Course<'a> {
     pub(super) head: &'a Head,
     pub(super) objective: Objective,
     pub(super) device: tch::Device,
+}
+
+/// The keys of a specification that networks need.
+struct Schedule {
+    optimizer: Optimizer,
+    epochs: u32,
+    batch_size: u32,
+}
+
+impl Schedule {
+    /// The keys. A specification without them was refused before.
+    fn of(spec: &TrainingSpec) -> Result<Self, Fault> {
+        match *spec {
+            TrainingSpec { optimizer: Some(optimizer), epochs: Some(epochs), batch_size: Some(batch_size), .. } => {
+                Ok(Self { optimizer, epochs, batch_size })
+            }
+            _ => Err(Fault::new(FaultKind::Specification, "a key is missing that networks need").key("spec.training")),
+        }
+    }
 }
 
 /// The result of a training.
@@ -61,16 +83,17 @@ impl Course<'_> {
         let spec = &model.spec.training;
         let metric = spec.metric_for(model.spec.task);
         let keeps_best = spec.keep != Some(Keep::Last) && validation.size()[0] > 0;
-        let mut optimizer = optimizer::build(spec.optimizer, store)?;
+        let Schedule { optimizer, epochs, batch_size } = Schedule::of(spec)?;
+        let mut optimizer = optimizer::build(optimizer, store)?;
         // The best epoch so far, and its weights if they may be kept.
         let mut best: Option<Epoch> = None;
         let mut weights: Option<KeptWeights> = None;
         let (mut last, mut warned) = (None, false);
-        for number in 1..=spec.epochs {
+        for number in 1..=epochs {
             let begun = Instant::now();
             // Every epoch has its own seed, so that its order depends only on the seed and the number of the epoch.
             tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(number));
-            let training_loss = self.epoch(spec, number, training, &mut optimizer, reporter)?;
+            let training_loss = self.epoch((number, epochs), batch_size, training, &mut optimizer, reporter)?;
             if let Some(warning) = absurd(training_loss, &format!("in epoch {number}"), model).filter(|_| !warned) {
                 warn(&warning);
                 warned = true;
@@ -79,7 +102,7 @@ impl Course<'_> {
             let seconds = begun.elapsed().as_secs_f64();
             Reporter::say(&Progress::Epoch {
                 epoch: number,
-                epochs: spec.epochs,
+                epochs,
                 training_loss,
                 validation_accuracy: accuracy,
                 validation: validation.clone(),
@@ -97,7 +120,7 @@ impl Course<'_> {
             }
             let waited = best.as_ref().map_or(0, |best| number - best.number);
             last = Some(epoch);
-            if number < spec.epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
+            if number < epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
                 Reporter::stage(&format!("stopped: {metric} is not better than {waited} epochs ago"));
                 break;
             }
@@ -119,14 +142,14 @@ impl Course<'_> {
     /// One pass over the training rows. Returns the mean loss.
     fn epoch(
         &self,
-        spec: &TrainingSpec,
-        epoch: u32,
+        (epoch, epochs): (u32, u32),
+        batch_size: u32,
         training: &Tensor,
         optimizer: &mut nn::Optimizer,
         reporter: &mut Reporter,
     ) -> Result<f64, Fault> {
         let count = training.size()[0];
-        let size = i64::from(spec.batch_size);
+        let size = i64::from(batch_size);
         let order = training.index_select(0, &Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu)));
         let steps = u64::try_from((count + size - 1) / size).unwrap_or(1);
         let mut total = Tensor::zeros([], (Kind::Double, self.device));
@@ -146,7 +169,7 @@ impl Course<'_> {
             let weight = length as f64;
             total += loss.detach().to_kind(Kind::Double) * weight;
             seen += length;
-            reporter.step(epoch, spec.epochs, step + 1, steps);
+            reporter.step(epoch, epochs, step + 1, steps);
         }
         #[expect(clippy::cast_precision_loss, reason = "a row count")]
         let mean = total.double_value(&[]) / seen as f64;
@@ -180,12 +203,7 @@ impl Course<'_> {
     }
 
     /// The accuracy (for classes) and the metric on the validation rows, if there are any.
-    fn observe(
-        &self,
-        task: Task,
-        metric: &Metric,
-        validation: &Tensor,
-    ) -> Result<(Option<f64>, Option<ValidationResult>), Fault> {
+    fn observe(&self, task: Task, metric: &Metric, validation: &Tensor) -> Result<Observed, Fault> {
         let count = validation.size()[0];
         if count == 0 {
             return Ok((None, None));
@@ -200,14 +218,22 @@ impl Course<'_> {
         let places = Vec::<i64>::try_from(validation).map_err(|error| failure::of_torch(&error))?;
         let names = vec![String::new(); places.len()];
         let table = self.head.table(&answers, self.rows, &places, names)?;
-        let accuracy = (task == Task::Classification).then(|| Metric::Accuracy.of(table.view())).flatten();
-        let value = metric.of(table.view()).map(|value| ValidationResult { metric: metric.clone(), value });
-        Ok((accuracy, value))
+        Ok(observed(task, metric, &table))
     }
 }
 
+/// The accuracy on the validation rows, for classes, and the metric.
+pub(super) type Observed = (Option<f64>, Option<ValidationResult>);
+
+/// The accuracy and the metric of predictions.
+pub(super) fn observed(task: Task, metric: &Metric, table: &Table) -> Observed {
+    let accuracy = (task == Task::Classification).then(|| Metric::Accuracy.of(table.view())).flatten();
+    let value = metric.of(table.view()).map(|value| ValidationResult { metric: metric.clone(), value });
+    (accuracy, value)
+}
+
 /// Whether an epoch is better than the best before it. An epoch whose metric is undefined is never better.
-fn is_better(epoch: &Epoch, best: Option<&Epoch>, metric: &Metric) -> bool {
+pub(super) fn is_better(epoch: &Epoch, best: Option<&Epoch>, metric: &Metric) -> bool {
     match (&epoch.validation, best.and_then(|best| best.validation.as_ref())) {
         (Some(now), Some(best)) if metric.higher_is_better() => now.value > best.value,
         (Some(now), Some(best)) => now.value < best.value,

@@ -1,14 +1,17 @@
 //! Trains a model: reads and checks the data, runs the training loop, and writes the artifact with its report and card.
 
 mod course;
+mod rounds;
+mod solved;
+mod targets;
 mod weights;
 
 use std::time::Instant;
 
 use slipway_contract::table::{Counted, did_you_mean, first_of, shown};
 use slipway_contract::{
-    API_VERSION, Architecture, Fault, FaultKind, Job, Layer, Model, ModelCard, Preprocess, Shape, TrainingJob,
-    TrainingReport, counted,
+    API_VERSION, Architecture, Fault, FaultKind, Job, Layer, LayerStack, LinearOptions, Model, ModelCard, ModelFamily,
+    Preprocess, Shape, TrainingJob, TrainingReport, TreeOptions, counted,
 };
 use tch::{Tensor, nn};
 
@@ -19,8 +22,11 @@ use crate::job::JobContext;
 use crate::network::Network;
 use crate::pipeline::Pipeline;
 use crate::progress::Reporter;
-use crate::{artifact, device, output, precision, preprocessing, split};
-use course::{Course, Outcome};
+use crate::{artifact, device, family, output, precision, preprocessing, split};
+use course::{Course, Epoch, Outcome};
+use rounds::{Fitted, Ground};
+use solved::{Solved, solve};
+use targets::check_weights;
 
 /// The most rows of the first batch that is tried before training.
 const FIRST_BATCH: i64 = 512;
@@ -40,7 +46,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let Some(prepared) = prepared else {
         return Err(refuse(said.faults, context));
     };
-    let Prepared { rows, network, store, training, validation, pipeline, head, objective, steps } = prepared;
+    let Prepared { rows, training, validation, pipeline, head, steps, subject } = prepared;
     let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
     let architecture = Architecture {
@@ -51,29 +57,57 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
         classes: rows.classes().to_vec(),
         preprocess: steps,
-        model: model.spec.model.clone(),
+        model: model.resolved().spec.model,
     };
     let statistics: Vec<(String, Tensor)> = pipeline.tensors().into_iter().chain(head.tensors()).collect();
     let rows_by_class = rows_by_class(&rows, &training)?;
-    let pipeline = pipeline.to_device(context.device);
-    let course = Course {
-        inputs: pipeline.apply_to_table(&rows, context.device),
-        targets: head.targets(&rows),
-        objective: objective.to_device(context.device),
-        rows: &rows,
-        network: &network,
-        pipeline,
-        head: &head,
-        device: context.device,
-    };
-    Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(context.device)));
+    // Other families than networks compute on the CPU.
+    let device = if model.spec.model.has_epochs() { context.device } else { tch::Device::Cpu };
+    Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(device)));
     let begun = Instant::now();
-    let Outcome { epochs, kept } = course.run(model, &store, &training, &validation, &mut reporter)?;
+    let trained = match subject {
+        Subject::Network { network, store, objective } => {
+            let pipeline = pipeline.to_device(device);
+            let course = Course {
+                inputs: pipeline.apply_to_table(&rows, device),
+                targets: head.targets(&rows),
+                objective: objective.to_device(device),
+                rows: &rows,
+                network: &network,
+                pipeline,
+                head: &head,
+                device,
+            };
+            let Outcome { epochs, kept } = course.run(model, &store, &training, &validation, &mut reporter)?;
+            let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
+            Trained { weights: store.variables().into_iter().collect(), parameters, epochs, kept }
+        }
+        Subject::Trees(options) => {
+            let (training, validation) = (&training, &validation);
+            let ground = Ground {
+                rows: &rows,
+                head: &head,
+                pipeline: &pipeline,
+                training,
+                validation,
+                threads: context.threads,
+            };
+            let Fitted { forest, rounds, kept } = ground.fit(&model.resolved(), &options)?;
+            let parameters = forest.trees().iter().map(|tree| tree.nodes().len() as u64).sum();
+            Trained { weights: family::tensors_of_trees(&forest), parameters, epochs: rounds, kept }
+        }
+        Subject::Linear(options) => {
+            let Solved { model: fitted, kept } =
+                solve(&model.resolved(), &options, &rows, (&head, &pipeline), (&training, &validation))?;
+            let parameters = (fitted.coefficients().len() + fitted.intercepts().len()) as u64;
+            Trained { weights: family::tensors_of_linear(&fitted), parameters, epochs: kept.number, kept }
+        }
+    };
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
+    let Trained { weights, parameters, epochs, kept } = trained;
     let (digest, artifact_bytes) =
-        artifact::write(&context.output.join("model.safetensors"), &architecture, &store, statistics)?;
-    let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
+        artifact::write(&context.output.join("model.safetensors"), &architecture, weights, statistics)?;
     let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
     let report = TrainingReport {
         api_version: API_VERSION.to_owned(),
@@ -87,7 +121,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         epochs,
         training_loss: kept.training_loss,
         validation_accuracy: kept.accuracy,
-        device: device::name(context.device).to_owned(),
+        device: device::name(device).to_owned(),
         threads: context.threads,
         seed: spec.seed,
         trainer: env!("CARGO_PKG_VERSION").to_owned(),
@@ -133,19 +167,33 @@ struct Said {
     warnings: Vec<Fault>,
 }
 
+/// What a training gives.
+struct Trained {
+    /// The weights or lists, by their names in an artifact.
+    weights: Vec<(String, Tensor)>,
+    parameters: u64,
+    epochs: u32,
+    kept: Epoch,
+}
+
+/// What is trained.
+enum Subject {
+    Network { network: Network, store: nn::VarStore, objective: Objective },
+    Trees(TreeOptions),
+    Linear(LinearOptions),
+}
+
 /// The inputs of a training.
 struct Prepared {
     rows: Rows,
-    network: Network,
-    store: nn::VarStore,
     /// The indexes of the training rows. The field below contains those of the validation rows.
     training: Tensor,
     validation: Tensor,
     pipeline: Pipeline,
     head: Head,
-    objective: Objective,
     /// The steps of preprocessing, with `auto` written out.
     steps: Vec<Preprocess>,
+    subject: Subject,
 }
 
 /// Reads the data and constructs the network. If there is a fault, nothing is prepared, and all faults that can be found are
@@ -157,9 +205,9 @@ fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> (Option<Prepared>, Sa
     let mut said = Said { faults, warnings };
     let Some(rows) = training else {
         // The layers can be checked nevertheless, if the width of the inputs is known.
-        let built = shape.map(|shape| {
+        let built = shape.zip(model.spec.model.layers()).map(|(shape, stack)| {
             let shape = preprocessing::shape_after(&model.spec.preprocess, &shape)?;
-            network_of(model, &nn::VarStore::new(context.device), &shape)
+            network_of(model, stack, &nn::VarStore::new(context.device), &shape)
         });
         said.faults.extend(built.and_then(Result::err));
         return (None, said);
@@ -192,12 +240,33 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     if let Some(encoder) = pipeline.encoder() {
         shape = Shape(vec![u32::try_from(encoder.width()).unwrap_or(u32::MAX)]);
     }
-    tch::manual_seed(seed);
-    let store = nn::VarStore::new(device);
-    let network = network_of(model, &store, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
     let head = Head::fit(&rows, &training).map_err(|fault| said.faults.push(fault)).ok()?;
-    let objective = Objective::new(model, &rows, &training, outputs_of(model));
-    let objective = objective.map_err(|fault| said.faults.push(fault)).ok();
+    let stack = match &model.spec.model {
+        ModelFamily::Layers(stack) => Some(stack),
+        ModelFamily::GradientBoostedTrees(options) => {
+            let found = check_weights(model, &rows, &training);
+            let found = found.and_then(|()| precision::lost_digits(&rows));
+            said.warnings.extend(found.map_err(|fault| said.faults.push(fault)).ok()?);
+            let subject = Subject::Trees(options.clone());
+            return Some(Prepared { rows, training, validation, pipeline, head, steps, subject });
+        }
+        ModelFamily::Linear(_) => None,
+    };
+    let subject = match (stack, &model.spec.model) {
+        (Some(stack), _) => {
+            tch::manual_seed(seed);
+            let store = nn::VarStore::new(device);
+            let network = network_of(model, stack, &store, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
+            let objective = Objective::new(model, &rows, &training, outputs_of(model).unwrap_or_default());
+            let objective = objective.map_err(|fault| said.faults.push(fault)).ok();
+            objective.map(|objective| Subject::Network { network, store, objective })
+        }
+        (None, ModelFamily::Linear(options)) => {
+            let found = check_weights(model, &rows, &training).map_err(|fault| said.faults.push(fault));
+            found.ok().map(|()| Subject::Linear(options.clone()))
+        }
+        (None, _) => None,
+    };
     let before = said.faults.len();
     said.faults.extend(precision::every_value_fits(&rows, &pipeline));
     said.faults.extend(test.iter().flat_map(|test| precision::every_value_fits(test, &pipeline)));
@@ -207,7 +276,7 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
             Err(fault) => said.faults.push(fault),
         }
     }
-    Some(Prepared { rows, network, store, training, validation, pipeline, head, objective: objective?, steps })
+    Some(Prepared { rows, training, validation, pipeline, head, steps, subject: subject? })
 }
 
 /// The fault of a metric that cannot compare epochs on the validation rows.
@@ -294,7 +363,8 @@ fn absurd(loss: f64, when: &str, model: &Model) -> Option<Fault> {
 impl Prepared {
     /// A warning if the first rows give an absurd loss before training.
     fn absurd_at_first(self, model: &Model, device: tch::Device) -> Option<Fault> {
-        let Self { rows, network, training, pipeline, head, objective, .. } = self;
+        let Self { rows, training, pipeline, head, subject, .. } = self;
+        let Subject::Network { network, objective, .. } = subject else { return None };
         let _guard = tch::no_grad_guard();
         let indices = training.narrow(0, 0, FIRST_BATCH.min(training.size()[0]));
         if indices.size()[0] < 2 && network.needs_two_rows() {
@@ -308,20 +378,21 @@ impl Prepared {
 }
 
 /// The network for rows of shape `input`.
-fn network_of(model: &Model, store: &nn::VarStore, input: &Shape) -> Result<Network, Fault> {
-    let network = Network::build(&store.root(), &model.spec.model, input)?;
-    if network.needs_two_rows() && model.spec.training.batch_size == 1 {
+fn network_of(model: &Model, stack: &LayerStack, store: &nn::VarStore, input: &Shape) -> Result<Network, Fault> {
+    let network = Network::build(&store.root(), stack, input)?;
+    if network.needs_two_rows() && model.spec.training.batch_size == Some(1) {
         let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
         return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
     }
     Ok(network)
 }
 
-/// The width of the last layer. The specification was checked to end with a linear layer.
-fn outputs_of(model: &Model) -> u32 {
-    match model.spec.model.sequential.last() {
-        Some(Layer::Linear(outputs)) => *outputs,
-        _ => 0,
+/// The width of a network's last layer; `None` for families whose width follows from the data. The specification was checked to end
+/// with a linear layer.
+fn outputs_of(model: &Model) -> Option<u32> {
+    match model.spec.model.layers()?.sequential.last() {
+        Some(Layer::Linear(outputs)) => Some(*outputs),
+        _ => Some(0),
     }
 }
 

@@ -11,4 +11,5 @@ mod inputs;
 mod learning;
 mod shared;
 mod support;
+mod trees;
 mod typed_tables;

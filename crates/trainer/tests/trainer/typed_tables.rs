@@ -8,7 +8,7 @@ use slipway_contract::{EvaluationReport, FaultKind, Metric, Progress};
 use crate::support::{Bench, table_model};
 
 /// Flats whose rent follows from size, district and balcony. Every seventh size is not known, as the district tells.
-fn flats(rows: u32, offset: u32) -> String {
+pub(crate) fn flats(rows: u32, offset: u32) -> String {
     let mut table = String::from("size,district,balcony,floor,rent,dear\n");
     for row in offset..offset + rows {
         let size = 30 + (row * 37) % 90;
@@ -27,7 +27,7 @@ fn flats(rows: u32, offset: u32) -> String {
     table
 }
 
-fn model_of(task: &str, label: &str, outputs: u32) -> Value {
+pub(crate) fn model_of(task: &str, label: &str, outputs: u32) -> Value {
     let mut model = table_model();
     model["spec"]["task"] = json!(task);
     model["spec"]["data"] = json!({
@@ -45,20 +45,20 @@ fn model_of(task: &str, label: &str, outputs: u32) -> Value {
     model
 }
 
-fn regression() -> Value {
+pub(crate) fn regression() -> Value {
     let mut model = model_of("regression", "rent", 1);
     model["spec"]["evaluation"] = json!({"metrics": ["mean_absolute_error", "r2"], "slices": ["district"]});
     model
 }
 
-fn with_flats() -> Bench {
+pub(crate) fn with_flats() -> Bench {
     let bench = Bench::with_tables();
     bench.write("train.csv", flats(400, 0));
     bench.write("test.csv", flats(120, 1000));
     bench
 }
 
-fn evaluated(bench: &Bench, model: &Value) -> EvaluationReport {
+pub(crate) fn evaluated(bench: &Bench, model: &Value) -> EvaluationReport {
     bench.keep_weights("candidate.safetensors");
     let ended = bench.evaluate(model, "candidate.safetensors", None);
     assert_eq!(ended.code, Some(0), "{:?}", ended.said);

@@ -1,0 +1,101 @@
+//! What maps a row to outputs: a network or a linear model on encoded inputs, or trees on the values of the columns.
+
+mod linear;
+mod trees;
+
+use safetensors::{Dtype, SafeTensors};
+use slipway_contract::{Architecture, Fault, FaultKind, Task};
+use tch::{Kind, Tensor, nn};
+
+use crate::network::Network;
+use crate::pipeline::Pipeline;
+pub(crate) use linear::{PARTS as PARTS_OF_LINEAR, read as read_linear, tensors as tensors_of_linear};
+pub(crate) use trees::{LISTS, columns_of, read as read_trees, tensors as tensors_of_trees};
+
+/// A trained model, ready to predict.
+pub(crate) enum Core {
+    /// A network.
+    Network {
+        network: Network,
+        /// Owns the variables that the network's layers refer to.
+        _store: nn::VarStore,
+    },
+    /// Gradient boosted trees.
+    Trees(slipway_tabular::trees::Forest),
+    /// A linear model.
+    Linear(slipway_tabular::linear::Linear),
+}
+
+impl Core {
+    /// The outputs for rows, `[rows, outputs]`. `batch` are their values, and `classes` the number of classes.
+    pub(crate) fn outputs(&self, pipeline: &Pipeline, batch: &Tensor, classes: usize) -> Result<Tensor, Fault> {
+        match self {
+            Self::Network { network, .. } => Ok(network.forward(&pipeline.apply(batch), false)),
+            Self::Trees(forest) => {
+                let outputs = vec![0.0; forest.base().len()];
+                by_row(&values_of(batch)?, forest.features(), outputs, classes, |row, outputs| {
+                    forest.predict(row, outputs)
+                })
+            }
+            Self::Linear(model) => {
+                let outputs = vec![0.0; model.intercepts().len()];
+                let inputs = values_of(&pipeline.apply(batch))?;
+                by_row(&inputs, model.width(), outputs, classes, |row, outputs| model.predict(row, outputs))
+            }
+        }
+    }
+}
+
+/// The outputs of each row, `[rows, outputs]`. `values` are `width` for each row, and `outputs` has the outputs of one.
+fn by_row(
+    values: &[f64],
+    width: usize,
+    mut outputs: Vec<f64>,
+    classes: usize,
+    predict: impl Fn(&[f64], &mut [f64]),
+) -> Result<Tensor, Fault> {
+    let (mut all, mut rows) = (Vec::new(), 0_i64);
+    for row in values.chunks_exact(width.max(1)) {
+        predict(row, &mut outputs);
+        all.extend(margins(&outputs, classes));
+        rows += 1;
+    }
+    Tensor::from_slice(&all).f_view([rows, -1]).map_err(|error| crate::failure::of_torch(&error))
+}
+
+/// All values of a tensor, as 64-bit floats, row by row.
+pub(crate) fn values_of(tensor: &Tensor) -> Result<Vec<f64>, Fault> {
+    Vec::<f64>::try_from(&tensor.to_kind(Kind::Double).contiguous().view([-1]))
+        .map_err(|error| crate::failure::of_torch(&error))
+}
+
+/// The outputs of a family as a head reads them: a score for each class, or a number. Two classes share one output: the log-odds of the
+/// second.
+pub(crate) fn margins(outputs: &[f64], classes: usize) -> Vec<f64> {
+    if classes == 2 { vec![0.0, outputs[0]] } else { outputs.to_vec() }
+}
+
+/// The number of outputs of a family.
+fn outputs_of(architecture: &Architecture) -> usize {
+    let classes = architecture.classes.len();
+    if architecture.task == Task::Regression || classes == 2 { 1 } else { classes }
+}
+
+/// A list of one dimension of an artifact.
+fn list<T, const WIDTH: usize>(
+    tensors: &SafeTensors<'_>,
+    name: &str,
+    kind: Dtype,
+    number: impl Fn([u8; WIDTH]) -> T,
+) -> Result<Vec<T>, Fault> {
+    let view = tensors.tensor(name).map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
+    if view.dtype() != kind || view.shape().len() != 1 {
+        let found = format!("{:?} of shape {:?}", view.dtype(), view.shape());
+        return Err(unusable(format!("holds `{name}` as {found}, expected a list of {kind:?}")));
+    }
+    Ok(view.data().as_chunks::<WIDTH>().0.iter().map(|bytes| number(*bytes)).collect())
+}
+
+fn unusable(what: impl std::fmt::Display) -> Fault {
+    Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
+}
