@@ -19,7 +19,7 @@ use crate::job::JobContext;
 use crate::network::Network;
 use crate::pipeline::Pipeline;
 use crate::progress::Reporter;
-use crate::{artifact, device, output, precision, preprocessing, split};
+use crate::{artifact, device, export, output, precision, preprocessing, split};
 use course::{Course, Outcome};
 
 /// The most rows of the first batch that is tried before training.
@@ -72,7 +72,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
     let (digest, artifact_bytes) =
-        artifact::write(&context.output.join("model.safetensors"), &architecture, &store, statistics)?;
+        artifact::write(&context.output.join(Job::WEIGHTS), &architecture, &store, statistics)?;
     let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
     let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
     let report = TrainingReport {
@@ -96,6 +96,9 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     };
     output::write_json(&context.output.join("training.json"), &report)?;
     output::write(&context.output.join(Job::RESOLVED), resolved_text(model).as_bytes())?;
+    Reporter::stage("exporting");
+    output::write_json(&context.output.join(Job::SIGNATURE), &architecture.signature())?;
+    export::export(&context.output, &digest, &rows)?;
     let card = ModelCard {
         api_version: API_VERSION.to_owned(),
         kind: "ModelCard".to_owned(),
