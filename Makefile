@@ -57,6 +57,7 @@ test: tools ## every test: the real trainer and real git servers included
 	@scripts/step.sh gitea $(MAKE) gitea
 	@scripts/step.sh "the release before" $(MAKE) previous
 	@scripts/step.sh tables $(MAKE) tables
+	@scripts/step.sh onnxruntime $(MAKE) onnxruntime
 	@$(MAKE) build
 	@scripts/step.sh tests cargo test --workspace
 	@scripts/step.sh "api tests" $(MAKE) test-api
@@ -99,6 +100,11 @@ tables: ## make sure that the tests find pandas, polars and pyarrow
 	@scripts/need.sh python3 pip
 	@scripts/fetch_tables.sh
 
+.PHONY: onnxruntime
+onnxruntime: ## make sure that the tests find onnxruntime, the oldest supported version and the newest
+	@scripts/need.sh python3 pip
+	@scripts/fetch_onnxruntime.sh
+
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis
 	@# The whole workspace, as `make test` has built it: a part of it would be built anew, with other features.
@@ -113,7 +119,7 @@ test-contract: tools libtorch ## the tests of forges once more, each call held a
 
 .PHONY: quick
 quick: ## unit tests of the packages that need neither libtorch nor servers
-	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor)
+	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor onnx)
 
 .PHONY: fuzz
 fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all

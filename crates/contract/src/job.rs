@@ -27,8 +27,9 @@ pub struct Job {
 #[serde(rename_all = "snake_case")]
 pub enum JobWork {
     /// Trains. Writes `out/model.safetensors`, `out/training.json` (a training report), `out/card.json`, and `out/resolved.yaml` (the
-    /// model with every default written out). If the data or the
-    /// specification have faults, nothing is trained, and `out/faults.json` lists the faults.
+    /// model with every default written out). Also writes `out/signature.json`, `out/export.json` (an export report) and, unless that
+    /// says otherwise, `out/model.onnx`. If the data or the specification have faults, nothing is trained, and `out/faults.json`
+    /// lists the faults.
     Train(TrainingJob),
     /// Reads everything that training would read, without training. Writes `out/faults.json` and `out/warnings.json`, lists of
     /// faults.
@@ -154,6 +155,14 @@ impl Job {
     pub const FAULTS: &'static str = "faults.json";
     /// The name of the model file with every default written out, which a training writes into that folder.
     pub const RESOLVED: &'static str = "resolved.yaml";
+    /// The name of the weights, which a training writes into that folder.
+    pub const WEIGHTS: &'static str = "model.safetensors";
+    /// The name of the signature of the model, which a training writes into that folder.
+    pub const SIGNATURE: &'static str = "signature.json";
+    /// The name of the model with its preprocessing as an ONNX graph, which a training writes into that folder if it can.
+    pub const ONNX: &'static str = "model.onnx";
+    /// The name of the report about that graph, which a training writes into that folder.
+    pub const EXPORT: &'static str = "export.json";
     /// The name of the list of warnings that a check writes into that folder. Warnings do not prevent training.
     pub const WARNINGS: &'static str = "warnings.json";
 }

@@ -6,6 +6,7 @@ mod definable;
 mod device;
 mod encoder;
 mod evaluation;
+mod export;
 mod failure;
 mod family;
 mod head;

@@ -22,7 +22,7 @@ use crate::job::JobContext;
 use crate::network::Network;
 use crate::pipeline::Pipeline;
 use crate::progress::Reporter;
-use crate::{artifact, device, family, output, precision, preprocessing, split};
+use crate::{artifact, device, export, family, output, precision, preprocessing, split};
 use course::{Course, Epoch, Outcome};
 use rounds::{Fitted, Ground};
 use solved::{Solved, solve};
@@ -107,7 +107,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     Reporter::stage("writing weights");
     let Trained { weights, parameters, epochs, kept } = trained;
     let (digest, artifact_bytes) =
-        artifact::write(&context.output.join("model.safetensors"), &architecture, weights, statistics)?;
+        artifact::write(&context.output.join(Job::WEIGHTS), &architecture, weights, statistics)?;
     let count = |indices: &Tensor| u64::try_from(indices.size()[0]).unwrap_or(0);
     let report = TrainingReport {
         api_version: API_VERSION.to_owned(),
@@ -130,6 +130,9 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     };
     output::write_json(&context.output.join("training.json"), &report)?;
     output::write(&context.output.join(Job::RESOLVED), resolved_text(model).as_bytes())?;
+    Reporter::stage("exporting");
+    output::write_json(&context.output.join(Job::SIGNATURE), &architecture.signature())?;
+    export::export(&context.output, &digest, &rows)?;
     let card = ModelCard {
         api_version: API_VERSION.to_owned(),
         kind: "ModelCard".to_owned(),

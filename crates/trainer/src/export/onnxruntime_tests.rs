@@ -1,0 +1,149 @@
+//! Random models, exported and run in onnxruntime: its answers are those of the evaluation.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value as Json, json};
+use slipway_contract::{Architecture, Model, Shape, Task};
+use tch::{Device, Kind, Tensor, nn};
+
+use super::drawn::{Draw, DrawnRows, layers};
+use super::*;
+use crate::artifact;
+use crate::evaluation::answers_of;
+use crate::head::{LABEL_DEVIATION, LABEL_MEAN};
+use crate::network::Network;
+use crate::pipeline::Pipeline;
+
+/// The number of random models.
+const MODELS: u64 = 150;
+
+/// The Pythons with the oldest supported onnxruntime and with the newest, if they are there.
+fn pythons() -> Option<[PathBuf; 2]> {
+    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.peers/onnxruntime");
+    let pythons = ["oldest", "newest"].map(|version| home.join(version).join("bin/python"));
+    if pythons.iter().all(|python| python.is_file()) {
+        return Some(pythons);
+    }
+    assert!(std::env::var_os("CI").is_none(), "onnxruntime is missing: make onnxruntime");
+    println!("left out: exported models in onnxruntime: it is missing (make onnxruntime)");
+    None
+}
+
+/// A specification that names what is drawn, and is otherwise as small as possible.
+fn model(drawn: &DrawnRows, task: Task, steps: &Json, layers: &Json) -> Model {
+    let data = match &drawn.columns {
+        Some(columns) => json!({
+            "format": "csv", "label": "y", "train": {"file": "a"}, "test": {"file": "b"}, "columns": columns,
+        }),
+        None => json!({"format": "csv", "label": "y", "train": {"file": "a"}, "test": {"file": "b"}}),
+    };
+    let model = json!({
+        "apiVersion": "slipway.dev/v1alpha1", "kind": "Model", "metadata": {"name": "drawn"},
+        "spec": {
+            "paths": ["**"], "task": task, "policy": "policy.yaml", "data": data, "preprocess": steps,
+            "model": {"sequential": layers},
+            "training": {"optimizer": {"sgd": {"learning_rate": 0.1}}, "epochs": 1, "batch_size": 8},
+        }
+    });
+    serde_json::from_value(model).expect("a model")
+}
+
+/// Gives the statistics of batch normalisation values that training could leave.
+fn unsettle(store: &nn::VarStore, draw: &mut Draw) {
+    let _guard = tch::no_grad_guard();
+    for (name, mut variable) in store.variables() {
+        if name.ends_with("running_mean") {
+            let _ = variable.uniform_(-draw.within(0.1, 2.0), 1.0);
+        } else if name.ends_with("running_var") {
+            let _ = variable.uniform_(0.2, draw.within(0.3, 3.0));
+        }
+    }
+}
+
+/// Draws a model, writes its artifact and its graph into `folder`, and returns the case for onnxruntime.
+fn case(number: u64, folder: &Path) -> Json {
+    let mut draw = Draw::seeded(number);
+    tch::manual_seed(i64::try_from(number).expect("few"));
+    let mut drawn = DrawnRows::drawn(&mut draw);
+    let task = if draw.chance(0.3) { Task::Regression } else { Task::Classification };
+    let classes: Vec<String> = match task {
+        Task::Classification => {
+            ["bad", "good", "größe, 3", "", "5"][..draw.below(4) + 2].iter().map(|text| (*text).to_owned()).collect()
+        }
+        Task::Regression => Vec::new(),
+    };
+    let steps = drawn.steps(&mut draw);
+    let spec = model(&drawn, task, &steps, &json!([{"linear": 1}]));
+    let steps = spec.spec.preprocess.clone();
+    let half = i64::try_from(drawn.rows.len() / 2).expect("few");
+    let training = Tensor::arange(half, (Kind::Int64, Device::Cpu));
+    let pipeline = Pipeline::fit(&spec, &steps, &drawn.rows, &training).unwrap_or_else(|faults| panic!("{faults:?}"));
+    if let Some(encoder) = pipeline.encoder() {
+        encoder.recode(&mut drawn.rows);
+    }
+    let encodings = pipeline.encoder().map(|encoder| encoder.encodings().to_vec());
+    let mut architecture = Architecture {
+        api_version: API_VERSION.to_owned(),
+        task,
+        input: drawn.rows.shape.clone(),
+        columns: drawn.rows.columns.clone(),
+        encodings,
+        classes: classes.clone(),
+        preprocess: steps,
+        model: serde_json::from_value(json!({"sequential": ["relu"]})).expect("layers"),
+    };
+    let first: Shape = Pipeline::shape_of(&architecture).expect("a shape");
+    architecture.model = layers(&mut draw, &first, classes.len().max(1));
+    let store = nn::VarStore::new(Device::Cpu);
+    Network::build(&store.root(), &architecture.model, &first).expect("it fits");
+    unsettle(&store, &mut draw);
+    let mut statistics = pipeline.tensors();
+    if task == Task::Regression {
+        statistics.push((LABEL_MEAN.to_owned(), Tensor::from_slice(&[draw.within(-1e4, 1e4)])));
+        statistics.push((LABEL_DEVIATION.to_owned(), Tensor::from_slice(&[draw.within(0.1, 1e3)])));
+    }
+    let weights = folder.join(format!("{number}.safetensors"));
+    artifact::write(&weights, &architecture, &store, statistics).expect("written");
+    let (bytes, compared) = exported(&weights, &drawn.rows).unwrap_or_else(|fault| panic!("{number}: {fault}"));
+    assert!(compared.rows >= 40, "{number}: {} rows", compared.rows);
+    let again = exported(&weights, &drawn.rows).expect("again").0;
+    assert!(bytes == again, "{number}: the same artifact gives the same bytes");
+    let graph = folder.join(format!("{number}.onnx"));
+    std::fs::write(&graph, &bytes).expect("written");
+
+    let _guard = tch::no_grad_guard();
+    let loaded = artifact::load(&weights, Device::Cpu).expect("an artifact");
+    let all = Tensor::arange(i64::try_from(drawn.rows.len()).expect("few"), (Kind::Int64, Device::Cpu));
+    let answers = answers_of(&loaded, &drawn.rows.batch(&all), Device::Cpu);
+    let numbers = Vec::<f64>::try_from(&answers.to_kind(Kind::Double).contiguous().view([-1])).expect("numbers");
+    let labels = (task == Task::Classification).then(|| {
+        let places = Vec::<i64>::try_from(&answers.argmax(1, false)).expect("places");
+        places.into_iter().map(|place| classes[usize::try_from(place).expect("a place")].clone()).collect::<Vec<_>>()
+    });
+    let signature = architecture.signature();
+    let names = signature.inputs.iter().map(|input| input.field.name.as_str());
+    let mut about = String::new();
+    let _ = write!(about, "{number}: {}", serde_json::to_string(&architecture).expect("JSON"));
+    json!({
+        "about": about, "model": graph, "inputs": drawn.inputs(names), "classes": classes, "labels": labels,
+        "numbers": numbers, "width": answers.size()[1],
+    })
+}
+
+#[test]
+fn onnxruntime_gives_the_predictions_of_the_evaluation_for_random_models() {
+    let Some(pythons) = pythons() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let cases: Vec<String> = (0..MODELS).map(|number| case(number, folder.path()).to_string()).collect();
+    let file = folder.path().join("cases.jsonl");
+    std::fs::write(&file, cases.join("\n")).expect("written");
+    for python in pythons {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/check_onnx.py");
+        let ran = Command::new(&python).arg(script).arg(&file).output().expect("it ran");
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success(), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+        println!("{said}");
+    }
+}

@@ -1,0 +1,169 @@
+//! The operators of exported graphs, by their definitions in the ONNX specification (operators 17, `ai.onnx.ml` 3).
+
+use std::collections::HashMap;
+
+use slipway_onnx::{Attribute, FileNode};
+use tch::{Kind, Tensor};
+
+use super::run::Value;
+
+/// The output of a node, or why it has none.
+pub(super) fn compute(node: &FileNode, inputs: &[&Value]) -> Result<Value, String> {
+    if node.operator == "LabelEncoder" {
+        return encoded(node, inputs);
+    }
+    let numbers: Option<Vec<&Tensor>> = inputs.iter().map(|value| numbers_of(value)).collect();
+    let numbers = numbers.ok_or("it takes texts, expected numbers")?;
+    Ok(Value::Numbers(match (node.operator.as_str(), numbers.as_slice()) {
+        ("Concat", tensors) => Tensor::cat(tensors, int(node, "axis")?),
+        (operator, [x]) => unary(operator, x, node)?,
+        (operator, [x, y]) => binary(operator, x, y, node)?,
+        (operator, inputs) => layered(operator, inputs, node)?,
+    }))
+}
+
+fn numbers_of(value: &Value) -> Option<&Tensor> {
+    match value {
+        Value::Numbers(tensor) => Some(tensor),
+        Value::Texts { .. } => None,
+    }
+}
+
+fn unary(operator: &str, x: &Tensor, node: &FileNode) -> Result<Tensor, String> {
+    Ok(match operator {
+        "Abs" => x.abs(),
+        "ArgMax" => x.argmax(int(node, "axis")?, int(node, "keepdims")? == 1),
+        "Cast" => x.to_kind(kind_of_number(int(node, "to")?)?),
+        "Flatten" => x.flatten(int(node, "axis")?, -1),
+        "IsNaN" => x.isnan(),
+        "Log" => x.log(),
+        "MaxPool" => x.max_pool2d(ints(node, "kernel_shape")?, ints(node, "strides")?, [0, 0], [1, 1], false),
+        "Relu" => x.relu(),
+        "Sign" => x.sign(),
+        "Softmax" => x.softmax(int(node, "axis")?, None::<Kind>),
+        "Sqrt" => x.sqrt(),
+        _ => return Err("it is not known with one input".to_owned()),
+    })
+}
+
+fn binary(operator: &str, x: &Tensor, y: &Tensor, node: &FileNode) -> Result<Tensor, String> {
+    // ONNX converts no type on its own.
+    if !matches!(operator, "Gather" | "Reshape") && x.kind() != y.kind() {
+        return Err(format!("its inputs are of the types {:?} and {:?}, expected one type", x.kind(), y.kind()));
+    }
+    Ok(match operator {
+        "Add" => x + y,
+        "Sub" => x - y,
+        "Mul" => x * y,
+        "Div" => x / y,
+        "Equal" => x.eq_tensor(y),
+        "Gather" => x.index_select(int(node, "axis")?, y),
+        "Reshape" => {
+            let mut sizes = whole(y)?;
+            for (place, size) in sizes.iter_mut().enumerate().filter(|(_, size)| **size == 0) {
+                *size = *x.size().get(place).ok_or("it keeps a size that its input does not have")?;
+            }
+            x.reshape(sizes.as_slice())
+        }
+        _ => return Err("it is not known with two inputs".to_owned()),
+    })
+}
+
+fn layered(operator: &str, inputs: &[&Tensor], node: &FileNode) -> Result<Tensor, String> {
+    Ok(match (operator, inputs) {
+        ("Where", [condition, x, y]) if x.kind() == y.kind() => x.where_self(condition, y),
+        ("Gemm", [x, weight, bias]) if int(node, "transB")? == 1 => x.matmul(&weight.tr()) + *bias,
+        ("Conv", [x, weight, bias]) => {
+            // The numbers of zeros at the begin of both sides, then at the end of both.
+            let [top, left, ..] = ints(node, "pads")?[..] else { return Err("it has no padding".to_owned()) };
+            x.conv2d(weight, Some(*bias), ints(node, "strides")?, [top, left], [1, 1], 1)
+        }
+        ("BatchNormalization", [x, scale, bias, mean, variance]) => {
+            let Some(Attribute::Float(epsilon)) = node.attributes.get("epsilon") else {
+                return Err("it has no epsilon".to_owned());
+            };
+            let epsilon = f64::from(*epsilon);
+            x.batch_norm(Some(*scale), Some(*bias), Some(*mean), Some(*variance), false, 0.0, epsilon, false)
+        }
+        ("Slice", [x, starts, ends, axes]) => {
+            let (starts, ends, axes) = (whole(starts)?, whole(ends)?, whole(axes)?);
+            let parts = starts.into_iter().zip(ends).zip(axes);
+            parts.fold(x.shallow_clone(), |x, ((start, end), axis)| x.slice(axis, start, end, 1))
+        }
+        (_, inputs) => return Err(format!("it is not known with {} inputs of these types", inputs.len())),
+    })
+}
+
+/// `LabelEncoder`: texts to numbers, or whole numbers to texts.
+fn encoded(node: &FileNode, inputs: &[&Value]) -> Result<Value, String> {
+    let attribute = |name: &str| node.attributes.get(name);
+    match inputs {
+        [Value::Texts { shape, texts }] => {
+            let Some(Attribute::Texts(keys)) = attribute("keys_strings") else {
+                return Err("it has no keys for texts".to_owned());
+            };
+            let places: HashMap<&str, usize> = keys.iter().map(String::as_str).zip(0..).collect();
+            let places = texts.iter().map(|text| places.get(text.as_str()).copied());
+            let tensor = match (attribute("values_floats"), attribute("values_int64s")) {
+                (Some(Attribute::Floats(values)), None) => {
+                    let Some(Attribute::Float(default)) = attribute("default_float") else {
+                        return Err("it has no default".to_owned());
+                    };
+                    Tensor::from_slice(&values_at(places, values, default))
+                }
+                (None, Some(Attribute::Ints(values))) => {
+                    let Some(Attribute::Int(default)) = attribute("default_int64") else {
+                        return Err("it has no default".to_owned());
+                    };
+                    Tensor::from_slice(&values_at(places, values, default))
+                }
+                _ => return Err("it has no values for texts".to_owned()),
+            };
+            Ok(Value::Numbers(tensor.reshape(shape.as_slice())))
+        }
+        [Value::Numbers(codes)] => {
+            let (Some(Attribute::Ints(keys)), Some(Attribute::Texts(values))) =
+                (attribute("keys_int64s"), attribute("values_strings"))
+            else {
+                return Err("it has no texts for numbers".to_owned());
+            };
+            let place = |code: &i64| keys.iter().position(|key| key == code);
+            let codes_of_rows = whole(&codes.contiguous().view([-1]))?;
+            let texts = values_at(codes_of_rows.iter().map(place), values, &"_Unused".to_owned());
+            Ok(Value::Texts { shape: codes.size(), texts })
+        }
+        _ => Err("it has several inputs".to_owned()),
+    }
+}
+
+fn values_at<T: Clone>(places: impl Iterator<Item = Option<usize>>, values: &[T], default: &T) -> Vec<T> {
+    places.map(|place| place.and_then(|place| values.get(place)).unwrap_or(default).clone()).collect()
+}
+
+/// The type of a number in the attribute `to` of `Cast`.
+fn kind_of_number(number: i64) -> Result<Kind, String> {
+    match number {
+        1 => Ok(Kind::Float),
+        7 => Ok(Kind::Int64),
+        11 => Ok(Kind::Double),
+        other => Err(format!("it makes values of the type {other}, which is not known")),
+    }
+}
+
+fn int(node: &FileNode, name: &str) -> Result<i64, String> {
+    match node.attributes.get(name) {
+        Some(Attribute::Int(value)) => Ok(*value),
+        _ => Err(format!("it has no whole number `{name}`")),
+    }
+}
+
+fn ints<'node>(node: &'node FileNode, name: &str) -> Result<&'node [i64], String> {
+    match node.attributes.get(name) {
+        Some(Attribute::Ints(values)) => Ok(values),
+        _ => Err(format!("it has no whole numbers `{name}`")),
+    }
+}
+
+fn whole(tensor: &Tensor) -> Result<Vec<i64>, String> {
+    Vec::<i64>::try_from(tensor).map_err(|error| error.to_string())
+}
