@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Expectation, Model, Progress};
+use crate::{Expectation, Model, Progress, ScoringJob};
 
 /// `job.json`. All paths in it are relative to the job's folder.
 ///
@@ -35,6 +35,11 @@ pub enum JobWork {
     Check(TrainingJob),
     /// Evaluates one or more artifacts on the same rows. Writes an evaluation folder `out/<name>/` for each.
     Evaluate(EvaluationJob),
+    /// Reads everything that a program of the model would get, and writes `out/test.csv`: the test rows without their labels. Also
+    /// writes `out/resolved.yaml`. Faults end it as they end a training.
+    Prepare(TrainingJob),
+    /// Joins the predictions of programs with the labels of the test rows. Writes an evaluation folder `out/<name>/` for each.
+    Score(ScoringJob),
 }
 
 /// The training of a model.
@@ -154,6 +159,8 @@ impl Job {
     pub const FAULTS: &'static str = "faults.json";
     /// The name of the model file with every default written out, which a training writes into that folder.
     pub const RESOLVED: &'static str = "resolved.yaml";
+    /// The name of the test rows without their labels, which a preparation writes into that folder.
+    pub const TEST_ROWS: &'static str = "test.csv";
     /// The name of the list of warnings that a check writes into that folder. Warnings do not prevent training.
     pub const WARNINGS: &'static str = "warnings.json";
 }

@@ -59,9 +59,11 @@ pub struct ModelSpec {
     #[serde(default, deserialize_with = "deserialize_steps")]
     #[schemars(schema_with = "schema_of_steps")]
     pub preprocess: Vec<Preprocess>,
-    /// The network.
+    /// The network. A model with `training.command` has none.
+    #[serde(default, skip_serializing_if = "LayerStack::is_empty")]
     pub model: LayerStack,
     /// The settings of the training.
+    #[serde(default)]
     pub training: TrainingSpec,
     /// The settings of the evaluation on the test rows.
     #[serde(default)]

@@ -8,6 +8,13 @@ impl Model {
     #[must_use]
     pub fn resolved(&self) -> Self {
         let mut model = self.clone();
+        let always = model.spec.task.stated_metric();
+        if !model.spec.evaluation.metrics.contains(&always) {
+            model.spec.evaluation.metrics.push(always);
+        }
+        if model.program().is_some() {
+            return model;
+        }
         let spec = &mut model.spec;
         spec.preprocess = Preprocess::resolved(&spec.preprocess, &spec.data);
         if let Some(columns) = spec.data.table().and_then(|table| table.columns.as_ref()) {
@@ -26,10 +33,6 @@ impl Model {
         training.keep = Some(training.keep.unwrap_or(if is_observed { Keep::Best } else { Keep::Last }));
         if is_observed {
             training.metric = Some(training.metric_for(spec.task));
-        }
-        let always = spec.task.stated_metric();
-        if !spec.evaluation.metrics.contains(&always) {
-            spec.evaluation.metrics.push(always);
         }
         model
     }

@@ -1,26 +1,31 @@
 //! The settings of a training, and its report.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
-use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Task};
+use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Parameter, ProgramOutputs, Task};
 
 /// Changes when the trainer gives other weights for the same specification and data. It is a part of the cache key.
 pub const RESULTS_REVISION: u32 = 2;
 
 /// The `training` part of `slipway.yaml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// The optimizer.
-    pub optimizer: Optimizer,
-    /// The number of passes over the training rows, 1 to 10,000.
+    /// The optimizer. Networks need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<Optimizer>,
+    /// The number of passes over the training rows, 1 to 10,000. Networks need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
-    pub epochs: u32,
-    /// The number of rows of each step, 1 to 65,536.
+    pub epochs: Option<u32>,
+    /// The number of rows of each step, 1 to 65,536. Networks need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_536))]
-    pub batch_size: u32,
+    pub batch_size: Option<u32>,
     /// The seed of the initial weights, the order of rows and dropout. The same seed, thread count and build give the same
     /// weights, bit for bit.
     #[serde(default)]
@@ -44,6 +49,24 @@ pub struct TrainingSpec {
     /// When the training ends before its last epoch. By default it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// The program that trains the model instead of Slipway, and its arguments. Its working folder is the folder of `slipway.yaml`.
+    /// The server's settings must allow commands for the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// The image in which the command runs. It is reserved: images are refused for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The parameters of the command: truth values, whole numbers, numbers and texts. It finds them in the file in
+    /// `SLIPWAY_PARAMETERS` and as `SLIPWAY_PARAMETER_NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// The files that the command writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<ProgramOutputs>,
+    /// The file that pins the versions of the command's packages, such as `requirements.lock`. It must exist and be among `paths`,
+    /// so that a change of it trains again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_file: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

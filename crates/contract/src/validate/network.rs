@@ -11,7 +11,10 @@ const MAX_STEPS: usize = 50;
 impl Model {
     pub(super) fn check_layers(&self, problems: &mut Problems) {
         let layers = &self.spec.model.sequential;
-        if layers.is_empty() || layers.len() > MAX_LAYERS {
+        if layers.is_empty() {
+            let message = "there are no layers, expected 1 to 200";
+            problems.add("spec.model", message, "add `sequential: [{linear: 3}]`, for example for three classes");
+        } else if layers.len() > MAX_LAYERS {
             let message = format!("{} layers, expected 1 to {MAX_LAYERS}", layers.len());
             problems.add("spec.model.sequential", message, "");
         }

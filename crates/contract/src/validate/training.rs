@@ -10,9 +10,17 @@ const WEIGHTS: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 impl Model {
     pub(super) fn check_training(&self, problems: &mut Problems) {
         let training = &self.spec.training;
+        let needed = [
+            ("optimizer", training.optimizer.is_some()),
+            ("epochs", training.epochs.is_some()),
+            ("batch_size", training.batch_size.is_some()),
+        ];
+        for (key, _) in needed.into_iter().filter(|(_, is_set)| !is_set) {
+            problems.add("spec.training", format!("missing key `{key}`"), "a network needs it");
+        }
         let ranges = [("epochs", training.epochs, 10_000), ("batch_size", training.batch_size, 65_536)];
         for (key, value, most) in ranges {
-            if !(1..=most).contains(&value) {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
                 problems.add(
                     &format!("spec.training.{key}"),
                     format!("{value} is out of range, expected 1 to {most}"),
@@ -20,7 +28,8 @@ impl Model {
                 );
             }
         }
-        let (key, learning_rate, weight_decay) = match training.optimizer {
+        let Some(optimizer) = training.optimizer else { return };
+        let (key, learning_rate, weight_decay) = match optimizer {
             Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
                 if !(0.0..1.0).contains(&momentum) {
                     let message = format!("{momentum} is out of range, expected 0 up to (not including) 1");

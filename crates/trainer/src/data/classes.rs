@@ -28,11 +28,12 @@ pub(super) fn of_table(model: &Model, classes: &[Counted], outputs: u32) -> Said
     }
     let rows: u64 = classes.iter().map(|(_, rows)| rows).sum();
     let is_number = table::are_measured(&names, rows);
-    if classes.len() > outputs as usize {
+    let is_network = model.program().is_none();
+    if is_network && classes.len() > outputs as usize {
         said.faults.push(too_few_outputs(model, &names, outputs, is_number));
     } else if classes.len() > 1 {
         let last = last_layer(model);
-        if classes.len() < outputs as usize {
+        if is_network && classes.len() < outputs as usize {
             said.warnings.push(too_many_outputs(&names, outputs, last.clone()));
         }
         if is_number {

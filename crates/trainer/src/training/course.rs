@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, TrainingSpec, ValidationResult};
+use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, ValidationResult};
 use tch::{Kind, Tensor, nn};
 
 use super::weights::KeptWeights;
@@ -61,16 +61,20 @@ impl Course<'_> {
         let spec = &model.spec.training;
         let metric = spec.metric_for(model.spec.task);
         let keeps_best = spec.keep != Some(Keep::Last) && validation.size()[0] > 0;
-        let mut optimizer = optimizer::build(spec.optimizer, store)?;
+        let (epochs, size) = (spec.epochs.unwrap_or_default(), spec.batch_size.unwrap_or(1));
+        let optimizer = spec.optimizer.ok_or_else(|| {
+            Fault::new(FaultKind::Specification, "a network needs an optimizer").key("spec.training.optimizer")
+        })?;
+        let mut optimizer = optimizer::build(optimizer, store)?;
         // The best epoch so far, and its weights if they may be kept.
         let mut best: Option<Epoch> = None;
         let mut weights: Option<KeptWeights> = None;
         let (mut last, mut warned) = (None, false);
-        for number in 1..=spec.epochs {
+        for number in 1..=epochs {
             let begun = Instant::now();
             // Every epoch has its own seed, so that its order depends only on the seed and the number of the epoch.
             tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(number));
-            let training_loss = self.epoch(spec, number, training, &mut optimizer, reporter)?;
+            let training_loss = self.epoch((epochs, size), number, training, &mut optimizer, reporter)?;
             if let Some(warning) = absurd(training_loss, &format!("in epoch {number}"), model).filter(|_| !warned) {
                 warn(&warning);
                 warned = true;
@@ -79,7 +83,7 @@ impl Course<'_> {
             let seconds = begun.elapsed().as_secs_f64();
             Reporter::say(&Progress::Epoch {
                 epoch: number,
-                epochs: spec.epochs,
+                epochs,
                 training_loss,
                 validation_accuracy: accuracy,
                 validation: validation.clone(),
@@ -97,7 +101,7 @@ impl Course<'_> {
             }
             let waited = best.as_ref().map_or(0, |best| number - best.number);
             last = Some(epoch);
-            if number < spec.epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
+            if number < epochs && spec.early_stopping.is_some_and(|stopping| waited >= stopping.patience) {
                 Reporter::stage(&format!("stopped: {metric} is not better than {waited} epochs ago"));
                 break;
             }
@@ -119,14 +123,14 @@ impl Course<'_> {
     /// One pass over the training rows. Returns the mean loss.
     fn epoch(
         &self,
-        spec: &TrainingSpec,
+        (epochs, size): (u32, u32),
         epoch: u32,
         training: &Tensor,
         optimizer: &mut nn::Optimizer,
         reporter: &mut Reporter,
     ) -> Result<f64, Fault> {
         let count = training.size()[0];
-        let size = i64::from(spec.batch_size);
+        let size = i64::from(size);
         let order = training.index_select(0, &Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu)));
         let steps = u64::try_from((count + size - 1) / size).unwrap_or(1);
         let mut total = Tensor::zeros([], (Kind::Double, self.device));
@@ -146,7 +150,7 @@ impl Course<'_> {
             let weight = length as f64;
             total += loss.detach().to_kind(Kind::Double) * weight;
             seen += length;
-            reporter.step(epoch, spec.epochs, step + 1, steps);
+            reporter.step(epoch, epochs, step + 1, steps);
         }
         #[expect(clippy::cast_precision_loss, reason = "a row count")]
         let mean = total.double_value(&[]) / seen as f64;

@@ -113,7 +113,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
 pub(crate) fn check(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut faults = job.model.problems();
     // A specification with mistakes defines no network.
-    let said = if faults.is_empty() {
+    let said = if faults.is_empty() && job.model.program().is_none() {
         let (prepared, mut said) = prepare(job, context);
         said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, context.device)));
         said
@@ -253,7 +253,7 @@ fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
 }
 
 /// The model with every default written out, as YAML.
-fn resolved_text(model: &Model) -> String {
+pub(crate) fn resolved_text(model: &Model) -> String {
     let mut text = Vec::new();
     // Plain serialisation would write enums as YAML tags, which no reader of model files accepts.
     let mut serializer = serde_yaml::Serializer::new(&mut text);
@@ -264,7 +264,7 @@ fn resolved_text(model: &Model) -> String {
 }
 
 /// Writes all faults to the job's output, and returns the first.
-fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
+pub(crate) fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     let unknown = || Fault::new(FaultKind::Internal, "the training cannot begin, and nothing says why");
     match output::write_json(&context.output.join(Job::FAULTS), &faults) {
         Ok(()) => faults.into_iter().next().unwrap_or_else(unknown),
@@ -272,7 +272,7 @@ fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     }
 }
 
-fn warn(warning: &Fault) {
+pub(crate) fn warn(warning: &Fault) {
     let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
     Reporter::stage(&format!("warning: {}{help}", warning.message));
 }
@@ -310,7 +310,7 @@ impl Prepared {
 /// The network for rows of shape `input`.
 fn network_of(model: &Model, store: &nn::VarStore, input: &Shape) -> Result<Network, Fault> {
     let network = Network::build(&store.root(), &model.spec.model, input)?;
-    if network.needs_two_rows() && model.spec.training.batch_size == 1 {
+    if network.needs_two_rows() && model.spec.training.batch_size == Some(1) {
         let message = "batches of one row have no variance for `batch_norm` to divide by, expected at least 2";
         return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
     }
