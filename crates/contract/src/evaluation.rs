@@ -20,6 +20,10 @@ pub struct EvaluationSpec {
     /// copied into the predictions unchanged. They need not be among the features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<String>,
+    /// The program that predicts the test rows with the model's file in `SLIPWAY_MODEL`, and its arguments. It is run for the
+    /// candidate and for the champion. Only for models with `training.command`; by default that command writes the predictions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
 }
 
 impl EvaluationSpec {

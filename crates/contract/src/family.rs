@@ -27,7 +27,19 @@ const SEQUENTIAL: &str = "sequential";
 const TREES: &str = "gradient_boosted_trees";
 const LINEAR: &str = "linear";
 
+impl Default for ModelFamily {
+    /// A network without layers: what a model with a program has.
+    fn default() -> Self {
+        Self::Layers(LayerStack::default())
+    }
+}
+
 impl ModelFamily {
+    /// Whether it is a network without layers.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Layers(stack) if stack.is_empty())
+    }
+
     /// Its key in `slipway.yaml`.
     pub fn name(&self) -> &'static str {
         match self {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Expectation, Model, Progress};
+use crate::{Expectation, Model, Progress, ScoringJob};
 
 /// `job.json`. All paths in it are relative to the job's folder.
 ///
@@ -36,6 +36,11 @@ pub enum JobWork {
     Check(TrainingJob),
     /// Evaluates one or more artifacts on the same rows. Writes an evaluation folder `out/<name>/` for each.
     Evaluate(EvaluationJob),
+    /// Reads everything that a program of the model would get, and writes `out/test.csv`: the test rows without their labels. Also
+    /// writes `out/resolved.yaml`. Faults end it as they end a training.
+    Prepare(TrainingJob),
+    /// Joins the predictions of programs with the labels of the test rows. Writes an evaluation folder `out/<name>/` for each.
+    Score(ScoringJob),
 }
 
 /// The training of a model.
@@ -163,6 +168,8 @@ impl Job {
     pub const ONNX: &'static str = "model.onnx";
     /// The name of the report about that graph, which a training writes into that folder.
     pub const EXPORT: &'static str = "export.json";
+    /// The name of the test rows without their labels, which a preparation writes into that folder.
+    pub const TEST_ROWS: &'static str = "test.csv";
     /// The name of the list of warnings that a check writes into that folder. Warnings do not prevent training.
     pub const WARNINGS: &'static str = "warnings.json";
 }

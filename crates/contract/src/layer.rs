@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LayerStack {
     /// The layers. Each receives the output of the one before.
@@ -115,6 +115,11 @@ const MAX_VALUES: u64 = 64 << 20;
 const MAX_PARAMETERS: u64 = 2 << 30;
 
 impl LayerStack {
+    /// Whether there is no layer.
+    pub fn is_empty(&self) -> bool {
+        self.sequential.is_empty()
+    }
+
     /// The shapes after each layer, for rows of shape `input`.
     pub fn shapes(&self, input: &Shape) -> Result<Vec<Shape>, ShapeError> {
         let mut shapes = Vec::with_capacity(self.sequential.len());

@@ -59,7 +59,8 @@ pub struct ModelSpec {
     #[serde(default, deserialize_with = "deserialize_steps")]
     #[schemars(schema_with = "schema_of_steps")]
     pub preprocess: Vec<Preprocess>,
-    /// The network, or a family for tables.
+    /// The network, or a family for tables. A model with `training.command` has none.
+    #[serde(default, skip_serializing_if = "ModelFamily::is_empty")]
     pub model: ModelFamily,
     /// The settings of the training.
     #[serde(default)]

@@ -14,6 +14,7 @@ impl Model {
             *path = plain(path);
         }
         self.spec.policy = plain(&self.spec.policy);
+        self.spec.training.lock_file = self.spec.training.lock_file.take().map(|path| plain(&path));
         self
     }
 }

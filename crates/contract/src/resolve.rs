@@ -10,6 +10,13 @@ impl Model {
     #[must_use]
     pub fn resolved(&self) -> Self {
         let mut model = self.clone();
+        let always = model.spec.task.stated_metric();
+        if !model.spec.evaluation.metrics.contains(&always) {
+            model.spec.evaluation.metrics.push(always);
+        }
+        if model.program().is_some() {
+            return model;
+        }
         let spec = &mut model.spec;
         spec.preprocess = Preprocess::resolved(&spec.preprocess, &spec.data);
         let is_linear = matches!(spec.model, ModelFamily::Linear(_));
@@ -41,10 +48,6 @@ impl Model {
         }
         if is_observed {
             training.metric = Some(training.metric_for(spec.task));
-        }
-        let always = spec.task.stated_metric();
-        if !spec.evaluation.metrics.contains(&always) {
-            spec.evaluation.metrics.push(always);
         }
         model
     }

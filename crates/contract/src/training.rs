@@ -1,10 +1,12 @@
 //! The settings of a training, and its report.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
-use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Task};
+use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Parameter, ProgramOutputs, Task};
 
 /// Changes when the trainer gives other weights for the same specification and data. It is a part of the cache key.
 pub const RESULTS_REVISION: u32 = 2;
@@ -48,6 +50,24 @@ pub struct TrainingSpec {
     /// networks do not end before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub early_stopping: Option<EarlyStopping>,
+    /// The program that trains the model instead of Slipway, and its arguments. Its working folder is the folder of `slipway.yaml`.
+    /// The server's settings must allow commands for the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// The image in which the command runs. It is reserved: images are refused for now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The parameters of the command: truth values, whole numbers, numbers and texts. It finds them in the file in
+    /// `SLIPWAY_PARAMETERS` and as `SLIPWAY_PARAMETER_NAME`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Parameter>,
+    /// The files that the command writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<ProgramOutputs>,
+    /// The file that pins the versions of the command's packages, such as `requirements.lock`. It must exist and be among `paths`,
+    /// so that a change of it trains again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_file: Option<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

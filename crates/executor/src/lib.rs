@@ -2,6 +2,7 @@
 //! the job ended.
 
 mod local;
+mod program;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 use slipway_domain::{Retry, spoken};
 
+pub use program::{Commands, ProgramError, ProgramJob, ProgramTask, SandboxLimits};
+pub use slipway_sandbox::sandbox_beside_us;
+
 /// The executor, and the limits that the server's owner sets for every job.
 #[derive(Debug, Clone)]
 pub enum Settings {
@@ -20,6 +24,8 @@ pub enum Settings {
     Local {
         /// The program of the trainer.
         trainer: PathBuf,
+        /// The program of the sandbox.
+        sandbox: PathBuf,
         /// Limits of a job.
         limits: Limits,
         /// Limits of a job from a fork; never above `limits`.
@@ -56,8 +62,9 @@ pub enum Provenance {
 /// Creates the executor in `settings`.
 pub fn connect(settings: &Settings) -> Arc<dyn Executor> {
     match settings {
-        Settings::Local { trainer, limits, of_forks } => {
-            Arc::new(local::LocalExecutor::new(trainer.clone(), *limits, of_forks.within(*limits)))
+        Settings::Local { trainer, sandbox, limits, of_forks } => {
+            let programs = (trainer.clone(), sandbox.clone());
+            Arc::new(local::LocalExecutor::new(programs, *limits, of_forks.within(*limits)))
         }
     }
 }
@@ -82,6 +89,16 @@ pub trait Executor: Send + Sync {
         progress: ProgressSink<'_>,
         cancel: &CancellationToken,
     ) -> Result<(), JobError>;
+
+    /// Runs a program of a team in the sandbox. The outputs are in its folder afterwards. If `cancel` fires or the future is dropped,
+    /// the program and all its child processes are killed.
+    async fn run_program(
+        &self,
+        job: &ProgramJob<'_>,
+        provenance: Provenance,
+        progress: ProgressSink<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProgramError>;
 }
 
 /// An unsuccessful end of a job.

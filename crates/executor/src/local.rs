@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
-use super::{Executor, JobError, Limits, ProgressSink, Provenance};
+use super::{Executor, JobError, Limits, ProgramError, ProgramJob, ProgressSink, Provenance, program};
 
 /// Interval of the memory check. A job can exceed its limit only by the memory that it fills within this time.
 const WATCH: Duration = Duration::from_millis(100);
@@ -25,14 +25,15 @@ const NICENESS: i32 = 7;
 /// Starts `slipway-trainer` on this machine.
 pub(super) struct LocalExecutor {
     trainer: PathBuf,
+    sandbox: PathBuf,
     limits: Limits,
     of_forks: Limits,
 }
 
 impl LocalExecutor {
-    /// Creates an executor that starts `trainer` within `limits`, and jobs from forks within `of_forks`.
-    pub(super) fn new(trainer: PathBuf, limits: Limits, of_forks: Limits) -> Self {
-        Self { trainer, limits, of_forks }
+    /// Creates an executor that starts trainer and sandbox within `limits`, and jobs from forks within `of_forks`.
+    pub(super) fn new((trainer, sandbox): (PathBuf, PathBuf), limits: Limits, of_forks: Limits) -> Self {
+        Self { trainer, sandbox, limits, of_forks }
     }
 
     fn start(&self, folder: &Path) -> Result<Child, JobError> {
@@ -143,6 +144,17 @@ impl Executor for LocalExecutor {
             Ended::Deadline => Err(JobError::Deadline { limit: deadline }),
             Ended::Cancelled => Err(JobError::Cancelled),
         }
+    }
+
+    async fn run_program(
+        &self,
+        job: &ProgramJob<'_>,
+        provenance: Provenance,
+        progress: ProgressSink<'_>,
+        cancel: &CancellationToken,
+    ) -> Result<(), ProgramError> {
+        let of_forks = (provenance == Provenance::Fork).then_some(self.of_forks);
+        program::run(&self.sandbox, job, of_forks, progress, cancel).await
     }
 }
 

@@ -21,7 +21,7 @@ use crate::{device, latency, output, predictions, samples};
 const BATCH: i64 = 256;
 
 /// Version of the evaluator. Reports are comparable only if their versions are equal.
-fn evaluator(task: Task) -> &'static str {
+pub(crate) fn evaluator(task: Task) -> &'static str {
     match task {
         Task::Classification => "classification/1",
         Task::Regression => "regression/1",
@@ -36,7 +36,10 @@ pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<
         Reporter::stage(&format!("evaluating other seed {} of {}", index + 1, job.seeds.len()));
         one(job, seed, &format!("seed-{index}"), context)?;
     }
-    samples::write(job, &candidate, context)?;
+    let source = context.folder.join(&job.source);
+    samples::write(&job.model, &job.source, &job.samples, context, |half| {
+        samples::digests(&data::read_known(&job.model, &source, half, &candidate)?)
+    })?;
     let Some(champion) = &job.champion else { return Ok(()) };
     Reporter::stage("evaluating the champion");
     let evaluated = catch_unwind(AssertUnwindSafe(|| one(job, champion, "champion", context)));
@@ -85,7 +88,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
 }
 
 /// The metrics of the model's specification, and always the one that every evaluation of its task states.
-fn measure(model: &Model, table: &Table) -> Result<BTreeMap<Metric, f64>, Fault> {
+pub(crate) fn measure(model: &Model, table: &Table) -> Result<BTreeMap<Metric, f64>, Fault> {
     let mut values = BTreeMap::new();
     let always = model.spec.task.stated_metric();
     for (index, metric) in model.spec.evaluation.metrics.iter().cloned().chain([always]).enumerate() {

@@ -6,7 +6,7 @@ use std::path::Path;
 use slipway_contract::{Fault, FaultKind, Job, JobWork, Progress};
 
 use crate::progress::Reporter;
-use crate::{device, evaluation, failure, training};
+use crate::{device, evaluation, failure, programs, training};
 
 /// The largest job file that is read, in bytes.
 const MAX_JOB_BYTES: u64 = 4 << 20;
@@ -65,6 +65,8 @@ fn work(folder: &Path) -> Result<(), Fault> {
         JobWork::Train(job) => training::train(job, &context),
         JobWork::Check(job) => training::check(job, &context),
         JobWork::Evaluate(job) => evaluation::evaluate(job, &context),
+        JobWork::Prepare(job) => programs::prepare(job, &context),
+        JobWork::Score(job) => programs::score(job, &context),
     }
 }
 

@@ -20,6 +20,7 @@ mod precision;
 mod predictions;
 mod preprocessing;
 mod process;
+mod programs;
 mod progress;
 mod samples;
 mod split;

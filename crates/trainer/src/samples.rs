@@ -6,7 +6,7 @@ use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
-use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
+use slipway_contract::{Fault, FaultKind, Model, SampleRequest};
 
 use crate::data::{self, Half, Rows, Table};
 use crate::job::JobContext;
@@ -28,24 +28,29 @@ enum Values {
 /// A sample: columns of equal length.
 type Sample = Vec<(String, Values)>;
 
-/// Writes the requested samples. Rows are read in terms of the candidate's classes and columns.
-pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &JobContext<'_>) -> Result<(), Fault> {
-    let SampleRequest { leakage, drift, rows, columns } = &job.samples;
-    if job.samples.files().is_empty() {
+/// Writes the requested samples. `digests_of` gives the digests of the rows in terms of the candidate's classes and columns.
+pub(crate) fn write(
+    model: &Model,
+    source: &str,
+    request: &SampleRequest,
+    context: &JobContext<'_>,
+    digests_of: impl Fn(Half) -> Result<Vec<String>, Fault>,
+) -> Result<(), Fault> {
+    let SampleRequest { leakage, drift, rows, columns } = request;
+    if request.files().is_empty() {
         return Ok(());
     }
     Reporter::stage("taking samples of the data");
-    let source = context.folder.join(&job.source);
+    let source = context.folder.join(source);
     let (mut training, mut test, mut recent) = (Sample::new(), Sample::new(), Sample::new());
     if *leakage {
         for (half, sample) in [(Half::Train, &mut training), (Half::Test, &mut test)] {
-            let rows = data::read_known(&job.model, &source, half, candidate)?;
-            sample.push((DIGEST.to_owned(), Values::Texts(digests(&rows)?)));
+            sample.push((DIGEST.to_owned(), Values::Texts(digests_of(half)?)));
         }
     }
     if !drift.is_empty() {
-        let before = data::read_columns(&job.model, &source, Table::Train, drift)?;
-        let now = data::read_columns(&job.model, &source, Table::Recent, drift)?;
+        let before = data::read_columns(model, &source, Table::Train, drift)?;
+        let now = data::read_columns(model, &source, Table::Recent, drift)?;
         for ((name, before), (_, now)) in before.into_iter().zip(now) {
             let (before, now) = alike(before, now);
             training.push((name.clone(), before));
@@ -55,14 +60,14 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
     let folder = context.output.join("samples");
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     if *rows {
-        let digests = data::row_digests(&job.model, &source, columns)?;
+        let digests = data::row_digests(model, &source, columns)?;
         let packed = |digests: &[u64]| digests.iter().flat_map(|digest| digest.to_be_bytes()).collect::<Vec<u8>>();
         output::write(&folder.join(SampleRequest::ROWS), &packed(&digests.exact))?;
         output::write(&folder.join(SampleRequest::ALIKE), &packed(&digests.alike.concat()))?;
         output::write_json(&folder.join(SampleRequest::COLUMNS), &digests.columns)?;
     }
     let of_rows = [SampleRequest::ROWS, SampleRequest::ALIKE, SampleRequest::COLUMNS];
-    for file in job.samples.files().into_iter().filter(|file| !of_rows.contains(file)) {
+    for file in request.files().into_iter().filter(|file| !of_rows.contains(file)) {
         let table = match file {
             "training.parquet" => &training,
             "test.parquet" => &test,
@@ -89,7 +94,7 @@ fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
 
 /// A digest of the values and the label of every row. Equal rows have equal digests, also rows of two tables, in which a text has
 /// different codes.
-fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
+pub(crate) fn digests(rows: &Rows) -> Result<Vec<String>, Fault> {
     let mut digests = Vec::with_capacity(rows.len());
     rows.each_content(|label, values, inexact| {
         let mut hasher = Sha256::new();

@@ -104,7 +104,7 @@ fn trimmed(texts: &[String]) -> Vec<&str> {
 }
 
 /// Why a path is not allowed, if it is not. It must stay below its folder on every operating system.
-fn leaves_folder(path: &str) -> Option<&'static str> {
+pub(super) fn leaves_folder(path: &str) -> Option<&'static str> {
     if path.is_empty() {
         Some("is empty")
     } else if path.starts_with('/') || path.contains('\\') || path.contains(':') {

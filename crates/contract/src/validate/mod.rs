@@ -5,6 +5,7 @@ mod data;
 mod evaluation;
 mod families;
 mod network;
+mod program;
 mod training;
 
 #[cfg(test)]
@@ -21,13 +22,20 @@ impl Model {
         }
         self.check_paths(&mut problems);
         self.check_columns(&mut problems);
-        self.check_training(&mut problems);
-        self.check_objective(&mut problems);
+        if self.program().is_some() {
+            self.check_program(&mut problems);
+        } else {
+            self.check_program_keys(&mut problems);
+            self.check_training(&mut problems);
+            self.check_objective(&mut problems);
+        }
         self.check_metrics(&mut problems);
         self.check_slices(&mut problems);
-        self.check_layers(&mut problems);
-        self.check_family(&mut problems);
-        self.check_preprocessing(&mut problems);
+        if self.program().is_none() {
+            self.check_layers(&mut problems);
+            self.check_family(&mut problems);
+            self.check_preprocessing(&mut problems);
+        }
         problems.0
     }
 }

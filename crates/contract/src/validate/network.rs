@@ -12,7 +12,10 @@ impl Model {
     pub(super) fn check_layers(&self, problems: &mut Problems) {
         let Some(stack) = self.spec.model.layers() else { return };
         let layers = &stack.sequential;
-        if layers.is_empty() || layers.len() > MAX_LAYERS {
+        if layers.is_empty() {
+            let message = "there are no layers, expected 1 to 200";
+            problems.add("spec.model", message, "add `sequential: [{linear: 3}]`, for example for three classes");
+        } else if layers.len() > MAX_LAYERS {
             let message = format!("{} layers, expected 1 to {MAX_LAYERS}", layers.len());
             problems.add("spec.model.sequential", message, "");
         }

@@ -12,9 +12,10 @@ impl Builder<'_> {
     /// The outputs of the last layer and their number, for rows of shape `input`.
     pub(super) fn layers(&mut self, inputs: Value, input: &Shape) -> Result<(Value, u32), ExportError> {
         let architecture = self.architecture;
-        let shapes = architecture.model.shapes(input).map_err(|error| ExportError::artifact(error.message))?;
+        let stack = architecture.model.layers().ok_or(ExportError::Family(architecture.model.name()))?;
+        let shapes = stack.shapes(input).map_err(|error| ExportError::artifact(error.message))?;
         let (mut rows, mut shape) = (inputs, input);
-        for (index, (layer, after)) in architecture.model.sequential.iter().zip(&shapes).enumerate() {
+        for (index, (layer, after)) in stack.sequential.iter().zip(&shapes).enumerate() {
             rows = self.layer(rows, index, layer, shape)?;
             shape = after;
         }

@@ -22,6 +22,9 @@ pub enum ExportError {
     /// The file is no artifact, or a part of it is missing.
     #[error("the artifact {0}")]
     Artifact(String),
+    /// Models of this family have no graph.
+    #[error("models of the family `{0}` cannot be written as ONNX, only networks can")]
+    Family(&'static str),
     /// The graph cannot be written.
     #[error(transparent)]
     Graph(#[from] OnnxError),

@@ -6,6 +6,7 @@ mod content;
 mod csv_file;
 mod expected;
 mod faults;
+mod features;
 mod file;
 mod idx;
 mod labels;
@@ -23,6 +24,7 @@ use slipway_contract::table::first_of;
 use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, TableSpec};
 
 pub(crate) use faults::Faults;
+pub(crate) use features::{as_classes, as_numbers, read_predictions, write_features};
 use file::Source;
 pub(crate) use row_digests::row_digests;
 pub(crate) use rows::{Rows, Target, code_of};

@@ -31,7 +31,7 @@ pub(super) fn compare(bytes: &[u8], loaded: &Loaded, rows: &Rows) -> Result<Comp
     let file = File::read(bytes).map_err(|error| defect(&error.to_string()))?;
     let batch = batch_of(loaded, rows);
     let count = batch.size()[0];
-    let expected = answers_of(loaded, &batch, Device::Cpu);
+    let expected = answers_of(loaded, &batch, Device::Cpu)?;
     let mut outputs =
         run::run(&file, inputs_of(&file, loaded, &batch)).map_err(|problem| defect(&problem))?.into_iter();
     if loaded.architecture.task == Task::Classification {

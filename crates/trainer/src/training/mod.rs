@@ -150,7 +150,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
 pub(crate) fn check(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), Fault> {
     let mut faults = job.model.problems();
     // A specification with mistakes defines no network.
-    let said = if faults.is_empty() {
+    let said = if faults.is_empty() && job.model.program().is_none() {
         let (prepared, mut said) = prepare(job, context);
         said.warnings.extend(prepared.and_then(|prepared| prepared.absurd_at_first(&job.model, context.device)));
         said
@@ -325,7 +325,7 @@ fn recode(pipeline: &Pipeline, rows: &mut Rows, which: &str) -> Vec<Fault> {
 }
 
 /// The model with every default written out, as YAML.
-fn resolved_text(model: &Model) -> String {
+pub(crate) fn resolved_text(model: &Model) -> String {
     let mut text = Vec::new();
     // Plain serialisation would write enums as YAML tags, which no reader of model files accepts.
     let mut serializer = serde_yaml::Serializer::new(&mut text);
@@ -336,7 +336,7 @@ fn resolved_text(model: &Model) -> String {
 }
 
 /// Writes all faults to the job's output, and returns the first.
-fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
+pub(crate) fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     let unknown = || Fault::new(FaultKind::Internal, "the training cannot begin, and nothing says why");
     match output::write_json(&context.output.join(Job::FAULTS), &faults) {
         Ok(()) => faults.into_iter().next().unwrap_or_else(unknown),
@@ -344,7 +344,7 @@ fn refuse(faults: Vec<Fault>, context: &JobContext<'_>) -> Fault {
     }
 }
 
-fn warn(warning: &Fault) {
+pub(crate) fn warn(warning: &Fault) {
     let help = warning.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
     Reporter::stage(&format!("warning: {}{help}", warning.message));
 }
