@@ -129,7 +129,9 @@ pub enum ProgramError {
         reasons: Vec<String>,
     },
     /// This machine cannot confine a program, so it did not run.
-    #[error("the program did not run: {reason}\n  help: run `slipway doctor`, which reports whether this machine has a sandbox")]
+    #[error(
+        "the program did not run: {reason}\n  help: run `slipway doctor`, which reports whether this machine has a sandbox"
+    )]
     Refused {
         /// The reason.
         reason: String,
@@ -255,10 +257,15 @@ pub(super) async fn run(
     progress: ProgressSink<'_>,
     cancel: &CancellationToken,
 ) -> Result<(), ProgramError> {
-    let not_started = |error: std::io::Error| ProgramError::NotStarted { reason: format!("`{}`: {error}", sandbox.display()) };
+    let not_started =
+        |error: std::io::Error| ProgramError::NotStarted { reason: format!("`{}`: {error}", sandbox.display()) };
     let mut limits = job.commands.limits;
     if let Some(Limits { deadline, memory }) = of_forks {
-        limits = SandboxLimits { seconds: limits.seconds.min(deadline.as_secs()), memory: limits.memory.min(memory), ..limits };
+        limits = SandboxLimits {
+            seconds: limits.seconds.min(deadline.as_secs()),
+            memory: limits.memory.min(memory),
+            ..limits
+        };
     }
     let spec = job.spec(limits).map_err(not_started)?;
     let program = spec.command.first().cloned().unwrap_or_default();
@@ -367,7 +374,9 @@ mod tests {
         let epoch = r#"{"event": "epoch", "epoch": 1, "epochs": 2, "training_loss": 0.5, "validation_accuracy": null, "seconds": 0.1}"#;
         assert!(matches!(as_progress(epoch.to_owned()), Progress::Epoch { epoch: 1, epochs: 2, .. }));
         // The end of a program is not for the program to report.
-        for text in ["hello", r#"{"event": "done"}"#, r#"{"event": "failed", "fault": {"kind": "data", "message": "x"}}"#] {
+        for text in
+            ["hello", r#"{"event": "done"}"#, r#"{"event": "failed", "fault": {"kind": "data", "message": "x"}}"#]
+        {
             assert_eq!(as_progress(text.to_owned()), Progress::Stage { text: text.to_owned() });
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
-use slipway_contract::{Architecture, Model, Shape, Task};
+use slipway_contract::{Architecture, Model, ModelFamily, Shape, Task};
 use tch::{Device, Kind, Tensor, nn};
 
 use super::drawn::{Draw, DrawnRows, layers};
@@ -95,9 +95,10 @@ fn case(number: u64, folder: &Path) -> Json {
         model: serde_json::from_value(json!({"sequential": ["relu"]})).expect("layers"),
     };
     let first: Shape = Pipeline::shape_of(&architecture).expect("a shape");
-    architecture.model = layers(&mut draw, &first, classes.len().max(1));
+    let stack = layers(&mut draw, &first, classes.len().max(1));
     let store = nn::VarStore::new(Device::Cpu);
-    Network::build(&store.root(), &architecture.model, &first).expect("it fits");
+    Network::build(&store.root(), &stack, &first).expect("it fits");
+    architecture.model = ModelFamily::Layers(stack);
     unsettle(&store, &mut draw);
     let mut statistics = pipeline.tensors();
     if task == Task::Regression {
@@ -105,7 +106,7 @@ fn case(number: u64, folder: &Path) -> Json {
         statistics.push((LABEL_DEVIATION.to_owned(), Tensor::from_slice(&[draw.within(0.1, 1e3)])));
     }
     let weights = folder.join(format!("{number}.safetensors"));
-    artifact::write(&weights, &architecture, &store, statistics).expect("written");
+    artifact::write(&weights, &architecture, store.variables(), statistics).expect("written");
     let (bytes, compared) = exported(&weights, &drawn.rows).unwrap_or_else(|fault| panic!("{number}: {fault}"));
     assert!(compared.rows >= 40, "{number}: {} rows", compared.rows);
     let again = exported(&weights, &drawn.rows).expect("again").0;
@@ -116,7 +117,7 @@ fn case(number: u64, folder: &Path) -> Json {
     let _guard = tch::no_grad_guard();
     let loaded = artifact::load(&weights, Device::Cpu).expect("an artifact");
     let all = Tensor::arange(i64::try_from(drawn.rows.len()).expect("few"), (Kind::Int64, Device::Cpu));
-    let answers = answers_of(&loaded, &drawn.rows.batch(&all), Device::Cpu);
+    let answers = answers_of(&loaded, &drawn.rows.batch(&all), Device::Cpu).expect("answers");
     let numbers = Vec::<f64>::try_from(&answers.to_kind(Kind::Double).contiguous().view([-1])).expect("numbers");
     let labels = (task == Task::Classification).then(|| {
         let places = Vec::<i64>::try_from(&answers.argmax(1, false)).expect("places");
