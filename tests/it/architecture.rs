@@ -24,7 +24,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("onnx", &["contract"]),
     ("trainer", &["contract", "onnx"]),
     ("testkit", &[]),
-    ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor"]),
+    ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor", "onnx"]),
     ("fuzz", &["", "contract", "domain", "yaml", "manifest", "gate", "forge"]),
 ];
 
@@ -38,6 +38,7 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
     ("object_store", &["artifacts"]),
     ("octocrab", &["forge"]),
     ("parquet", &["gate", "trainer"]),
+    ("prost", &["onnx"]),
     ("ring", &["forge", "testkit"]),
     ("russh", &["git"]),
     ("sqlx", &["store"]),
@@ -116,6 +117,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("slipway_manifest", &["cli", "context", "promotions", "runs"]),
+    ("slipway_onnx", &["cli"]),
     ("slipway_executor", &["activities", "app", "cli", "config", "context", "runs"]),
     ("ureq", &["telemetry", "cli"]),
     ("utoipa", &["web"]),
