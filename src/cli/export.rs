@@ -22,8 +22,9 @@ pub(super) struct Export {
 
 #[derive(Debug, Subcommand)]
 enum Form {
-    /// Write an artifact with its preprocessing as an ONNX graph. A training writes the same graph and compares it with the
-    /// artifact's predictions; this command makes the graph of an older artifact and compares nothing
+    /// Write an artifact with its preprocessing as an ONNX graph
+    ///
+    /// A training writes the same graph and compares it with the artifact's predictions. This command compares nothing.
     Onnx(Onnx),
 }
 

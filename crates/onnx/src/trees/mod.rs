@@ -1,7 +1,7 @@
 //! Ensembles of decision trees as one node, `TreeEnsembleRegressor` of `ai.onnx.ml` 3.
 //!
-//! Classifiers use the same node: an output for each class, and a `Softmax` or `Sigmoid` behind it. The attribute `post_transform` that
-//! ONNX has for this is not used, because onnxruntime does not apply all of its values to a regressor.
+//! Classifiers use the same node: an output for each class, and a `Softmax` or `Sigmoid` behind it. The attribute
+//! `post_transform` that ONNX has for this is not used, because onnxruntime does not apply all of its values to a regressor.
 
 mod read;
 
@@ -100,8 +100,8 @@ impl TreeEnsemble {
     /// The node for rows of 32-bit floats, `[N, columns]`. Its output has 32-bit floats, `[N, outputs]`.
     ///
     /// # Errors
-    /// There is no output or no tree, a number is not finite, a column or an output does not exist, or a tree is none: a node belongs
-    /// to no branch, to several, or to one that stands behind it.
+    /// There is no output or no tree, a number is not finite, a column or an output does not exist, or a tree is none: a node
+    /// belongs to no branch, to several, or to one that stands behind it.
     pub fn node(&self, rows: Value, columns: usize) -> Result<Node, OnnxError> {
         let refused = |problem: String| OnnxError::Node { operator: OPERATOR, problem };
         if self.base.is_empty() || self.trees.is_empty() {

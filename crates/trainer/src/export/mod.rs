@@ -23,8 +23,8 @@ use crate::{artifact as weights, output};
 /// The largest file in bytes. A controller holds it in memory when it stores it.
 const MAX_BYTES: usize = 512 << 20;
 
-/// Writes `signature.json`, `model.onnx` and `export.json` for the weights in `folder`. `rows` are those of the training. A model that
-/// cannot be exported is trained nevertheless: the report has the reason.
+/// Writes `model.onnx` and `export.json` for the weights in `folder`. `rows` are those of the training. A model that cannot be
+/// exported is trained nevertheless: the report has the reason.
 pub(crate) fn export(folder: &Path, digest: &Digest, rows: &Rows) -> Result<(), Fault> {
     let file = folder.join(Job::WEIGHTS);
     // libtorch panics where an operator does not fit its inputs.
