@@ -81,7 +81,9 @@ impl Files {
 }
 
 fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
-    use slipway_contract::{EvaluationReport, Job, Model, ModelCard, Progress, TrainingReport};
+    use slipway_contract::{
+        EvaluationReport, ExportReport, Job, Model, ModelCard, Progress, Signature, TrainingReport,
+    };
     Ok(vec![
         ("model.schema.json", text_of(&of_a_file("model", schema_for!(Model)))?),
         ("policy.schema.json", text_of(&of_a_file("policy", policy::schema()))?),
@@ -93,6 +95,8 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
         ("training-report.schema.json", schema::<TrainingReport>()?),
         ("evaluation-report.schema.json", schema::<EvaluationReport>()?),
         ("model-card.schema.json", schema::<ModelCard>()?),
+        ("signature.schema.json", schema::<Signature>()?),
+        ("export-report.schema.json", schema::<ExportReport>()?),
     ])
 }
 

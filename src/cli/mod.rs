@@ -13,6 +13,7 @@ mod doctor;
 mod edit;
 mod environments;
 mod exit;
+mod export;
 mod follow;
 mod forge;
 mod form;
@@ -75,6 +76,8 @@ enum Command {
     Check(check::Check),
     /// Train a model on this machine and evaluate it on its test rows
     Train(train::Train),
+    /// Write an artifact in the form that other programs run
+    Export(export::Export),
     /// Judge a trained model or an evaluation folder against a policy
     Gate(Box<gate::Gate>),
     /// Plan test sets: how many labelled rows a policy needs, and what a number of rows can show
@@ -183,6 +186,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Init(command) => command.run(),
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Gate(command) => command.run(),
         Command::Policy(command) => command.run(),
         Command::Edit(command) => command.run(),

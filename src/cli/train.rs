@@ -119,10 +119,11 @@ impl Train {
         let training = TrainingJob { model: model.clone(), source: source.clone(), expects };
         let output = self.do_job(executor, folder.path(), JobWork::Train(training)).await?.map_err(&describe)?;
         std::fs::create_dir_all(&self.out).map_err(broken(&self.out))?;
-        let weights = self.out.join("model.safetensors");
-        for name in ["model.safetensors", TRAINING_REPORT, CARD, Job::RESOLVED] {
+        let weights = self.out.join(Job::WEIGHTS);
+        for name in [Job::WEIGHTS, TRAINING_REPORT, CARD, Job::RESOLVED, Job::SIGNATURE, Job::EXPORT] {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
+        keep_graph(&output.join(Job::ONNX), &self.out.join(Job::ONNX)).map_err(broken(&self.out))?;
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
         let mut evaluation = EvaluationJob {
             model: model.clone(),
@@ -188,6 +189,17 @@ fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let has_recent = model.spec.data.table().is_some_and(|table| table.recent.is_some());
     let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
     SampleRequest { leakage, drift, ..SampleRequest::default() }
+}
+
+/// Keeps the graph of the model if there is one, and removes that of an earlier training.
+fn keep_graph(from: &Path, to: &Path) -> std::io::Result<()> {
+    match std::fs::copy(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => match std::fs::remove_file(to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        },
+        copied => copied.map(drop),
+    }
 }
 
 /// Keeps the samples that were taken, and removes those of an earlier training.

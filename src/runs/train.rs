@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use slipway_contract::{Digest, Fault, FaultKind, Job, JobWork, Model, Progress, RESULTS_REVISION, TrainingJob};
+use slipway_contract::{
+    Digest, ExportReport, Fault, FaultKind, Job, JobWork, Model, OnnxExport, Progress, RESULTS_REVISION, TrainingJob,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::job_log::MAX_UNWRITTEN;
@@ -19,8 +21,7 @@ use slipway_store::Trained;
 
 /// Name of the folder that holds the model's files in a job's folder.
 pub(crate) const SOURCE: &str = "source";
-/// Names of the weights, their card and the report of training in a job's output.
-const WEIGHTS: &str = "model.safetensors";
+/// Names of the card of the weights and the report of training in a job's output.
 const CARD: &str = "card.json";
 const REPORT: &str = "training.json";
 /// Limits for one model's files.
@@ -128,17 +129,42 @@ impl Runs {
         let output = place.folder.join(Job::OUTPUT);
         let (card, report) = (read_output(&output.join(CARD)).await?, read_output(&output.join(REPORT)).await?);
         let resolved = read_output(&output.join(Job::RESOLVED)).await?;
-        let (weights, artifacts) = (output.join(WEIGHTS), &self.context.artifacts);
+        let (weights, artifacts) = (output.join(Job::WEIGHTS), &self.context.artifacts);
         let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
         for (name, document) in [(CARD, card), (Job::RESOLVED, resolved)] {
             retry_transient(place.cancel, || artifacts.put_document(&artifact, name, document.clone())).await?;
         }
+        self.store_exported(&artifact, &output, place).await?;
         // Several trainings may produce equal weights, each with its own report.
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
         let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
         retry_transient(place.cancel, || self.context.store.record_trained(key, &trained)).await?;
         Ok(trained)
+    }
+
+    /// Stores the forms of an artifact for other programs, beside its weights. The graph was left out if the report says so.
+    async fn store_exported(&self, artifact: &Digest, output: &Path, place: &JobContext<'_>) -> Result<(), StepError> {
+        let artifacts = &self.context.artifacts;
+        let report = read_output(&output.join(Job::EXPORT)).await?;
+        let unreadable = |problem: String| StepError::Failed {
+            reason: format!("the trainer reported success, but `{}` {problem}", Job::EXPORT),
+        };
+        let export: ExportReport =
+            serde_json::from_slice(&report).map_err(|error| unreadable(format!("cannot be read: {error}")))?;
+        let mut documents = vec![(Job::SIGNATURE, read_output(&output.join(Job::SIGNATURE)).await?)];
+        if let OnnxExport::Written { digest, .. } = &export.onnx {
+            let graph = read_output(&output.join(Job::ONNX)).await?;
+            if Digest::of(&graph) != *digest {
+                return Err(unreadable(format!("has another digest than `{}`", Job::ONNX)));
+            }
+            documents.push((Job::ONNX, graph));
+        }
+        documents.push((Job::EXPORT, report));
+        for (name, document) in documents {
+            retry_transient(place.cancel, || artifacts.put_document(artifact, name, document.clone())).await?;
+        }
+        Ok(())
     }
 
     /// Writes the model's files of the run's revision into the job's folder.

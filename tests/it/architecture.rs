@@ -26,7 +26,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("onnx", &["contract"]),
     ("trainer", &["contract", "onnx", "tabular"]),
     ("testkit", &[]),
-    ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor"]),
+    ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor", "onnx"]),
     ("fuzz", &["", "contract", "domain", "yaml", "manifest", "gate", "forge"]),
 ];
 
@@ -41,6 +41,7 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
     ("object_store", &["artifacts"]),
     ("octocrab", &["forge"]),
     ("parquet", &["gate", "trainer"]),
+    ("prost", &["onnx"]),
     ("ring", &["forge", "testkit"]),
     ("russh", &["git"]),
     ("seccompiler", &["sandbox"]),
@@ -120,6 +121,7 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("slipway_manifest", &["cli", "context", "promotions", "runs"]),
+    ("slipway_onnx", &["cli"]),
     ("slipway_executor", &["activities", "app", "cli", "config", "context", "runs"]),
     ("ureq", &["telemetry", "cli"]),
     ("utoipa", &["web"]),

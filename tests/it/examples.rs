@@ -1,10 +1,11 @@
-//! The examples with tables: each is checked, trained on its real data, and passes its own policy.
+//! The examples with tables: each is checked, trained on its real data, passes its own policy, and is exported.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use slipway_testkit::ignore_test;
 
+use crate::exported::{gives_the_predictions_of_the_evaluation, is_called_as_documented};
 use crate::support::slipway;
 
 fn copy(from: &Path, to: &Path) {
@@ -21,7 +22,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A folder with an example and its data; `None` where the data was not fetched: the calling test is then ignored.
-fn example(name: &str) -> Option<tempfile::TempDir> {
+pub(crate) fn example(name: &str) -> Option<tempfile::TempDir> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let data = root.join(".data").join(name);
     if !data.is_dir() {
@@ -41,30 +42,38 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
     said
 }
 
-/// Checks, trains and judges an example. Returns what training and the gate say.
-fn judged(name: &str) -> Option<(String, String)> {
+/// Checks, trains and judges an example, and compares its exported form. Returns what training and the gate say, and the folder.
+fn judged(name: &str) -> Option<(String, String, tempfile::TempDir)> {
     let folder = example(name)?;
     run(folder.path(), &["check", "slipway.yaml"]);
     let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
-    Some((trained, run(folder.path(), &["gate"])))
+    gives_the_predictions_of_the_evaluation(folder.path());
+    Some((trained, run(folder.path(), &["gate"]), folder))
 }
 
 #[test]
 fn credit_risk_is_learnt_from_categories_and_missing_values_and_judged_by_sex() {
-    let Some((trained, judged)) = judged("credit") else { return };
+    let Some((trained, judged, folder)) = judged("credit") else { return };
+    is_called_as_documented(folder.path());
     assert!(trained.contains("kept the weights of epoch"), "{trained}");
     assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
 }
 
 #[test]
 fn bike_demand_is_predicted_as_a_number() {
-    let Some((trained, judged)) = judged("bikes") else { return };
+    let Some((trained, judged, _folder)) = judged("bikes") else { return };
     assert!(trained.contains("mean_absolute_error"), "{trained}");
     assert!(judged.contains("passed") && judged.contains("r2"), "{judged}");
 }
 
 #[test]
 fn tumours_are_found_in_few_rows() {
-    let Some((_, judged)) = judged("breast-cancer") else { return };
+    let Some((_, judged, _folder)) = judged("breast-cancer") else { return };
     assert!(judged.contains("passed") && judged.contains("recall"), "{judged}");
+}
+
+#[test]
+fn digits_are_exported_with_their_convolutions() {
+    let Some((trained, _, _folder)) = judged("digits") else { return };
+    assert!(trained.contains("accuracy"), "{trained}");
 }

@@ -15,6 +15,7 @@ mod environment;
 mod environments;
 mod evaluation_folders;
 mod examples;
+mod exported;
 mod faults;
 mod first_model;
 mod first_runs;

@@ -1,6 +1,7 @@
 //! `signature.json`: what a model takes and what it answers, for those who call it.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,18 @@ pub enum SignatureType {
     Uint8,
 }
 
+impl SignatureType {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Double => "double",
+            Self::Float => "float",
+            Self::String => "string",
+            Self::Uint8 => "uint8",
+        }
+    }
+}
+
 /// The size of a dimension: a number, or the text `N`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -90,6 +103,15 @@ pub enum SignatureSize {
     Fixed(u32),
     /// The name of a size that each call decides.
     Named(String),
+}
+
+impl fmt::Display for SignatureSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fixed(size) => write!(f, "{size}"),
+            Self::Named(name) => f.write_str(name),
+        }
+    }
 }
 
 impl SignatureField {

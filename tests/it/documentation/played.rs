@@ -23,6 +23,7 @@ played! {
     the_page_of_adoption_is_played: "docs/adoption.md" in worlds::adoption;
     the_page_of_environments_is_played: "docs/environments.md" in worlds::environments;
     the_page_of_evaluation_folders_is_played: "docs/evaluation-folders.md" in worlds::evaluations;
+    the_page_of_export_is_played: "docs/export.md" in worlds::credit;
     the_page_of_forges_is_played: "docs/forges.md" in worlds::forges;
     the_page_of_models_is_played: "docs/models.md" in worlds::digits;
     the_page_of_operating_is_played: "docs/operating.md" in worlds::operating;

@@ -12,8 +12,8 @@ use crate::{Attribute, ElementType, Node, Tensor, Value, Values};
 const UNSEEN: i64 = -1;
 
 impl Builder<'_> {
-    /// Adds an input for each column. Returns the inputs of the first layer, and the shape of a row of them: first the numbers after
-    /// the steps, then the indicators, the binary columns and the categories.
+    /// Adds an input for each column. Returns the inputs of the first layer, and the shape of a row of them: first the numbers
+    /// after the steps, then the indicators, the binary columns and the categories.
     pub(super) fn typed_columns(&mut self, signature: &Signature) -> Result<(Value, Shape), ExportError> {
         let architecture = self.architecture;
         let encodings = architecture.encodings.as_deref().unwrap_or_default();

@@ -68,7 +68,8 @@ fn rounded(value: f64) -> f32 {
 
 /// Makes the graph of an artifact and returns its file. Inputs and outputs are those of the artifact's [`Signature`].
 ///
-/// The graph computes what Slipway's evaluation computes: encodings and steps of tables in 64-bit floats, and layers in 32-bit floats.
+/// The graph computes what Slipway's evaluation computes: encodings and steps of tables in 64-bit floats, and layers in 32-bit
+/// floats.
 ///
 /// # Errors
 /// The bytes are not an artifact, a tensor of the architecture is missing or has another shape, or the file would be too large.

@@ -75,9 +75,11 @@ fn batch_of(loaded: &Loaded, rows: &Rows) -> Tensor {
     let count = MAX_ROWS.min(i64::try_from(rows.len()).unwrap_or(i64::MAX));
     let batch = rows.batch(&Tensor::arange(count, (Kind::Int64, Device::Cpu)));
     let Some(encodings) = &loaded.architecture.encodings else { return batch };
-    let unseen = |encoding: &ColumnEncoding| if encoding.values().is_some() { -1.0 } else { 1.0 };
-    let unseen = Tensor::from_slice(&encodings.iter().map(unseen).collect::<Vec<f64>>()).unsqueeze(0);
-    let missing = Tensor::full_like(&unseen, f64::NAN);
+    // The numbers of the first row, which no step takes beyond what floats hold.
+    let has_texts: Vec<bool> = encodings.iter().map(|encoding| encoding.values().is_some()).collect();
+    let first = batch.narrow(0, 0, 1);
+    let unseen = Tensor::full_like(&first, -1.0).where_self(&Tensor::from_slice(&has_texts), &first);
+    let missing = Tensor::full_like(&first, f64::NAN);
     Tensor::cat(&[batch, missing, unseen], 0)
 }
 

@@ -172,8 +172,10 @@ impl DrawnRows {
 
     /// The inputs of a graph whose inputs have these names.
     pub(super) fn inputs<'name>(&self, names: impl Iterator<Item = &'name str>) -> Vec<Json> {
-        let input = |(name, (kind, shape, values)): (&str, &(&str, Vec<usize>, Vec<Json>))| json!({"name": name, "type": kind, "shape": shape, "values": values});
-        names.zip(&self.given).map(input).collect()
+        let inputs = names.zip(&self.given);
+        let inputs = inputs
+            .map(|(name, (kind, shape, values))| json!({"name": name, "type": kind, "shape": shape, "values": values}));
+        inputs.collect()
     }
 }
 

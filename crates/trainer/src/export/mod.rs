@@ -8,6 +8,7 @@ mod onnxruntime_tests;
 mod operators;
 mod run;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use slipway_contract::{API_VERSION, Digest, ExportReport, Fault, FaultKind, Job, OnnxExport};
@@ -20,13 +21,15 @@ use crate::progress::Reporter;
 use crate::{artifact as weights, output};
 
 /// The largest file in bytes. A controller holds it in memory when it stores it.
-const MAX_BYTES: usize = 1 << 30;
+const MAX_BYTES: usize = 512 << 20;
 
-/// Writes `signature.json`, `model.onnx` and `export.json` for the weights in `folder`. `rows` are those of the training. A model that
-/// cannot be exported is trained nevertheless: the report has the reason.
+/// Writes `model.onnx` and `export.json` for the weights in `folder`. `rows` are those of the training. A model that cannot be
+/// exported is trained nevertheless: the report has the reason.
 pub(crate) fn export(folder: &Path, digest: &Digest, rows: &Rows) -> Result<(), Fault> {
     let file = folder.join(Job::WEIGHTS);
-    let onnx = match exported(&file, rows) {
+    // libtorch panics where an operator does not fit its inputs.
+    let made = catch_unwind(AssertUnwindSafe(|| exported(&file, rows)));
+    let onnx = match made.unwrap_or_else(|panic| Err(crate::failure::of_panic(&*panic))) {
         Ok((bytes, compared)) => {
             output::write(&folder.join(Job::ONNX), &bytes)?;
             OnnxExport::Written {

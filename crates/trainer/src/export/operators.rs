@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use slipway_onnx::{Attribute, FileNode};
+use slipway_onnx::{Attribute, FileNode, TreeEnsemble};
 use tch::{Kind, Tensor};
 
 use super::run::Value;
@@ -16,6 +16,7 @@ pub(super) fn compute(node: &FileNode, inputs: &[&Value]) -> Result<Value, Strin
     let numbers = numbers.ok_or("it takes texts, expected numbers")?;
     Ok(Value::Numbers(match (node.operator.as_str(), numbers.as_slice()) {
         ("Concat", tensors) => Tensor::cat(tensors, int(node, "axis")?),
+        ("TreeEnsembleRegressor", [x]) => trees(x, node)?,
         (operator, [x]) => unary(operator, x, node)?,
         (operator, [x, y]) => binary(operator, x, y, node)?,
         (operator, inputs) => layered(operator, inputs, node)?,
@@ -94,6 +95,16 @@ fn layered(operator: &str, inputs: &[&Tensor], node: &FileNode) -> Result<Tensor
     })
 }
 
+/// `TreeEnsembleRegressor`: the sums of leaves for rows of 32-bit floats.
+fn trees(rows: &Tensor, node: &FileNode) -> Result<Tensor, String> {
+    let columns = rows.size().get(1).and_then(|columns| usize::try_from(*columns).ok()).filter(|columns| *columns > 0);
+    let columns = columns.filter(|_| rows.kind() == Kind::Float).ok_or("it takes rows of 32-bit floats")?;
+    let ensemble = TreeEnsemble::of_node(node, columns).map_err(|error| error.to_string())?;
+    let values = Vec::<f32>::try_from(&rows.contiguous().view([-1])).map_err(|error| error.to_string())?;
+    let sums: Vec<f32> = values.chunks_exact(columns).flat_map(|row| ensemble.outputs(row)).collect();
+    Ok(Tensor::from_slice(&sums).reshape([rows.size()[0], -1]))
+}
+
 /// `LabelEncoder`: texts to numbers, or whole numbers to texts.
 fn encoded(node: &FileNode, inputs: &[&Value]) -> Result<Value, String> {
     let attribute = |name: &str| node.attributes.get(name);
@@ -166,4 +177,57 @@ fn ints<'node>(node: &'node FileNode, name: &str) -> Result<&'node [i64], String
 
 fn whole(tensor: &Tensor) -> Result<Vec<i64>, String> {
     Vec::<i64>::try_from(tensor).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use slipway_onnx::{Dimension, ElementType, File, Graph, Node, Rule, Tree, TreeNode};
+
+    use super::super::run::run;
+    use super::*;
+
+    /// The output of one node that takes one input.
+    fn output(kind: ElementType, node: impl Fn(slipway_onnx::Value) -> Node, input: Value) -> Result<Value, String> {
+        let mut graph = Graph::new("one node");
+        let rows = graph.input("rows", kind, &[Dimension::Batch, Dimension::Fixed(2)]);
+        let answer = graph.node(node(rows));
+        graph.output("answer", answer, ElementType::Float, &[Dimension::Batch]);
+        let file = File::read(&graph.into_bytes().expect("a graph")).expect("it is read");
+        run(&file, vec![input]).map(|mut outputs| outputs.remove(0))
+    }
+
+    #[test]
+    fn trees_send_missing_values_where_their_branch_says() {
+        let branch = |feature, missing_left| TreeNode::Branch {
+            feature,
+            threshold: 1.0,
+            rule: Rule::AtMost,
+            missing_left,
+            left: 1,
+            right: 2,
+        };
+        let leaves = [10.0, 20.0].map(|value| TreeNode::Leaf { value });
+        let tree = |output, feature, missing_left| Tree {
+            output,
+            nodes: std::iter::once(branch(feature, missing_left)).chain(leaves).collect(),
+        };
+        let ensemble = TreeEnsemble { base: vec![0.5, -0.5], trees: vec![tree(0, 0, true), tree(1, 1, false)] };
+        let rows = Tensor::from_slice2(&[[1.0_f32, 1.5], [f32::NAN, f32::NAN]]);
+        let node = |rows| ensemble.node(rows, 2).expect("trees");
+        let answer = output(ElementType::Float, node, Value::Numbers(rows)).expect("it runs");
+        let Value::Numbers(answer) = answer else { panic!("texts") };
+        assert_eq!(Vec::<f32>::try_from(&answer.view([-1])).expect("numbers"), [10.5, 19.5, 10.5, 19.5]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_named_and_computes_nothing() {
+        let rows = || Value::Numbers(Tensor::from_slice2(&[[1.0_f32, 2.0]]));
+        let unknown = output(ElementType::Float, |rows| Node::new("Gelu", &[rows]), rows());
+        assert_eq!(unknown.err().as_deref(), Some("Gelu: it is not known with one input"));
+        let without = output(ElementType::Float, |rows| Node::new("Cast", &[rows]), rows());
+        assert_eq!(without.err().as_deref(), Some("Cast: it has no whole number `to`"));
+        let texts = Value::Texts { shape: vec![1, 2], texts: vec!["a".to_owned(), "b".to_owned()] };
+        let texts = output(ElementType::String, |rows| Node::new("Relu", &[rows]), texts);
+        assert_eq!(texts.err().as_deref(), Some("Relu: it takes texts, expected numbers"));
+    }
 }

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use super::super::session::World;
 use super::{free_port, here};
+use crate::examples::example;
 use crate::init::customers;
 use crate::support::small_files;
 
@@ -42,6 +43,11 @@ pub(in super::super) async fn digits() -> World {
         write(&folder, &file, std::fs::read(entry.path()).expect("data"));
     }
     world(folder, ":", Vec::new())
+}
+
+/// The example of credit risk with its data.
+pub(in super::super) async fn credit() -> World {
+    world(example("credit").expect("make data DATA=credit"), ":", Vec::new())
 }
 
 /// A model that trains in a second, and a policy to plan with.

@@ -5,7 +5,7 @@ mod served;
 
 use std::net::TcpListener;
 
-pub(super) use local::{adoption, checkout, digits, evaluations, small_model};
+pub(super) use local::{adoption, checkout, credit, digits, evaluations, small_model};
 pub(super) use served::{environments, forges, operating, quarantine, reports, settings};
 
 /// A port that is free at this moment.
