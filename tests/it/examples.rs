@@ -46,9 +46,14 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
 
 /// Checks, trains and judges an example. Returns what training and the gate say.
 fn judged(name: &str) -> Option<(String, String)> {
+    judged_file(name, "slipway.yaml")
+}
+
+/// The same for one of an example's model files.
+fn judged_file(name: &str, file: &str) -> Option<(String, String)> {
     let folder = example(name)?;
-    run(folder.path(), &["check", "slipway.yaml"]);
-    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
+    run(folder.path(), &["check", file]);
+    let trained = run(folder.path(), &["train", file, "--out", "out", "--threads", "1"]);
     Some((trained, run(folder.path(), &["gate"])))
 }
 
@@ -56,6 +61,16 @@ fn judged(name: &str) -> Option<(String, String)> {
 fn credit_risk_is_learnt_from_categories_and_missing_values_and_judged_by_sex() {
     let Some((trained, judged)) = judged("credit") else { return };
     assert!(trained.contains("kept the weights of epoch"), "{trained}");
+    assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
+}
+
+#[test]
+fn credit_risk_is_learnt_by_trees_and_passes_the_same_policy() {
+    let Some((trained, judged)) = judged_file("credit", "trees.yaml") else { return };
+    assert!(
+        trained.contains("kept the trees of round") && trained.contains("baseline class_frequencies: "),
+        "{trained}"
+    );
     assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
 }
 
