@@ -82,13 +82,19 @@ impl Train {
         };
         let report = runtime.block_on(self.train(&model, &*executor, describe))?;
         let document = json!({
-            "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics
+            "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics,
+            "baselines": report.baselines
         });
         self.format.show(&document, |_, _| {
             let figures = report.metrics.iter();
             let figures = figures
                 .map(|(metric, value)| format!("{metric}: {value:.4} on {}\n", counted(report.rows, "test row")));
-            format!("{}{} in {}", figures.collect::<String>(), report.artifact, self.out.display())
+            let baselines = report.baselines.iter().map(|(name, values)| {
+                let values: Vec<String> = values.iter().map(|(metric, value)| format!("{metric} {value:.4}")).collect();
+                format!("baseline {name}: {}\n", values.join(", "))
+            });
+            let lines: String = figures.chain(baselines).collect();
+            format!("{lines}{} in {}", report.artifact, self.out.display())
         })?;
         Ok(Exit::Done)
     }

@@ -44,10 +44,16 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
 
 /// Checks, trains and judges an example, and compares its exported form. Returns what training and the gate say, and the folder.
 fn judged(name: &str) -> Option<(String, String, tempfile::TempDir)> {
+    let judged = judged_file(name, "slipway.yaml")?;
+    gives_the_predictions_of_the_evaluation(judged.2.path());
+    Some(judged)
+}
+
+/// The same for one of an example's model files, without its exported form.
+fn judged_file(name: &str, file: &str) -> Option<(String, String, tempfile::TempDir)> {
     let folder = example(name)?;
-    run(folder.path(), &["check", "slipway.yaml"]);
-    let trained = run(folder.path(), &["train", "--out", "out", "--threads", "1"]);
-    gives_the_predictions_of_the_evaluation(folder.path());
+    run(folder.path(), &["check", file]);
+    let trained = run(folder.path(), &["train", file, "--out", "out", "--threads", "1"]);
     Some((trained, run(folder.path(), &["gate"]), folder))
 }
 
@@ -56,6 +62,16 @@ fn credit_risk_is_learnt_from_categories_and_missing_values_and_judged_by_sex() 
     let Some((trained, judged, folder)) = judged("credit") else { return };
     is_called_as_documented(folder.path());
     assert!(trained.contains("kept the weights of epoch"), "{trained}");
+    assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
+}
+
+#[test]
+fn credit_risk_is_learnt_by_trees_and_passes_the_same_policy() {
+    let Some((trained, judged, _folder)) = judged_file("credit", "trees.yaml") else { return };
+    assert!(
+        trained.contains("kept the trees of round") && trained.contains("baseline class_frequencies: "),
+        "{trained}"
+    );
     assert!(judged.contains("passed") && judged.contains("sex"), "{judged}");
 }
 

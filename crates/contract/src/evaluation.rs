@@ -65,6 +65,11 @@ pub struct EvaluationReport {
     pub classes: Vec<String>,
     /// The value of each metric over all rows.
     pub metrics: BTreeMap<Metric, f64>,
+    /// The values of the same metrics for predictions without a model, by the name of the baseline: `class_frequencies` predicts the
+    /// share of each class among the training rows, `mean` and `median` those of their labels. A metric that is undefined for a
+    /// baseline is left out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baselines: BTreeMap<String, BTreeMap<Metric, f64>>,
     /// `cpu` or `cuda`.
     pub device: String,
     /// Wall time in seconds.

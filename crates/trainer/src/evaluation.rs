@@ -12,6 +12,7 @@ use slipway_contract::{
 use tch::{Kind, Tensor};
 
 use crate::artifact::{self, Loaded};
+use crate::baselines::{self, Baselines};
 use crate::data::{self, Half, Rows};
 use crate::job::JobContext;
 use crate::progress::Reporter;
@@ -19,6 +20,9 @@ use crate::{device, latency, output, predictions, samples};
 
 /// Rows per batch of predictions.
 const BATCH: i64 = 256;
+
+/// The folder of the candidate's evaluation.
+pub(crate) const CANDIDATE: &str = "candidate";
 
 /// Version of the evaluator. Reports are comparable only if their versions are equal.
 pub(crate) fn evaluator(task: Task) -> &'static str {
@@ -31,7 +35,7 @@ pub(crate) fn evaluator(task: Task) -> &'static str {
 /// Evaluates the candidate, the artifacts of other seeds, and the champion if there is one.
 pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<(), Fault> {
     Reporter::stage("evaluating the candidate");
-    let candidate = one(job, &job.candidate, "candidate", context)?;
+    let candidate = one(job, &job.candidate, CANDIDATE, context)?;
     for (index, seed) in job.seeds.iter().enumerate() {
         Reporter::stage(&format!("evaluating other seed {} of {}", index + 1, job.seeds.len()));
         one(job, seed, &format!("seed-{index}"), context)?;
@@ -62,11 +66,16 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     let table = predict(&rows, &loaded, context.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
+    let baselines = if name == CANDIDATE {
+        baselines_of(&job.model, &source, &loaded.architecture, &table)
+    } else {
+        Baselines::new()
+    };
     // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
     let folder = context.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
-    if job.latencies && name == "candidate" {
+    if job.latencies && name == CANDIDATE {
         Reporter::stage("timing predictions of single rows");
         let latencies = latency::measure(&loaded, &rows, context.device)?;
         output::write_json(&folder.join("latencies.json"), &latencies)?;
@@ -79,12 +88,21 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
         evaluator: evaluator(job.model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
+        baselines,
         classes: loaded.architecture.classes.clone(),
         device: device::name(context.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
     output::write_json(&folder.join("report.json"), &report)?;
     Ok(loaded.architecture)
+}
+
+/// The baselines of the candidate. Without readable training rows there are none, and the evaluation continues.
+fn baselines_of(model: &Model, source: &Path, architecture: &Architecture, table: &Table) -> Baselines {
+    baselines::measure(model, source, architecture, table).unwrap_or_else(|fault| {
+        Reporter::stage(&format!("warning: the report has no baselines: {}", fault.message));
+        Baselines::new()
+    })
 }
 
 /// The metrics of the model's specification, and always the one that every evaluation of its task states.

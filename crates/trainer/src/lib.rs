@@ -1,6 +1,7 @@
 //! Trains and evaluates one model in a process of its own, so that a failure in libtorch ends only this process.
 
 mod artifact;
+mod baselines;
 mod data;
 mod definable;
 mod device;

@@ -10,7 +10,7 @@ use slipway_contract::{API_VERSION, EvaluationReport, Fault, FaultKind, Job, Sco
 use crate::data::{self, Half, Rows, Target, ValidatedData};
 use crate::job::JobContext;
 use crate::progress::Reporter;
-use crate::{evaluation, failure, output, predictions, samples, training};
+use crate::{baselines, evaluation, failure, output, predictions, samples, training};
 
 /// The name of the evaluation whose faults do not end a job.
 const CHAMPION: &str = "champion";
@@ -44,7 +44,7 @@ pub(crate) fn score(job: &ScoringJob, context: &JobContext<'_>) -> Result<(), Fa
         return Err(Fault::new(FaultKind::Internal, "the rows cannot be used, and nothing says why"));
     };
     for artifact in &job.artifacts {
-        match one(job, artifact, &test, &source, context) {
+        match one(job, artifact, (&training, &test), &source, context) {
             // If the champion's predictions do not fit these rows, the gate decides.
             Err(fault) if artifact.name == CHAMPION => {
                 let fault = Fault { kind: FaultKind::Artifact, ..fault };
@@ -61,7 +61,7 @@ pub(crate) fn score(job: &ScoringJob, context: &JobContext<'_>) -> Result<(), Fa
 fn one(
     job: &ScoringJob,
     artifact: &ScoredArtifact,
-    test: &Rows,
+    (training, test): (&Rows, &Rows),
     source: &Path,
     context: &JobContext<'_>,
 ) -> Result<(), Fault> {
@@ -85,6 +85,8 @@ fn one(
     };
     let model = &job.model;
     let metrics = evaluation::measure(model, &table)?;
+    let of_candidate = artifact.name == evaluation::CANDIDATE;
+    let baselines = of_candidate.then(|| baselines::of_labels(model, &training.target, &table)).unwrap_or_default();
     let folder = context.output.join(&artifact.name);
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(model, source)?)?;
@@ -96,6 +98,7 @@ fn one(
         evaluator: evaluation::evaluator(model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
+        baselines,
         classes: test.classes().to_vec(),
         device: "cpu".to_owned(),
         seconds: begun.elapsed().as_secs_f64(),

@@ -17,11 +17,12 @@ mod shared;
 mod table;
 mod validate;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use slipway_contract::table::first_of;
-use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, TableSpec};
+use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, TableSpec, Task};
 
 pub(crate) use faults::Faults;
 pub(crate) use features::{as_classes, as_numbers, read_predictions, write_features};
@@ -87,6 +88,22 @@ pub(crate) fn read_known(model: &Model, source: &Path, half: Half, architecture:
             table.into_rows(classes).map_err(first)
         }
     }
+}
+
+/// The labels of the rows of the training file, in terms of an artifact's classes. A label without a class is left out.
+pub(crate) fn training_labels(model: &Model, source: &Path, architecture: &Architecture) -> Result<Target, Fault> {
+    let Some(table) = model.spec.data.table() else {
+        return Ok(read_known(model, source, Half::Train, architecture)?.target);
+    };
+    let columns = read_columns(model, source, Table::Train, std::slice::from_ref(&table.label))?;
+    let texts = columns.into_iter().flat_map(|(_, texts)| texts);
+    if architecture.task == Task::Regression {
+        return Ok(Target::Numbers(texts.filter_map(|text| text.parse().ok()).collect()));
+    }
+    let classes = &architecture.classes;
+    let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
+    let labels = texts.filter_map(|text| index.get(text.as_str()).copied()).collect();
+    Ok(Target::Classes { labels, classes: classes.clone() })
 }
 
 /// The first fault.

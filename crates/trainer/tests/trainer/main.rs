@@ -9,6 +9,7 @@ mod expected;
 mod found;
 mod inputs;
 mod learning;
+mod linear;
 mod shared;
 mod support;
 mod trees;

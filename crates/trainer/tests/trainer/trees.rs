@@ -11,7 +11,7 @@ use crate::support::Bench;
 use crate::typed_tables::{evaluated, flats, model_of, with_flats};
 
 /// A model of trees on the flats.
-fn trees(task: &str, label: &str) -> Value {
+pub(crate) fn trees(task: &str, label: &str) -> Value {
     let mut model = model_of(task, label, 1);
     let spec = model["spec"].as_object_mut().expect("a mapping");
     spec.remove("preprocess");
@@ -155,7 +155,7 @@ fn hostile_lists_are_refused_as_a_fault_of_the_artifact() {
 }
 
 /// The artifact with other bytes at the start of one of its lists.
-fn with_start(artifact: &[u8], list: &str, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn with_start(artifact: &[u8], list: &str, bytes: &[u8]) -> Vec<u8> {
     let (_, header) = SafeTensors::read_metadata(artifact).expect("a header");
     let metadata: HashMap<String, String> = header.metadata().clone().expect("an architecture");
     let tensors = SafeTensors::deserialize(artifact).expect("tensors");

@@ -1,0 +1,85 @@
+//! Linear models, from the specification to the evaluation of their artifact, and the baselines of every report.
+
+use serde_json::{Value, json};
+use slipway_contract::{FaultKind, Metric};
+
+use crate::trees::{trees, with_start};
+use crate::typed_tables::{evaluated, with_flats};
+
+fn linear(task: &str, label: &str) -> Value {
+    let mut model = trees(task, label);
+    model["spec"]["model"] = json!("linear");
+    model
+}
+
+#[test]
+fn numbers_are_predicted_and_the_artifact_depends_on_neither_threads_nor_spelling() {
+    let bench = with_flats();
+    let mut model = linear("regression", "rent");
+    model["spec"]["evaluation"] = json!({"metrics": ["r2"]});
+    let first = bench.train(&model, 1);
+    assert!(first.epochs > 1 && first.training_rows == 320, "{first:?}");
+    let text = String::from_utf8(bench.output("resolved.yaml")).expect("a text");
+    assert!(text.contains("- standardize") && text.contains("l2: 1.0") && !text.contains("keep"), "{text}");
+    let resolved: Value = serde_yaml::from_str(&text).expect("a model");
+    assert_eq!(bench.train(&resolved, 2).artifact, first.artifact);
+    let evaluation = evaluated(&bench, &model);
+    // Size and district act together, which a linear model cannot express.
+    assert!(evaluation.metrics[&Metric::R2] > 0.75, "{:?}", evaluation.metrics);
+    let baselines = &evaluation.baselines;
+    assert_eq!(baselines.keys().map(String::as_str).collect::<Vec<_>>(), ["mean", "median"]);
+    let (mean, rows) = (baselines["mean"][&Metric::RootMeanSquaredError], &evaluation.metrics);
+    assert!(baselines["mean"][&Metric::R2] <= 0.0 && mean > rows[&Metric::RootMeanSquaredError], "{baselines:?}");
+}
+
+#[test]
+fn two_and_three_classes_are_predicted_better_than_by_their_frequencies() {
+    let bench = with_flats();
+    let mut two = linear("classification", "dear");
+    two["spec"]["evaluation"] = json!({"metrics": ["log_loss"]});
+    bench.train(&two, 1);
+    let evaluation = evaluated(&bench, &two);
+    let frequencies = &evaluation.baselines["class_frequencies"];
+    for (metric, value) in &evaluation.metrics {
+        let is_better =
+            if metric.higher_is_better() { value > &frequencies[metric] } else { value < &frequencies[metric] };
+        assert!(is_better, "{metric}: {value} against {frequencies:?}");
+    }
+    let mut three = linear("classification", "district");
+    let columns = three["spec"]["data"]["columns"].as_object_mut().expect("a mapping");
+    columns.remove("district");
+    columns.insert("rent".to_owned(), json!("number"));
+    three["spec"]["data"]["ignore"] = json!(["dear"]);
+    bench.train(&three, 1);
+    assert!(evaluated(&bench, &three).metrics[&Metric::Accuracy] > 0.6);
+}
+
+#[test]
+fn what_a_linear_model_has_no_use_for_is_refused_with_its_key() {
+    let bench = with_flats();
+    let mut model = linear("regression", "rent");
+    model["spec"]["model"] = json!({"linear": {"l2": -1}});
+    model["spec"]["training"] = json!({
+        "optimizer": {"adam": {"learning_rate": 0.1}}, "early_stopping": {"patience": 3}, "loss": "absolute_error"
+    });
+    let (faults, _) = bench.found(&model, &json!([]));
+    let keys: Vec<&str> = faults.iter().filter_map(|fault| fault.key.as_deref()).collect();
+    let expected =
+        ["spec.model.linear.l2", "spec.training.loss", "spec.training.early_stopping", "spec.training.optimizer"];
+    assert_eq!(keys, expected, "{faults:?}");
+}
+
+#[test]
+fn hostile_coefficients_are_refused_as_a_fault_of_the_artifact() {
+    let bench = with_flats();
+    let model = linear("regression", "rent");
+    bench.train(&model, 1);
+    let sound = bench.output("model.safetensors");
+    for part in ["linear.coefficients", "linear.intercepts"] {
+        let hostile = with_start(&sound, part, &f64::NAN.to_le_bytes());
+        std::fs::write(bench.path().join("candidate.safetensors"), hostile).expect("written");
+        let ended = bench.evaluate(&model, "candidate.safetensors", None);
+        assert_eq!((ended.code, ended.fault().kind), (Some(1), FaultKind::Artifact), "{part}");
+        assert!(ended.fault().message.contains("a coefficient is NaN"), "{}", ended.fault());
+    }
+}
