@@ -23,7 +23,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("executor", &["contract", "domain", "sandbox"]),
     ("tabular", &[]),
-    ("onnx", &["contract"]),
+    ("onnx", &["contract", "tabular"]),
     ("trainer", &["contract", "onnx", "tabular"]),
     ("testkit", &[]),
     ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor", "onnx"]),

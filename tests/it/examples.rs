@@ -44,16 +44,15 @@ fn run(folder: &Path, arguments: &[&str]) -> String {
 
 /// Checks, trains and judges an example, and compares its exported form. Returns what training and the gate say, and the folder.
 fn judged(name: &str) -> Option<(String, String, tempfile::TempDir)> {
-    let judged = judged_file(name, "slipway.yaml")?;
-    gives_the_predictions_of_the_evaluation(judged.2.path());
-    Some(judged)
+    judged_file(name, "slipway.yaml")
 }
 
-/// The same for one of an example's model files, without its exported form.
+/// The same for one of an example's model files.
 fn judged_file(name: &str, file: &str) -> Option<(String, String, tempfile::TempDir)> {
     let folder = example(name)?;
     run(folder.path(), &["check", file]);
     let trained = run(folder.path(), &["train", file, "--out", "out", "--threads", "1"]);
+    gives_the_predictions_of_the_evaluation(folder.path());
     Some((trained, run(folder.path(), &["gate"]), folder))
 }
 

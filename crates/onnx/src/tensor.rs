@@ -139,6 +139,11 @@ impl Tensor {
         &self.values
     }
 
+    /// Its values, without a copy.
+    pub fn into_values(self) -> Values {
+        self.values
+    }
+
     pub(crate) fn to_proto(&self, name: &str) -> TensorProto {
         let raw = match &self.values {
             Values::Float(values) => values.iter().flat_map(|value| value.to_le_bytes()).collect(),

@@ -46,7 +46,7 @@ fn tree(draw: &mut Draw, output: usize) -> Tree {
         nodes[place] = TreeNode::Branch {
             feature: draw.below(COLUMNS),
             threshold: draw.quarter(),
-            rule: [Rule::AtMost, Rule::Below][draw.below(2)],
+            rule: [Rule::AtMost, Rule::Below, Rule::Equal][draw.below(3)],
             missing_left: draw.below(2) == 0,
             left,
             right,

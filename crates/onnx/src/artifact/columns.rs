@@ -54,7 +54,7 @@ impl Builder<'_> {
     }
 
     /// Values side by side.
-    fn side_by_side(&mut self, values: &[Value]) -> Value {
+    pub(super) fn side_by_side(&mut self, values: &[Value]) -> Value {
         match values {
             [one] => *one,
             _ => self.graph.node(Node::new("Concat", values).int("axis", 1)),
@@ -63,7 +63,7 @@ impl Builder<'_> {
 
     /// A column of numbers in which the numbers that stand for a missing value are NaN. Other spellings of a missing value are no
     /// numbers, so that a caller has to give NaN for them.
-    fn without_missing_numbers(&mut self, column: Value, name: &str, missing: &[String]) -> Value {
+    pub(super) fn without_missing_numbers(&mut self, column: Value, name: &str, missing: &[String]) -> Value {
         let mut spelt: Vec<f64> = missing.iter().filter_map(|text| number::parse(text)).collect();
         spelt.sort_by(f64::total_cmp);
         spelt.dedup();
@@ -127,10 +127,10 @@ impl Builder<'_> {
 }
 
 /// The texts that stand for a missing value, as a reader of tables compares them: without white space around them.
-fn spellings(missing: &[String]) -> BTreeSet<&str> {
+pub(super) fn spellings(missing: &[String]) -> BTreeSet<&str> {
     missing.iter().map(|text| text.trim()).chain([""]).collect()
 }
 
-fn texts<'a>(texts: impl Iterator<Item = &'a &'a str>) -> Attribute {
+pub(super) fn texts<'a>(texts: impl Iterator<Item = &'a &'a str>) -> Attribute {
     Attribute::Texts(texts.map(|text| (*text).to_owned()).collect())
 }

@@ -1,6 +1,6 @@
 //! The layers of a network as nodes. Dropout does nothing outside training.
 
-use slipway_contract::{ConvolutionOptions, Layer, Shape};
+use slipway_contract::{ConvolutionOptions, Layer, LayerStack, Shape};
 
 use super::{Builder, ExportError, Precision};
 use crate::{Attribute, Node, Value};
@@ -10,9 +10,12 @@ const EPSILON: f32 = 1e-5;
 
 impl Builder<'_> {
     /// The outputs of the last layer and their number, for rows of shape `input`.
-    pub(super) fn layers(&mut self, inputs: Value, input: &Shape) -> Result<(Value, u32), ExportError> {
-        let architecture = self.architecture;
-        let stack = architecture.model.layers().ok_or(ExportError::Family(architecture.model.name()))?;
+    pub(super) fn layers(
+        &mut self,
+        stack: &LayerStack,
+        inputs: Value,
+        input: &Shape,
+    ) -> Result<(Value, u32), ExportError> {
         let shapes = stack.shapes(input).map_err(|error| ExportError::artifact(error.message))?;
         let (mut rows, mut shape) = (inputs, input);
         for (index, (layer, after)) in stack.sequential.iter().zip(&shapes).enumerate() {

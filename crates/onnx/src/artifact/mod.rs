@@ -1,13 +1,16 @@
 //! Makes a graph from an artifact: the encoding of columns, the steps of preprocessing, the layers, and the answer.
 
 mod columns;
+mod forest;
 mod layers;
+mod linear;
 mod steps;
 mod weights;
 
 use safetensors::SafeTensors;
 use slipway_contract::{
-    API_VERSION, Architecture, METADATA_KEY, Preprocess, Signature, SignatureField, SignatureSize, SignatureType, Task,
+    API_VERSION, Architecture, METADATA_KEY, ModelFamily, Preprocess, Signature, SignatureField, SignatureSize,
+    SignatureType, Task,
 };
 
 use crate::{Attribute, Dimension, ElementType, Graph, Node, OnnxError, Tensor, Value, Values};
@@ -22,9 +25,6 @@ pub enum ExportError {
     /// The file is no artifact, or a part of it is missing.
     #[error("the artifact {0}")]
     Artifact(String),
-    /// Models of this family have no graph.
-    #[error("models of the family `{0}` cannot be written as ONNX, only networks can")]
-    Family(&'static str),
     /// The graph cannot be written.
     #[error(transparent)]
     Graph(#[from] OnnxError),
@@ -112,12 +112,26 @@ impl Builder<'_> {
         let text = serde_json::to_string(&signature).expect("a signature holds only texts and numbers");
         self.graph.producer("slipway", EXPORTER_VERSION);
         self.graph.metadata("slipway.signature", &text);
+        if matches!(self.architecture.model, ModelFamily::GradientBoostedTrees(_)) {
+            let (outputs, width) = self.forest(&signature)?;
+            self.answer(outputs, width, &signature)?;
+            return Ok(self.graph.into_bytes()?);
+        }
         let (inputs, shape) = if self.architecture.encodings.is_some() {
             self.typed_columns(&signature)?
         } else {
             self.one_tensor(&signature)?
         };
-        let (outputs, width) = self.layers(inputs, &shape)?;
+        let (outputs, width) = match (&self.architecture.model, shape.0.as_slice()) {
+            (ModelFamily::Layers(stack), _) => self.layers(stack, inputs, &shape)?,
+            (ModelFamily::Linear(_), [width]) => self.linear(inputs, *width)?,
+            (family, _) => {
+                let family = family.name();
+                return Err(ExportError::artifact(format!(
+                    "has rows of shape {shape}, which `{family}` does not take"
+                )));
+            }
+        };
         self.answer(outputs, width, &signature)?;
         Ok(self.graph.into_bytes()?)
     }

@@ -39,6 +39,42 @@ impl<'a> Weights<'a> {
     }
 }
 
+impl Weights<'_> {
+    /// A list of whole numbers.
+    pub(super) fn whole(&self, name: &str) -> Result<Vec<i32>, ExportError> {
+        Ok(little_endian(self.list(name, Dtype::I32)?, i32::from_le_bytes))
+    }
+
+    /// A list of whole numbers that are not negative.
+    pub(super) fn counts(&self, name: &str) -> Result<Vec<u32>, ExportError> {
+        let count = |number: i32| {
+            u32::try_from(number)
+                .map_err(|_| ExportError::artifact(format!("holds {number} in `{name}`, expected zero or more")))
+        };
+        self.whole(name)?.into_iter().map(count).collect()
+    }
+
+    /// A list of 64-bit floats.
+    pub(super) fn doubles(&self, name: &str) -> Result<Vec<f64>, ExportError> {
+        Ok(little_endian(self.list(name, Dtype::F64)?, f64::from_le_bytes))
+    }
+
+    /// A list of bytes.
+    pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, ExportError> {
+        self.list(name, Dtype::U8).map(<[u8]>::to_vec)
+    }
+
+    fn list(&self, name: &str, kind: Dtype) -> Result<&[u8], ExportError> {
+        let view =
+            self.tensors.tensor(name).map_err(|_| ExportError::artifact(format!("lacks the tensor `{name}`")))?;
+        if view.dtype() != kind || view.shape().len() != 1 {
+            let found = format!("{:?} of shape {:?}", view.dtype(), view.shape());
+            return Err(ExportError::artifact(format!("holds `{name}` as {found}, expected a list of {kind:?}")));
+        }
+        Ok(view.data())
+    }
+}
+
 /// Decodes numbers of `WIDTH` bytes each.
 fn little_endian<T, const WIDTH: usize>(bytes: &[u8], number: impl Fn([u8; WIDTH]) -> T) -> Vec<T> {
     bytes.as_chunks::<WIDTH>().0.iter().map(|bytes| number(*bytes)).collect()

@@ -16,6 +16,21 @@ pub enum Rule {
     AtMost,
     /// Its value is below the threshold.
     Below,
+    /// Its value is the threshold, such as the code of a category.
+    Equal,
+}
+
+impl Rule {
+    const ALL: [Self; 3] = [Self::AtMost, Self::Below, Self::Equal];
+
+    /// Its name in the attribute `nodes_modes`.
+    fn mode(self) -> &'static str {
+        match self {
+            Self::AtMost => "BRANCH_LEQ",
+            Self::Below => "BRANCH_LT",
+            Self::Equal => "BRANCH_EQ",
+        }
+    }
 }
 
 /// A node of a tree.
@@ -172,8 +187,7 @@ impl Lists {
         for (place, node) in of.nodes.iter().enumerate() {
             let (feature, value, mode, left, right, missing_left) = match *node {
                 TreeNode::Branch { feature, threshold, rule, missing_left, left, right } => {
-                    let mode = if rule == Rule::AtMost { "BRANCH_LEQ" } else { "BRANCH_LT" };
-                    (feature, threshold, mode, left, right, missing_left)
+                    (feature, threshold, rule.mode(), left, right, missing_left)
                 }
                 TreeNode::Leaf { value } => {
                     self.leaf_trees.push(whole(tree));

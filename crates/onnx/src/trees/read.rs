@@ -42,10 +42,8 @@ impl TreeEnsemble {
                 trees.push(Tree { output: index(outputs, leaf)?, nodes: Vec::new() });
             }
             let rule = match mode.as_str() {
-                "BRANCH_LEQ" => Some(Rule::AtMost),
-                "BRANCH_LT" => Some(Rule::Below),
                 "LEAF" => None,
-                _ => return None,
+                mode => Some(Rule::ALL.into_iter().find(|rule| rule.mode() == mode)?),
             };
             let node = match rule {
                 Some(rule) => TreeNode::Branch {
@@ -89,6 +87,8 @@ impl Tree {
                 _ if value.is_nan() => *missing_left,
                 Rule::AtMost => value <= *threshold,
                 Rule::Below => value < *threshold,
+                #[expect(clippy::float_cmp, reason = "the operator compares the numbers themselves")]
+                Rule::Equal => value == *threshold,
             };
             place = if goes_left { *left } else { *right };
         }

@@ -1,0 +1,124 @@
+//! Gradient boosted trees as one node, on the values of the columns. Their thresholds and leaves become 32-bit floats.
+
+use std::collections::BTreeMap;
+
+use slipway_contract::{ColumnEncoding, Signature};
+use slipway_tabular::trees::{Forest, Node as Split, Parts, Test};
+
+use super::columns::{spellings, texts};
+use super::{Builder, ExportError, rounded};
+use crate::{Attribute, ElementType, Node, Rule, Tensor, Tree, TreeEnsemble, TreeNode, Value, Values};
+
+/// The form of the lists of trees that is read.
+const FORM: i32 = 1;
+/// The code of a text that no training row has.
+const UNSEEN: f32 = -1.0;
+
+impl Builder<'_> {
+    /// The outputs of the trees and their number.
+    pub(super) fn forest(&mut self, signature: &Signature) -> Result<(Value, u32), ExportError> {
+        let rows = self.values_of_columns(signature)?;
+        let forest = self.read_forest()?;
+        let outputs = forest.base().len();
+        let ensemble = TreeEnsemble {
+            base: forest.base().iter().map(|value| rounded(*value)).collect(),
+            trees: forest
+                .trees()
+                .iter()
+                .enumerate()
+                .map(|(place, tree)| tree_of(tree.nodes(), place % outputs))
+                .collect(),
+        };
+        let rows = if ensemble.trees.is_empty() {
+            return Err(ExportError::artifact("has no trees"));
+        } else {
+            self.graph.node(ensemble.node(rows, forest.features())?)
+        };
+        if !self.shares_one_output() {
+            return Ok((rows, u32::try_from(outputs).unwrap_or(u32::MAX)));
+        }
+        let zero = self.graph.constant("trees.first", Tensor::new(&[1, 1], Values::Float(vec![0.0]))?);
+        let first = self.graph.node(Node::new("Mul", &[rows, zero]));
+        Ok((self.graph.node(Node::new("Concat", &[first, rows]).int("axis", 1)), 2))
+    }
+
+    /// The values of all columns side by side, as 32-bit floats: numbers, and the codes of texts. Missing ones are NaN.
+    fn values_of_columns(&mut self, signature: &Signature) -> Result<Value, ExportError> {
+        let architecture = self.architecture;
+        let Some(encodings) = architecture.encodings.as_deref() else {
+            let rows = self.add_input(&signature.inputs[0].field);
+            return Ok(self.cast(rows, ElementType::Float));
+        };
+        let names = architecture.columns.as_deref().unwrap_or_default();
+        if names.len() != encodings.len() || encodings.is_empty() {
+            let (columns, encodings) = (names.len(), encodings.len());
+            return Err(ExportError::artifact(format!(
+                "has {encodings} encodings for {columns} columns, expected one for each"
+            )));
+        }
+        let mut columns = Vec::with_capacity(names.len());
+        for ((name, encoding), input) in names.iter().zip(encodings).zip(&signature.inputs) {
+            let column = self.add_input(&input.field);
+            columns.push(match encoding {
+                ColumnEncoding::Number { missing, .. } => {
+                    let column = self.without_missing_numbers(column, name, missing);
+                    self.cast(column, ElementType::Float)
+                }
+                ColumnEncoding::Binary { missing, values } => self.codes(column, missing, values),
+                ColumnEncoding::Category { missing, values, .. } => self.codes(column, missing, values),
+            });
+        }
+        Ok(self.side_by_side(&columns))
+    }
+
+    /// The codes of texts: the place of a known one, NaN for a missing one.
+    fn codes(&mut self, column: Value, missing: &[String], values: &[String]) -> Value {
+        #[expect(clippy::cast_precision_loss, reason = "a table has far fewer categories than 2^24")]
+        let mut codes: BTreeMap<&str, f32> =
+            values.iter().enumerate().map(|(place, text)| (text.as_str(), place as f32)).collect();
+        codes.extend(spellings(missing).into_iter().map(|text| (text, f32::NAN)));
+        let encoder = Node::ml("LabelEncoder", &[column])
+            .with("keys_strings", texts(codes.keys()))
+            .with("values_floats", Attribute::Floats(codes.values().copied().collect()))
+            .with("default_float", Attribute::Float(UNSEEN));
+        self.graph.node(encoder)
+    }
+
+    fn read_forest(&self) -> Result<Forest, ExportError> {
+        let weights = &self.weights;
+        let form = weights.whole("trees.form")?;
+        if form != [FORM] {
+            return Err(ExportError::artifact(format!("stores trees in the form {form:?}, expected {FORM}")));
+        }
+        let parts = Parts {
+            base: weights.doubles("trees.base")?,
+            sizes: weights.counts("trees.sizes")?,
+            features: weights.whole("trees.features")?,
+            numbers: weights.doubles("trees.numbers")?,
+            left: weights.counts("trees.left")?,
+            right: weights.counts("trees.right")?,
+            flags: weights.bytes("trees.flags")?,
+        };
+        let columns = self.architecture.columns.as_ref().map_or(0, Vec::len);
+        Forest::from_parts(&parts, columns, parts.base.len())
+            .map_err(|error| ExportError::artifact(format!("holds no trees: {error}")))
+    }
+}
+
+fn tree_of(nodes: &[Split], output: usize) -> Tree {
+    let node = |node: &Split| match *node {
+        Split::Leaf(value) => TreeNode::Leaf { value: rounded(value) },
+        Split::Split { feature, threshold, test, missing_left, left, right } => TreeNode::Branch {
+            feature: feature as usize,
+            threshold: rounded(threshold),
+            rule: match test {
+                Test::AtMost => Rule::AtMost,
+                Test::Equal => Rule::Equal,
+            },
+            missing_left,
+            left: left as usize,
+            right: right as usize,
+        },
+    };
+    Tree { output, nodes: nodes.iter().map(node).collect() }
+}
