@@ -3,25 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use flate2::read::GzDecoder;
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
-
-/// The Pythons with the oldest supported onnxruntime and with the newest, if they are there.
-fn pythons() -> Option<[PathBuf; 2]> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join(".peers/onnxruntime");
-    let pythons = ["oldest", "newest"].map(|version| home.join(version).join("bin/python"));
-    if pythons.iter().all(|python| python.is_file()) {
-        return Some(pythons);
-    }
-    assert!(std::env::var_os("CI").is_none(), "onnxruntime is missing: make onnxruntime");
-    say("left out: an exported model in onnxruntime: it is missing (make onnxruntime)");
-    None
-}
+use slipway_testkit::onnxruntimes;
 
 /// Prints a line for people who run the tests.
 #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
@@ -98,7 +87,7 @@ pub(crate) fn gives_the_predictions_of_the_evaluation(folder: &Path) {
     assert_eq!(export["onnx"]["state"], "written", "{export}");
     let graph = folder.join("out/model.onnx");
     assert_eq!(export["onnx"]["bytes"], std::fs::metadata(&graph).expect("a graph").len());
-    let Some(pythons) = pythons() else { return };
+    let Some(pythons) = onnxruntimes() else { return };
     let (signature, predictions) = (json_of(&folder.join("out/signature.json")), predictions(folder));
     let rows = predictions["row"].len();
     let mut inputs = Vec::new();
@@ -135,7 +124,7 @@ pub(crate) fn gives_the_predictions_of_the_evaluation(folder: &Path) {
 
 /// Runs the documented program in the folder of an example with two classes: it prints the answer for the first row.
 pub(crate) fn is_called_as_documented(folder: &Path) {
-    let Some([_, python]) = pythons() else { return };
+    let Some([_, python]) = onnxruntimes() else { return };
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/export.md")).expect("the page");
     let program = page.split("```python\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
     let ran = Command::new(python).args(["-c", program]).current_dir(folder).output().expect("it ran");

@@ -1,21 +1,11 @@
 //! Random trees in onnxruntime: every row ends in the leaf that the rules of its tree lead to.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use slipway_onnx::{Dimension, ElementType, File, Graph, Rule, Tree, TreeEnsemble, TreeNode};
-
-/// The Pythons with the oldest supported onnxruntime and with the newest, if they are there.
-fn pythons() -> Option<[PathBuf; 2]> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.peers/onnxruntime");
-    let pythons = ["oldest", "newest"].map(|version| home.join(version).join("bin/python"));
-    if pythons.iter().all(|python| python.is_file()) {
-        return Some(pythons);
-    }
-    assert!(std::env::var_os("CI").is_none(), "onnxruntime is missing: make onnxruntime");
-    None
-}
+use slipway_testkit::onnxruntimes;
 
 /// Numbers that look random and are the same for the same seed (Knuth's MMIX generator).
 struct Draw(u64);
@@ -82,10 +72,7 @@ fn case(number: u64, folder: &Path) -> Json {
 
 #[test]
 fn onnxruntime_adds_up_the_leaves_that_the_rules_lead_to() {
-    let Some(pythons) = pythons() else {
-        println!("left out: trees in onnxruntime: it is missing (make onnxruntime)");
-        return;
-    };
+    let Some(pythons) = onnxruntimes() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let cases: Vec<String> = (0..100).map(|number| case(number, folder.path()).to_string()).collect();
     let file = folder.path().join("cases.jsonl");

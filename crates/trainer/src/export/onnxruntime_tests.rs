@@ -1,11 +1,12 @@
 //! Random models, exported and run in onnxruntime: its answers are those of the evaluation.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
 use slipway_contract::{Architecture, Model, ModelFamily, Shape, Task};
+use slipway_testkit::onnxruntimes;
 use tch::{Device, Kind, Tensor, nn};
 
 use super::drawn::{Draw, DrawnRows, layers};
@@ -18,18 +19,6 @@ use crate::pipeline::Pipeline;
 
 /// The number of random models.
 const MODELS: u64 = 150;
-
-/// The Pythons with the oldest supported onnxruntime and with the newest, if they are there.
-fn pythons() -> Option<[PathBuf; 2]> {
-    let home = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.peers/onnxruntime");
-    let pythons = ["oldest", "newest"].map(|version| home.join(version).join("bin/python"));
-    if pythons.iter().all(|python| python.is_file()) {
-        return Some(pythons);
-    }
-    assert!(std::env::var_os("CI").is_none(), "onnxruntime is missing: make onnxruntime");
-    println!("left out: exported models in onnxruntime: it is missing (make onnxruntime)");
-    None
-}
 
 /// A specification that names what is drawn, and is otherwise as small as possible.
 fn model(drawn: &DrawnRows, task: Task, steps: &Json, layers: &Json) -> Model {
@@ -135,7 +124,7 @@ fn case(number: u64, folder: &Path) -> Json {
 
 #[test]
 fn onnxruntime_gives_the_predictions_of_the_evaluation_for_random_models() {
-    let Some(pythons) = pythons() else { return };
+    let Some(pythons) = onnxruntimes() else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let cases: Vec<String> = (0..MODELS).map(|number| case(number, folder.path()).to_string()).collect();
     let file = folder.path().join("cases.jsonl");
