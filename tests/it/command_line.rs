@@ -37,9 +37,16 @@ fn a_model_is_checked_trained_and_judged_by_hand() {
     assert_eq!((&result["rows"], &result["folder"]), (&500.into(), &"out".into()), "{result:#}");
     assert!(result["metrics"]["accuracy"].is_f64() && text(&result, "artifact").starts_with("sha256:"), "{result:#}");
     assert!(said(&trained).contains("epoch 4 of 4: loss"), "{}", said(&trained));
-    for file in
-        ["model.safetensors", "training.json", "card.json", "evaluation/report.json", "evaluation/predictions.parquet"]
-    {
+    for file in [
+        "model.safetensors",
+        "training.json",
+        "card.json",
+        "model.onnx",
+        "signature.json",
+        "export.json",
+        "evaluation/report.json",
+        "evaluation/predictions.parquet",
+    ] {
         assert!(folder.path().join("out").join(file).is_file(), "{file}");
     }
     let judge = |policy: &str, more: &[&str]| {
@@ -310,4 +317,23 @@ fn make_names_the_same_ways_to_get_a_tool_as_doctor() {
     let output = output.expect("it ran");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(said(&output), "missing: git (apt-get install git)\n");
+}
+
+#[test]
+fn the_graph_of_an_artifact_is_that_of_its_training_and_other_files_have_none() {
+    let folder = small_model();
+    let trained = run(folder.path(), &["train", "--threads", "1"]);
+    assert_eq!(trained.status.code(), Some(0), "{}", said(&trained));
+    let exported = run(folder.path(), &["export", "onnx", "-o", "json"]);
+    assert_eq!(exported.status.code(), Some(0), "{}", said(&exported));
+    let result: serde_json::Value = serde_json::from_slice(&exported.stdout).expect("one JSON document");
+    let read = |file: &str| std::fs::read(folder.path().join(file)).expect(file);
+    assert!(read("model.onnx") == read("out/model.onnx"), "the same bytes");
+    let signature: serde_json::Value = serde_json::from_slice(&read("out/signature.json")).expect("JSON");
+    assert_eq!(result["signature"], signature);
+    std::fs::write(folder.path().join("other.bin"), "no weights").expect("written");
+    let refused = run(folder.path(), &["export", "onnx", "other.bin", "--out", "other.onnx"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("`other.bin`: the artifact is not safetensors"), "{}", said(&refused));
+    assert!(!folder.path().join("other.onnx").exists());
 }

@@ -18,9 +18,18 @@ async fn a_good_model_is_promoted_by_one_commit_that_changes_marked_values_only(
     assert!(service.contains(&format!("slipway.dev/digest: {artifact}      # {{\"slipway\"")), "{service}");
     assert!(service.contains(&format!("state/artifacts/sha256/{hex}  # {{")), "{service}");
     assert!(service.contains("minReplicas: 1   # the team's own choice"), "{service}");
-    let weights = bench.world.folder.join("state/artifacts/sha256").join(hex).join("model.safetensors");
-    let digest = slipway_contract::Digest::of(&std::fs::read(weights).expect("weights"));
-    assert_eq!(digest.as_str(), artifact);
+    let stored = |name: &str| {
+        let path = bench.world.folder.join("state/artifacts/sha256").join(hex).join(name);
+        std::fs::read(path).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    assert_eq!(slipway_contract::Digest::of(&stored("model.safetensors")).as_str(), artifact);
+    // The form that a cluster serves lies beside the weights, with the report of its comparison.
+    let export: slipway_contract::ExportReport = serde_json::from_slice(&stored("export.json")).expect("a report");
+    assert_eq!(export.artifact.as_str(), artifact);
+    let slipway_contract::OnnxExport::Written { digest, .. } = export.onnx else { panic!("{:?}", export.onnx) };
+    assert_eq!(slipway_contract::Digest::of(&stored("model.onnx")), digest);
+    let signature: serde_json::Value = serde_json::from_slice(&stored("signature.json")).expect("a signature");
+    assert_eq!(signature["inputs"][0]["type"], "uint8");
     bench.finish().await;
 }
 

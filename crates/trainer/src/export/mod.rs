@@ -7,6 +7,8 @@ mod drawn;
 mod onnxruntime_tests;
 mod operators;
 mod run;
+#[cfg(test)]
+mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
