@@ -119,7 +119,11 @@ test-contract: tools libtorch ## the tests of forges once more, each call held a
 
 .PHONY: quick
 quick: ## unit tests of the packages that need neither libtorch nor servers
+<<<<<<< HEAD
 	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor onnx)
+=======
+	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor tabular)
+>>>>>>> families
 
 .PHONY: fuzz
 fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all
@@ -168,6 +172,12 @@ bench-gate: tools ## the gate's calibration, power, speed beside scikit-learn, p
 bench-train: build ## the demo's network through slipway and in PyTorch, in turns (RECORD=1 writes docs/benchmarks.md)
 	@$(MAKE) data DATA=digits
 	@python3 scripts/bench_train.py $(if $(RECORD),--record)
+
+.PHONY: bench-families
+bench-families: build ## trees and linear models beside LightGBM and scikit-learn, which it installs, on the data of the examples
+	@for data in credit bikes breast-cancer; do $(MAKE) data DATA=$$data; done
+	@cargo build --release --workspace --bin slipway-trainer
+	@python3 scripts/bench_families.py
 
 .PHONY: bench-intake
 bench-intake: tools postgres libtorch ## deliveries beside webhook and probot, in turns; claims beside 100,000 runs (RECORD=1 writes docs/benchmarks.md)

@@ -63,7 +63,8 @@ pub enum ColumnEncoding {
         /// The texts that stand for a missing value, besides the empty one.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         missing: Vec<String>,
-        /// The categories of the training rows, by falling number of rows, then by their bytes.
+        /// The categories of the training rows, by falling number of rows, then by their bytes. For trees, by the rising mean of the label
+        /// (or the share of a class), so that trees compare codes.
         values: Vec<String>,
         /// Whether one more input is 1 where the value is missing. Otherwise a missing value is encoded like an unseen one.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]

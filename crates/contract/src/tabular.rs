@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The options of gradient boosted trees (Chen and Guestrin, 2016; Ke et al., 2017). Trees are grown leaf by leaf. Categories are
-/// split one against the others, and missing values go to the side that lowers the loss.
+/// The options of gradient boosted trees (Chen and Guestrin, 2016; Ke et al., 2017). Trees are grown leaf by leaf. Categories
+/// are split one against the others, or by their order of the mean label (Fisher, 1958). Missing values go to the side that lowers
+/// the loss; so do categories that no training row has.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TreeOptions {

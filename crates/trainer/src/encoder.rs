@@ -108,6 +108,11 @@ impl Encoder {
         &self.encodings
     }
 
+    /// The encodings, to be changed before the texts of rows get their codes.
+    pub(crate) fn encodings_mut(&mut self) -> &mut [ColumnEncoding] {
+        &mut self.encodings
+    }
+
     /// The values that replace missing numbers.
     pub(crate) fn fill(&self) -> &Tensor {
         &self.fill

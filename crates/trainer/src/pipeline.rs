@@ -70,6 +70,11 @@ impl Pipeline {
         self.encoder.as_ref()
     }
 
+    /// The same, to be changed before the texts of rows get their codes.
+    pub(crate) fn encoder_mut(&mut self) -> Option<&mut Encoder> {
+        self.encoder.as_mut()
+    }
+
     /// The fitted statistics, by their names in an artifact.
     pub(crate) fn tensors(&self) -> Vec<(String, Tensor)> {
         let fill = self.encoder.iter().map(|encoder| (encoder::FILL.to_owned(), encoder.fill().shallow_clone()));

@@ -14,7 +14,8 @@ pub struct Column {
 pub enum Kind {
     /// Numbers, whose order matters.
     Number,
-    /// So many categories, by codes from zero on. Any other number is an unseen category.
+    /// So many categories, by codes from zero on. Their order should be that of the mean target, because splits by order are searched
+    /// beside splits of one category against the others (Fisher, 1958). Any other number is taken for a missing value.
     Category(usize),
 }
 
@@ -63,22 +64,18 @@ impl Binned {
         Self { cells, limits, bins, is_category: false }
     }
 
-    /// A bin for each category, then one for unseen ones.
     fn categories(column: &Column, count: usize) -> Self {
         let count = count.min(MAX_CATEGORIES);
         let bin = |value: &f64| {
             #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
             let known = *value >= 0.0 && *value < count as f64;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range of codes")]
-            match (value.is_nan(), known) {
-                (true, _) => count + 1,
-                (false, true) => *value as usize,
-                (false, false) => count,
-            }
+            let code = *value as usize;
+            if known { code } else { count }
         };
         let wide = |value: &f64| u16::try_from(bin(value)).unwrap_or(u16::MAX);
         let cells = Cells::Wide(column.values.iter().map(wide).collect());
-        Self { cells, limits: Vec::new(), bins: count + 2, is_category: true }
+        Self { cells, limits: Vec::new(), bins: count + 1, is_category: true }
     }
 
     pub(super) fn cells(&self) -> &Cells {
@@ -98,9 +95,14 @@ impl Binned {
         self.bins - 1
     }
 
-    /// The largest value of a bin of numbers. All numbers are in the last one or before it.
+    /// A threshold that the values of a bin and of those before it do not exceed, and all others do.
     pub(super) fn limit(&self, bin: usize) -> f64 {
-        self.limits.get(bin).copied().unwrap_or(f64::MAX)
+        match self.limits.get(bin) {
+            Some(limit) => *limit,
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            None if self.is_category && bin + 2 < self.bins => bin as f64,
+            None => f64::MAX,
+        }
     }
 }
 
@@ -162,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn missing_and_unseen_values_have_bins_of_their_own() {
+    fn missing_values_and_unseen_categories_have_a_bin_of_their_own() {
         let values = vec![5.0, f64::NAN, 7.0];
         let binned = Binned::fit(&Column { kind: Kind::Number, values }, &[0, 1, 2], 255);
         assert_eq!([0, 1, 2].map(|row| binned.bin(row)), [0, 2, 1]);
         let values = vec![1.0, f64::NAN, -1.0, 0.0, 3.0];
         let binned = Binned::fit(&Column { kind: Kind::Category(2), values }, &[0], 255);
-        assert_eq!([0, 1, 2, 3, 4].map(|row| binned.bin(row)), [1, 3, 2, 0, 2]);
+        assert_eq!([0, 1, 2, 3, 4].map(|row| binned.bin(row)), [1, 2, 2, 0, 2]);
     }
 }

@@ -96,9 +96,7 @@ impl Grown {
 /// What a value is compared with.
 fn threshold_of(split: &Split, column: &Binned) -> f64 {
     match split.test {
-        Test::AtMost if !column.is_category => column.limit(split.bin),
-        // All known and unseen categories against missing ones.
-        Test::AtMost => f64::MAX,
+        Test::AtMost => column.limit(split.bin),
         #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
         Test::Equal => split.bin as f64,
     }

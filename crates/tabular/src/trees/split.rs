@@ -71,19 +71,19 @@ impl Search<'_> {
     fn column(&mut self, place: usize, sums: &[Sums], column: &Binned) {
         let missing = sums[column.missing()];
         let known = &sums[..column.missing()];
+        let mut left = Sums::default();
+        for (bin, sums) in
+            known.iter().enumerate().take(known.len().saturating_sub(1)).filter(|(_, sums)| sums.rows > 0)
+        {
+            left = left.plus(*sums);
+            self.consider(place, bin, Test::AtMost, left, missing);
+        }
         if column.is_category {
-            // The last bin holds categories that are unseen, which nothing can be equal to.
-            for (bin, sums) in known.iter().enumerate().take(known.len() - 1).filter(|(_, sums)| sums.rows > 0) {
+            for (bin, sums) in known.iter().enumerate().filter(|(_, sums)| sums.rows > 0) {
                 self.consider(place, bin, Test::Equal, *sums, missing);
             }
-        } else {
-            let mut left = Sums::default();
-            for (bin, sums) in known.iter().enumerate().take(known.len() - 1).filter(|(_, sums)| sums.rows > 0) {
-                left = left.plus(*sums);
-                self.consider(place, bin, Test::AtMost, left, missing);
-            }
         }
-        if missing.rows > 0 {
+        if missing.rows > 0 && !known.is_empty() {
             // All known values against the missing ones.
             self.side(place, (known.len() - 1, Test::AtMost), self.total.minus(missing), false);
         }

@@ -58,14 +58,21 @@ fn error_of(sides: [&[f64]; 2]) -> f64 {
 fn least_error(columns: &[Column], targets: &[f64], fewest: usize) -> f64 {
     let mut least = f64::INFINITY;
     for column in columns {
-        for threshold in column.values.iter().copied().chain([f64::MAX]) {
+        let tests: &[Test] = if column.kind == Kind::Number { &[Test::AtMost] } else { &[Test::AtMost, Test::Equal] };
+        for (threshold, test) in column
+            .values
+            .iter()
+            .copied()
+            .chain([f64::MAX])
+            .flat_map(|threshold| tests.iter().map(move |test| (threshold, *test)))
+        {
             for missing_left in [false, true] {
                 let (mut left, mut right) = (Vec::new(), Vec::new());
                 for (value, target) in column.values.iter().zip(targets) {
-                    let goes_left = match column.kind {
+                    let goes_left = match test {
                         _ if value.is_nan() => missing_left,
-                        Kind::Number => *value <= threshold,
-                        Kind::Category(_) => threshold == f64::MAX || *value == threshold,
+                        Test::AtMost => *value <= threshold,
+                        Test::Equal => *value == threshold,
                     };
                     if goes_left { left.push(*target) } else { right.push(*target) }
                 }
@@ -246,14 +253,13 @@ fn limits_of_trees_are_kept() {
 }
 
 #[test]
-fn a_row_without_a_value_and_an_unseen_category_have_a_way() {
+fn rows_without_a_value_have_a_way() {
     let (rows, _) = mixed();
     let forest = fitted(&rows, Loss::Squared, &options(), 50);
     // Missing values of the second column stand for 2.0, so a row without one lies above rows with one.
     let with = |two: f64, kind: f64| predicted(&forest, &[0.9, two, 0.5, kind])[0];
     assert!(with(f64::NAN, 0.0) > with(0.9, 0.0) + 1.0);
-    // Category 1 adds 4. An unseen one and a missing one are not taken for it.
-    assert!(with(0.5, 1.0) > with(0.5, -1.0) + 2.0);
+    // Category 1 adds 4. A missing one is not taken for it.
     assert!(with(0.5, 1.0) > with(0.5, f64::NAN) + 2.0);
 }
 

@@ -10,7 +10,7 @@ use tch::{Kind, Tensor, nn};
 use crate::network::Network;
 use crate::pipeline::Pipeline;
 pub(crate) use linear::{PARTS as PARTS_OF_LINEAR, read as read_linear, tensors as tensors_of_linear};
-pub(crate) use trees::{LISTS, columns_of, read as read_trees, tensors as tensors_of_trees};
+pub(crate) use trees::{LISTS, columns_of, order_categories, read as read_trees, tensors as tensors_of_trees};
 
 /// A trained model, ready to predict.
 pub(crate) enum Core {
@@ -33,9 +33,11 @@ impl Core {
             Self::Network { network, .. } => Ok(network.forward(&pipeline.apply(batch), false)),
             Self::Trees(forest) => {
                 let outputs = vec![0.0; forest.base().len()];
-                by_row(&values_of(batch)?, forest.features(), outputs, classes, |row, outputs| {
-                    forest.predict(row, outputs)
-                })
+                let mut values = values_of(batch)?;
+                if let Some(encoder) = pipeline.encoder() {
+                    trees::unseen_to_missing(encoder.encodings(), &mut values);
+                }
+                by_row(&values, forest.features(), outputs, classes, |row, outputs| forest.predict(row, outputs))
             }
             Self::Linear(model) => {
                 let outputs = vec![0.0; model.intercepts().len()];

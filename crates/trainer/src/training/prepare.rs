@@ -7,14 +7,15 @@ use slipway_contract::{
 };
 use tch::{Tensor, nn};
 
-use super::targets::check_weights;
+use super::targets::{check_weights, order_of};
 use crate::data::{self, Rows, ValidatedData};
 use crate::definable;
+use crate::family::order_categories;
 use crate::head::{Head, Objective};
 use crate::job::JobContext;
 use crate::network::Network;
 use crate::pipeline::Pipeline;
-use crate::{precision, preprocessing, split};
+use crate::{failure, precision, preprocessing, split};
 
 /// The faults and warnings before a training.
 pub(super) struct Said {
@@ -77,7 +78,12 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     said.faults.extend(comparison_fault(model, &rows, &validation));
     said.faults.extend(unknown_log_columns(&steps, &rows));
     let pipeline = Pipeline::fit(model, &steps, &rows, &training);
-    let pipeline = pipeline.map_err(|faults| said.faults.extend(faults)).ok()?;
+    let mut pipeline = pipeline.map_err(|faults| said.faults.extend(faults)).ok()?;
+    if let (ModelFamily::GradientBoostedTrees(_), Some(encoder)) = (&model.spec.model, pipeline.encoder_mut()) {
+        let places =
+            Vec::<i64>::try_from(&training).map_err(|error| said.faults.push(failure::of_torch(&error))).ok()?;
+        order_categories(encoder.encodings_mut(), &rows, &places, &order_of(&rows));
+    }
     said.warnings.extend(recode(&pipeline, &mut rows, "training or validation"));
     let test = test.map(|mut test| {
         said.warnings.extend(recode(&pipeline, &mut test, "test"));

@@ -41,6 +41,20 @@ fn weights_of(model: &Model, labels: &[i64], classes: &[String], training: &Tens
     }
 }
 
+/// What categories are ordered by: numbers, or for classes 1 for the rows of the last of two, or of the most frequent of more.
+pub(super) fn order_of(rows: &Rows) -> Vec<f64> {
+    let labels = match &rows.target {
+        Target::Numbers(labels) => return labels.clone(),
+        Target::Classes { labels, .. } => labels,
+    };
+    let counts = rows.counts();
+    let most = counts.iter().map(|(_, rows)| *rows).max();
+    let place =
+        if counts.len() == 2 { 1 } else { counts.iter().position(|(_, rows)| Some(*rows) == most).unwrap_or(0) };
+    let is_of_class = |label: &i64| usize::try_from(*label).is_ok_and(|label| label == place);
+    labels.iter().map(|label| f64::from(u8::from(is_of_class(label)))).collect()
+}
+
 /// The fault of class weights that name no class of the training rows.
 pub(super) fn check_weights(model: &Model, rows: &Rows, training: &Tensor) -> Result<(), Fault> {
     match &rows.target {
