@@ -20,7 +20,6 @@ categories = [column for column in test.columns if column not in numbers]
 forest = RandomForestClassifier(
     n_estimators=parameters["trees"],
     min_samples_leaf=parameters["min_samples_leaf"],
-    class_weight="balanced_subsample",
     random_state=int(os.environ["SLIPWAY_SEED"]),
     n_jobs=int(os.environ["SLIPWAY_THREADS"]),
 )

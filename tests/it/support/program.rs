@@ -63,8 +63,8 @@ pub(crate) fn program_files() -> Vec<(&'static str, String)> {
         ("slipway.yaml", PROGRAM_MODEL.to_owned()),
         ("policy.yaml", POLICY.to_owned()),
         ("train.py", PROGRAM.to_owned()),
-        ("data/train.csv", table(400, 1)),
-        ("data/test.csv", table(300, 100_000)),
+        ("data/train.csv", table(400, 200_001)),
+        ("data/test.csv", table(300, 100_001)),
     ]
 }
 
