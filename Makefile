@@ -42,7 +42,7 @@ demo: tools ## the main job, start to end (DATA=fashion, KEEP=1 to leave it runn
 	@scripts/step.sh libtorch $(MAKE) libtorch
 	@scripts/step.sh data $(MAKE) data DATA=$(DATA)
 	@# Of the whole workspace, so that `make build` and `make test` use what is built here.
-	@scripts/step.sh "build (several minutes the first time)" cargo build --workspace --bin slipway --bin slipway-trainer --bin slipway-demo
+	@scripts/step.sh "build (several minutes the first time)" cargo build --workspace --bin slipway --bin slipway-trainer --bin slipway-sandbox --bin slipway-demo
 	@scripts/step.sh demo target/debug/slipway-demo --data $(DATA) $(if $(KEEP),--keep)
 
 # Tests list themselves in this file if they cannot run on this machine.
@@ -58,6 +58,7 @@ test: tools ## every test: the real trainer and real git servers included
 	@scripts/step.sh "the release before" $(MAKE) previous
 	@scripts/step.sh tables $(MAKE) tables
 	@scripts/step.sh onnxruntime $(MAKE) onnxruntime
+	@scripts/step.sh programs $(MAKE) programs
 	@$(MAKE) build
 	@scripts/step.sh tests cargo test --workspace
 	@scripts/step.sh "api tests" $(MAKE) test-api
@@ -105,6 +106,11 @@ onnxruntime: ## make sure that the tests find onnxruntime, the oldest supported 
 	@scripts/need.sh python3 pip
 	@scripts/fetch_onnxruntime.sh
 
+.PHONY: programs
+programs: ## make sure that the tests find scikit-learn and XGBoost
+	@scripts/need.sh python3 pip
+	@scripts/fetch_programs.sh
+
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis
 	@# The whole workspace, as `make test` has built it: a part of it would be built anew, with other features.
@@ -119,11 +125,7 @@ test-contract: tools libtorch ## the tests of forges once more, each call held a
 
 .PHONY: quick
 quick: ## unit tests of the packages that need neither libtorch nor servers
-<<<<<<< HEAD
-	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor onnx)
-=======
-	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor tabular)
->>>>>>> families
+	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor onnx tabular)
 
 .PHONY: fuzz
 fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all
@@ -209,9 +211,9 @@ doctor: ## say what this machine lacks
 
 .PHONY: install
 install: tools libtorch ## release build into PREFIX (default ~/.local), libtorch beside it
-	@cargo build --release --package slipway --package slipway-trainer
-	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer
-	@echo "install: slipway and slipway-trainer are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"
+	@cargo build --release --package slipway --package slipway-trainer --package slipway-sandbox
+	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer target/release/slipway-sandbox
+	@echo "install: slipway, slipway-trainer and slipway-sandbox are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"
 
 .PHONY: clean
 clean: ## remove what was built; .libtorch/ and .data/ stay

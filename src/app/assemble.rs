@@ -86,6 +86,7 @@ pub(super) fn assemble(
             judge_drafts,
             label,
             priority,
+            commands,
         },
     ) in sources
     {
@@ -122,6 +123,7 @@ pub(super) fn assemble(
             judge_drafts,
             label,
             priority,
+            commands,
             arrived,
             moved,
         };

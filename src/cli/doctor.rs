@@ -63,7 +63,14 @@ impl Doctor {
             .map_err(|error| error.to_string())
             .and_then(|trainer| first_line(Command::new(trainer).arg("--probe")));
         programs.push(report("slipway-trainer", probed, "training", "make build"));
+        // Only models with a command need it, so its absence is no gap.
+        let sandbox = slipway_executor::sandbox_beside_us().map_err(|error| error.to_string());
+        let sandbox = sandbox.and_then(|sandbox| first_line(Command::new(sandbox).arg("--probe")));
+        let how =
+            "install `slipway-sandbox` beside `slipway`, and allow namespaces (`sysctl user.max_user_namespaces`)";
+        let sandbox = report("slipway-sandbox", sandbox, "models with a command", how);
         let is_complete = programs.iter().all(|program| program["found"] == true);
+        programs.push(sandbox);
         self.format.show(&json!({"complete": is_complete, "programs": programs}), |answer, _| {
             things(answer, "programs").iter().map(line).collect::<Vec<_>>().join("\n")
         })?;
@@ -95,7 +102,8 @@ fn line(report: &Value) -> String {
 fn first_line(command: &mut Command) -> Result<String, String> {
     let output = command.output().map_err(|error| error.to_string())?;
     if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr);
+        let message = [&*output.stdout, &*output.stderr].concat();
+        let message = String::from_utf8_lossy(&message);
         return Err(message.lines().next().unwrap_or("it failed without a message").to_owned());
     }
     let message = String::from_utf8_lossy(&output.stdout);

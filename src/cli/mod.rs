@@ -36,6 +36,7 @@ mod storage;
 mod target;
 mod tokens;
 mod train;
+mod train_program;
 mod trained;
 mod watch;
 

@@ -30,10 +30,10 @@ use slipway_gate::policy::{Policy, RequiredEvidence};
 pub(super) struct Train {
     /// The model file
     #[arg(default_value = "slipway.yaml", value_name = "SPEC")]
-    spec: PathBuf,
+    pub(super) spec: PathBuf,
     /// Folder for the weights, the card, the reports and the predictions
     #[arg(long, default_value = "out", value_name = "DIR")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     /// Number of threads; the default is all processors
     #[arg(long)]
     threads: Option<u32>,
@@ -43,6 +43,12 @@ pub(super) struct Train {
     /// The trainer's program; the default is the one in the folder of `slipway`
     #[arg(long, value_name = "FILE")]
     trainer: Option<PathBuf>,
+    /// Run the command of the model's training, in the sandbox; without this option a model with a command is not trained
+    #[arg(long)]
+    allow_command: bool,
+    /// Folder that the command may read besides the system's, such as a virtual environment; its `bin` is searched for programs
+    #[arg(long, value_name = "DIR")]
+    pub(super) allow_folder: Vec<PathBuf>,
     #[command(flatten)]
     format: LocalFormat,
 }
@@ -62,15 +68,26 @@ impl Train {
         let file = self.spec.display().to_string();
         let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
         let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        if model.program().is_some() && !self.allow_command {
+            let help = "read the command first; then run `slipway train --allow-command`";
+            return Err(exit::refused(format!(
+                "{file} trains by a command of its own, which would run here\n  help: {help}"
+            )));
+        }
         self.warn();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
             None => slipway_executor::trainer_beside_us().map_err(exit::defect)?,
         };
+        let sandbox = slipway_executor::sandbox_beside_us().map_err(exit::defect)?;
         let limits = Limits { deadline: NO_DEADLINE, memory: u64::MAX };
-        let executor =
-            slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
+        let executor = slipway_executor::connect(&slipway_executor::Settings::Local {
+            trainer,
+            sandbox,
+            limits,
+            of_forks: limits,
+        });
         let describe = |error: JobError| match error {
             JobError::Fault(fault) => exit::invalid(fault_place(&file, &text, &fault)),
             // A model that is too large for the machine is no defect of Slipway.
@@ -80,7 +97,11 @@ impl Train {
             | JobError::Deadline { .. } => exit::invalid(error),
             error => exit::defect(error),
         };
-        let report = runtime.block_on(self.train(&model, &*executor, describe))?;
+        let report = if model.program().is_some() {
+            runtime.block_on(self.train_program(&model, &*executor, &describe))?
+        } else {
+            runtime.block_on(self.train(&model, &*executor, describe))?
+        };
         let document = json!({
             "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics,
             "baselines": report.baselines
@@ -161,15 +182,18 @@ impl Train {
         serde_json::from_slice(&report).map_err(|error| exit::defect(format!("the report cannot be read: {error}")))
     }
 
-    async fn do_job(
+    pub(super) fn threads(&self) -> u32 {
+        let all = || u32::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1);
+        self.threads.unwrap_or_else(all)
+    }
+
+    pub(super) async fn do_job(
         &self,
         executor: &dyn Executor,
         folder: &Path,
         work: JobWork,
     ) -> Result<Result<PathBuf, JobError>, Failure> {
-        let threads = self
-            .threads
-            .unwrap_or_else(|| u32::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(1));
+        let threads = self.threads();
         let device = match self.device {
             Device::Auto => DevicePreference::Auto,
             Device::Cpu => DevicePreference::Cpu,
@@ -189,7 +213,7 @@ impl Train {
 
 /// Returns the samples that the model's policy requires, as a server would take them. An unreadable policy requires none, and was
 /// reported before.
-fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
+pub(super) fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let RequiredEvidence { leakage, drift, .. } =
         read_policy(policy).map(|policy| Policy::required_evidence(&policy)).unwrap_or_default();
     let has_recent = model.spec.data.table().is_some_and(|table| table.recent.is_some());
@@ -209,7 +233,7 @@ fn keep_graph(from: &Path, to: &Path) -> std::io::Result<()> {
 }
 
 /// Keeps the samples that were taken, and removes those of an earlier training.
-fn keep_samples(from: &Path, to: &Path, taken: &[&str]) -> std::io::Result<()> {
+pub(super) fn keep_samples(from: &Path, to: &Path, taken: &[&str]) -> std::io::Result<()> {
     for name in [TRAINING_SAMPLE, TEST_SAMPLE, RECENT_SAMPLE] {
         match std::fs::remove_file(to.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -223,12 +247,12 @@ fn keep_samples(from: &Path, to: &Path, taken: &[&str]) -> std::io::Result<()> {
 }
 
 /// Progress for people: a bar on a terminal, plain lines in a pipe.
-struct Bar {
+pub(super) struct Bar {
     bar: Option<ProgressBar>,
 }
 
 impl Bar {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{msg:28} {wide_bar} {percent:>3} % {eta:>5}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
@@ -236,7 +260,7 @@ impl Bar {
         Self { bar }
     }
 
-    fn show(&mut self, progress: &Progress) {
+    pub(super) fn show(&mut self, progress: &Progress) {
         match (progress, &self.bar) {
             (Progress::Step { epoch, epochs, step, steps }, Some(bar)) => {
                 bar.set_length(u64::from(*epochs) * steps);
@@ -261,7 +285,7 @@ impl Bar {
         }
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -97,6 +97,7 @@ pub(super) fn resolve_executor(file: ExecutorFile, folder: &Path, problems: &mut
         Some(path) => folder.join(path),
         None => problems.take("executor.local.trainer", slipway_executor::trainer_beside_us())?,
     };
+    let sandbox = problems.take("executor.local", slipway_executor::sandbox_beside_us())?;
     let limits = resolve_job_limits("executor.local", deadline, memory, problems);
     let of_forks = resolve_job_limits("executor.local.forks", forks.deadline, forks.memory, problems);
     if !(1..=64).contains(&jobs) {
@@ -107,7 +108,7 @@ pub(super) fn resolve_executor(file: ExecutorFile, folder: &Path, problems: &mut
     if !(1..=1024).contains(&threads) {
         problems.add("executor.local.threads", format!("{threads} is out of range, expected 1 to 1024"));
     }
-    let executor = slipway_executor::Settings::Local { trainer, limits: limits?, of_forks: of_forks? };
+    let executor = slipway_executor::Settings::Local { trainer, sandbox, limits: limits?, of_forks: of_forks? };
     Some(Jobs { executor, workers: jobs, threads, device })
 }
 

@@ -1,6 +1,7 @@
 //! The server's settings file, which contains decisions of the platform owner that model authors must not change. It is read only
 //! here, and converted to the settings of each part.
 
+mod commands;
 mod duration;
 mod environment_file;
 mod environments;
@@ -153,6 +154,8 @@ pub struct Source {
     pub label: Option<String>,
     /// Priority of its runs.
     pub priority: i32,
+    /// What its programs may do; `None` if it may have none.
+    pub commands: Option<slipway_executor::Commands>,
 }
 
 /// A valid file. Its values replace mistakes while the rest of a file is checked.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use slipway_contract::API_VERSION;
 
+use super::commands::resolve_commands;
 use super::environments::{resolve_environments, resolve_people};
 use super::executor::{Jobs, resolve_executor};
 use super::file::{
@@ -173,6 +174,7 @@ fn resolve_sources(
             api,
             notes,
             priority,
+            commands,
         } = file;
         if !environments.contains(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
@@ -212,6 +214,7 @@ fn resolve_sources(
         if !(-100..=100).contains(&priority) {
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
+        let commands = resolve_commands(&commands, &format!("{key}.commands"), folder, problems);
         let secrets = shared_secrets(&key, secret, previous_secret, folder, problems);
         let place = Place { key: &key, folder };
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
@@ -230,6 +233,7 @@ fn resolve_sources(
             judge_drafts,
             label,
             priority,
+            commands,
         };
         if sources.insert(name.clone(), source).is_some() {
             problems.add(&format!("{key}.name"), format!("the name `{name}` occurs twice"));

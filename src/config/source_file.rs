@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::commands::CommandsFile;
 use super::file::{CredentialsFile, SshFile, default_branch};
 use super::secret::SecretReference;
 use slipway_domain::SourceName;
@@ -69,6 +70,9 @@ pub(super) struct SourceFile {
     #[serde(default)]
     #[schemars(range(min = -100, max = 100))]
     pub(super) priority: i32,
+    /// Programs of its models: commands that train and evaluate them in a sandbox.
+    #[serde(default)]
+    pub(super) commands: CommandsFile,
 }
 
 /// A webhook that several sources share: that of a GitHub App, an organisation, a group or a workspace.

@@ -98,6 +98,8 @@ pub struct Source {
     pub label: Option<String>,
     /// Priority of its runs; the default is zero.
     pub priority: i32,
+    /// What its programs may do; `None` if it may have none.
+    pub commands: Option<slipway_executor::Commands>,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
     /// Wakes the reporter to its forge.

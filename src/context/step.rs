@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use slipway_artifacts::ArtifactError;
 use slipway_contract::Digest;
 use slipway_domain::{Diagnostic, Retry, Run, RunEvent};
-use slipway_executor::JobError;
+use slipway_executor::{JobError, ProgramError};
 use slipway_forge::ApiError;
 use slipway_git::GitError;
 use slipway_store::StoreError;
@@ -87,6 +87,15 @@ impl From<JobError> for StepError {
         match error {
             JobError::Deadline { .. } => Self::TimedOut { reason: error.to_string() },
             JobError::Killed { .. } => Self::Interrupted { reason: error.to_string() },
+            error => Self::after(error.retry(), error.to_string()),
+        }
+    }
+}
+
+impl From<ProgramError> for StepError {
+    fn from(error: ProgramError) -> Self {
+        match error {
+            ProgramError::Deadline { .. } => Self::TimedOut { reason: error.to_string() },
             error => Self::after(error.retry(), error.to_string()),
         }
     }

@@ -42,6 +42,7 @@ fn source(folder: &std::path::Path) -> Source {
         judge_drafts: true,
         label: None,
         priority: 0,
+        commands: None,
         arrived: Notify::new(),
         moved: Notify::new(),
     }

@@ -86,7 +86,8 @@ fn unusable_files<F: Files>(
 ) -> Result<Vec<(&'static str, Diagnostic)>, F::Error> {
     let own = ModelFiles::of(file, model);
     let mut problems = Vec::new();
-    for (key, path) in model.spec.data.files() {
+    let lock_file = model.spec.training.lock_file.as_deref().map(|path| ("spec.training.lock_file", path));
+    for (key, path) in model.spec.data.files().into_iter().chain(lock_file) {
         let whole = folder_path(file, path);
         let (message, help) = match files.entry(&whole)? {
             None => {

@@ -60,6 +60,10 @@ impl Runs {
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
         let folder = self.context.fresh_folder(run.id, "evaluate").await?;
         let exported = self.export(run, &plan, &folder).await?;
+        if plan.model.program().is_some() {
+            let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &[], cancel };
+            return self.evaluate_program(run, deployed, samples, &place).await;
+        }
         match self.fetch_trained(run, &folder).await {
             // The weights were lost after training, so the model is trained again. An artifact from another environment must be
             // exactly the one that was promoted there.
@@ -152,7 +156,7 @@ impl Runs {
     }
 
     /// Stores an evaluation folder beside the candidate's weights.
-    async fn keep_evaluation(
+    pub(super) async fn keep_evaluation(
         &self,
         run: RunId,
         artifact: &Digest,
@@ -165,7 +169,7 @@ impl Runs {
     }
 
     /// Stores one file that the trainer wrote into a folder of its output.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         run: RunId,
         artifact: &Digest,

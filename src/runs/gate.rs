@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use slipway_contract::{Digest, TrainingReport};
+use slipway_contract::{Digest, ProgramReport, TrainingReport};
 
 use super::Runs;
 use super::evaluate::{LATENCIES, SAMPLES, document_name, seed_name};
@@ -198,11 +198,13 @@ impl StoredEvidence<'_> {
         facts.texts.insert("environment.name", environment.to_string());
         if let Some(training) = training {
             let bytes = self.context.artifacts.get_document(self.artifact, &training.name, &training.digest).await?;
-            let report: TrainingReport = parsed(&bytes, "the training report")?;
-            if report.artifact != *self.artifact {
-                let reason = format!("the report is for the artifact {}, expected {}", report.artifact, self.artifact);
-                return Err(broken("the training report")(reason));
+            if let Ok(report) = serde_json::from_slice::<ProgramReport>(&bytes) {
+                self.check_artifact(&report.artifact)?;
+                facts.add_program(&report);
+                return Ok((facts, None));
             }
+            let report: TrainingReport = parsed(&bytes, "the training report")?;
+            self.check_artifact(&report.artifact)?;
             facts.add_training(&report);
             let TrainingReport { seconds, device, parameters, artifact_bytes: bytes, .. } = report;
             cost = Some(TrainingCost { seconds, device, parameters, bytes });
@@ -212,6 +214,15 @@ impl StoredEvidence<'_> {
             facts.add_latencies(parsed(&bytes, "the latencies of predictions")?);
         }
         Ok((facts, cost))
+    }
+
+    /// Checks that a training report belongs to the artifact.
+    fn check_artifact(&self, reported: &Digest) -> Result<(), StepError> {
+        if reported == self.artifact {
+            return Ok(());
+        }
+        let reason = format!("the report is for the artifact {reported}, expected {}", self.artifact);
+        Err(broken("the training report")(reason))
     }
 
     /// The samples of the data that were requested.

@@ -7,6 +7,7 @@ mod gate;
 mod job_log;
 mod plan;
 mod policies;
+mod program;
 mod promoter;
 pub(crate) mod proposed;
 mod publish;

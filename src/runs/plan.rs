@@ -27,6 +27,7 @@ impl Runs {
             return self.check_brought_policy(run, &plan.model).await;
         }
         let plan = self.check_revision(run, plan).await?;
+        self.check_commands(run, &plan)?;
         run.author = Some(self.author_of(run).await?);
         plan.model.metadata.name.as_str().clone_into(&mut run.model);
         self.promotions.check_owner(run).await?;

@@ -95,7 +95,7 @@ impl Runs {
         model: &Model,
         place: &JobContext<'_>,
     ) -> Result<SeedRun, StepError> {
-        let cache_key = cache_key_of(&self.cache_key_parts(place.exported, model));
+        let cache_key = cache_key_of(&self.cache_key_parts(run, place.exported, model)?);
         let trained = match self.trained_earlier(&cache_key, place.folder).await? {
             Some(trained) => trained,
             None => self.train_one(run, model, &cache_key, place).await?,

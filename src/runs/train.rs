@@ -22,7 +22,7 @@ use slipway_store::Trained;
 /// Name of the folder that holds the model's files in a job's folder.
 pub(crate) const SOURCE: &str = "source";
 /// Names of the card of the weights and the report of training in a job's output.
-const CARD: &str = "card.json";
+pub(super) const CARD: &str = "card.json";
 const REPORT: &str = "training.json";
 /// Limits for one model's files.
 const EXPORT: ExportLimits = ExportLimits { files: 200_000, bytes: 20 << 30 };
@@ -60,7 +60,7 @@ impl Runs {
         let folder = self.context.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
         let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
-        run.cache_key_parts = self.cache_key_parts(&exported, &plan.model);
+        run.cache_key_parts = self.cache_key_parts(run, &exported, &plan.model)?;
         let key = cache_key_of(&run.cache_key_parts);
         run.cache_key = Some(key.clone());
         let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
@@ -119,6 +119,9 @@ impl Runs {
         key: &Digest,
         place: &JobContext<'_>,
     ) -> Result<Trained, StepError> {
+        if model.program().is_some() {
+            return self.train_program(run, model, key, place).await;
+        }
         let expects = place.expected.iter().map(|expected| expected.expectation.clone()).collect();
         let job = Job {
             work: JobWork::Train(TrainingJob { model: model.clone(), source: SOURCE.to_owned(), expects }),
@@ -189,7 +192,12 @@ impl Runs {
 
     /// The parts of the cache key: everything that decides the result of training. Two runs with equal parts make the same
     /// weights.
-    pub(super) fn cache_key_parts(&self, exported: &SourceTree, model: &Model) -> BTreeMap<String, String> {
+    pub(super) fn cache_key_parts(
+        &self,
+        run: &Run,
+        exported: &SourceTree,
+        model: &Model,
+    ) -> Result<BTreeMap<String, String>, StepError> {
         let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
         let device = serde_json::to_string(&self.context.settings.device).expect("a word");
         let parts = [
@@ -199,7 +207,12 @@ impl Runs {
             ("device", device.trim_matches('"').to_owned()),
             ("trainer", format!("{} r{RESULTS_REVISION}", env!("CARGO_PKG_VERSION"))),
         ];
-        parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let mut parts: BTreeMap<String, String> =
+            parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        if model.program().is_some() {
+            parts.extend(self.commands_of(run)?.key_parts());
+        }
+        Ok(parts)
     }
 
     /// Runs a job. The trainer's output goes into the run's log as it arrives.

@@ -67,7 +67,7 @@ pub fn back_up(settings: &Settings, backup: &Path, how: Inclusion) -> Result<Cop
             let Some(digest) = take(&from, into.as_deref(), how == Inclusion::Link).map_err(of_file(&from))? else {
                 continue;
             };
-            if file.name == super::object::WEIGHTS && digest != artifact {
+            if [super::object::WEIGHTS, super::object::PROGRAM_MODEL].contains(&&*file.name) && digest != artifact {
                 copied.damaged.push(name);
                 if let Some(into) = into {
                     fs::remove_file(&into).map_err(of_file(&into))?;

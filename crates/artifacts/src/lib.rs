@@ -49,7 +49,11 @@ pub trait ArtifactStore: Send + Sync {
     /// damaged weights of the same digest.
     async fn put_weights(&self, file: &Path) -> Result<Digest, ArtifactError>;
 
-    /// Writes an artifact's weights to `file`. The file exists afterwards only if the digest is correct.
+    /// Stores the model of a program, a file of any format, and returns its digest. The operation is idempotent; it replaces a
+    /// damaged file of the same digest.
+    async fn put_program_model(&self, file: &Path) -> Result<Digest, ArtifactError>;
+
+    /// Writes an artifact's weights, or the model of a program, to `file`. The file exists afterwards only if the digest is correct.
     async fn get_weights(&self, artifact: &Digest, file: &Path) -> Result<(), ArtifactError>;
 
     /// Stores a document beside an artifact's weights and returns the document's own digest.

@@ -13,7 +13,7 @@ use crate::spec::{INNER_OUTPUT, Mount, ROOT, Spec};
 use crate::{During as _, SetupError, confine};
 
 /// Folders of the system that hold programs and libraries.
-const SYSTEM: [&str; 8] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt"];
+const SYSTEM: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
 /// Files and folders of `/etc` that the linker and the C library read.
 const ETC: [&str; 7] =
     ["ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime", "nsswitch.conf", "ssl/certs"];

@@ -54,9 +54,14 @@ impl DataReader {
         if !trainer.is_file() {
             return Ok(None);
         }
+        let sandbox = slipway_executor::sandbox_beside_us().map_err(exit::defect)?;
         let limits = Limits { deadline: DEADLINE, memory: u64::MAX };
-        let executor =
-            slipway_executor::connect(&slipway_executor::Settings::Local { trainer, limits, of_forks: limits });
+        let executor = slipway_executor::connect(&slipway_executor::Settings::Local {
+            trainer,
+            sandbox,
+            limits,
+            of_forks: limits,
+        });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         Ok(Some(Self { executor, runtime }))
     }

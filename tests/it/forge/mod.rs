@@ -16,6 +16,7 @@ mod ground;
 mod identity;
 mod pages;
 mod policies;
+mod programs;
 mod pull_requests;
 mod refusals;
 mod replicas;

@@ -1,6 +1,7 @@
 //! The tests' world: real repositories behind a real git server, the built binaries, and a model that trains in a second.
 
 mod data;
+mod program;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use slipway_testkit::demo::{DataSet, World};
 use slipway_testkit::{Api, SlipwayProcess};
 
 pub(crate) use data::{MODEL, POLICY, small_files};
+pub(crate) use program::{PROGRAM_MODEL, program_files, table};
 
 /// Longer than anything takes on a machine that is busy with other tests.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(3);

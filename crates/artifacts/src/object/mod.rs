@@ -1,4 +1,4 @@
-//! Artifacts in an object store: `sha256/<hex>/model.safetensors`, and documents beside it. Every read verifies the digest; an
+//! Artifacts in an object store: `sha256/<hex>/model.safetensors` or, from a program, `model.bin`, and documents beside it. Every read verifies the digest; an
 //! intact copy, if there is one, replaces a damaged or missing file.
 
 use std::path::{Path as FilePath, PathBuf};
@@ -20,6 +20,8 @@ use super::{ArtifactError, ArtifactStore, magic};
 
 /// File name of the weights.
 pub(super) const WEIGHTS: &str = "model.safetensors";
+/// File name of the model of a program, which can have any format.
+pub(super) const PROGRAM_MODEL: &str = "model.bin";
 /// Bytes read at a time.
 const CHUNK: usize = 1 << 20;
 
@@ -48,17 +50,18 @@ impl ObjectArtifacts {
         Path::from(relative(artifact, name))
     }
 
-    /// Whether the store contains the weights without damage. Sets damaged weights aside.
-    async fn holds(&self, artifact: &Digest) -> Result<bool, ArtifactError> {
-        let stored = self.folder.file(artifact, WEIGHTS);
-        match digest_of(&stored).await {
+    /// Whether the store contains the file that is the artifact, without damage. Sets a damaged one aside.
+    async fn holds(&self, artifact: &Digest, name: &'static str) -> Result<bool, ArtifactError> {
+        let stored = self.folder.file(artifact, name);
+        let found = if name == WEIGHTS { digest_of(&stored).await } else { of_any(&stored).await };
+        match found {
             Ok(found) if found == *artifact => {
                 let (folder, artifact) = (self.folder.clone(), artifact.clone());
-                self.in_background(move || folder.touch(&artifact, WEIGHTS)).await?;
+                self.in_background(move || folder.touch(&artifact, name)).await?;
                 Ok(true)
             }
             Ok(_) | Err(ArtifactError::NotSafetensors { .. }) => {
-                self.set_damaged_aside(artifact, WEIGHTS).await?;
+                self.set_damaged_aside(artifact, name).await?;
                 Ok(false)
             }
             Err(_) if !stored.exists() => Ok(false),
@@ -120,9 +123,18 @@ impl ObjectArtifacts {
         tokio::task::spawn_blocking(work).await.map_err(|error| failed(std::io::Error::other(error)))?.map_err(failed)
     }
 
-    async fn read_weights(&self, artifact: &Digest, file: &FilePath) -> Result<(), ArtifactError> {
-        let path = Self::path(artifact, WEIGHTS);
-        let length = self.store.head(&path).await.map_err(missing(artifact, WEIGHTS))?.size;
+    /// The name of the file that is the artifact.
+    async fn name_of(&self, artifact: &Digest) -> Result<&'static str, ArtifactError> {
+        match self.store.head(&Self::path(artifact, PROGRAM_MODEL)).await {
+            Ok(_) => Ok(PROGRAM_MODEL),
+            Err(object_store::Error::NotFound { .. }) => Ok(WEIGHTS),
+            Err(error) => Err(ArtifactError::Store(error)),
+        }
+    }
+
+    async fn read_weights(&self, artifact: &Digest, name: &str, file: &FilePath) -> Result<(), ArtifactError> {
+        let path = Self::path(artifact, name);
+        let length = self.store.head(&path).await.map_err(missing(artifact, name))?.size;
         let failed = of_file(file);
         let partial = file.with_extension("partial");
         let mut writer = File::create(&partial).await.map_err(&failed)?;
@@ -130,7 +142,7 @@ impl ObjectArtifacts {
         let mut at = 0;
         while at < length {
             let end = length.min(at + CHUNK as u64);
-            let bytes = self.store.get_range(&path, at..end).await.map_err(missing(artifact, WEIGHTS))?;
+            let bytes = self.store.get_range(&path, at..end).await.map_err(missing(artifact, name))?;
             hasher.update(&bytes);
             writer.write_all(&bytes).await.map_err(&failed)?;
             at = end;
@@ -139,7 +151,7 @@ impl ObjectArtifacts {
         let found = Digest::of_hasher(hasher);
         if found != *artifact {
             tokio::fs::remove_file(&partial).await.map_err(&failed)?;
-            let (artifact, expected, name) = (artifact.clone(), artifact.clone(), WEIGHTS.to_owned());
+            let (artifact, expected, name) = (artifact.clone(), artifact.clone(), name.to_owned());
             return Err(ArtifactError::Damaged { artifact, name, expected, found });
         }
         tokio::fs::rename(&partial, file).await.map_err(&failed)
@@ -199,6 +211,11 @@ async fn digest_of(file: &FilePath) -> Result<Digest, ArtifactError> {
     }
 }
 
+/// The digest of a file of any format.
+async fn of_any(file: &FilePath) -> Result<Digest, ArtifactError> {
+    plain_digest(file).await.map_err(of_file(file))
+}
+
 /// The digest of any file.
 async fn plain_digest(file: &FilePath) -> std::io::Result<Digest> {
     let mut reader = File::open(file).await?;
@@ -216,16 +233,37 @@ async fn plain_digest(file: &FilePath) -> std::io::Result<Digest> {
 impl ArtifactStore for ObjectArtifacts {
     async fn put_weights(&self, file: &FilePath) -> Result<Digest, ArtifactError> {
         let artifact = digest_of(file).await?;
-        if !self.holds(&artifact).await? {
+        if !self.holds(&artifact, WEIGHTS).await? {
             self.write(file, Self::path(&artifact, WEIGHTS)).await?;
         }
         Ok(artifact)
     }
 
+    async fn put_program_model(&self, file: &FilePath) -> Result<Digest, ArtifactError> {
+        let artifact = of_any(file).await?;
+        if !self.holds(&artifact, PROGRAM_MODEL).await? {
+            self.write(file, Self::path(&artifact, PROGRAM_MODEL)).await?;
+        }
+        Ok(artifact)
+    }
+
     async fn get_weights(&self, artifact: &Digest, file: &FilePath) -> Result<(), ArtifactError> {
-        match self.read_weights(artifact, file).await {
-            Err(error) if error.is_lost() && self.heal(artifact, WEIGHTS, artifact).await? => {
-                self.read_weights(artifact, file).await
+        let name = self.name_of(artifact).await?;
+        match self.read_weights(artifact, name, file).await {
+            Err(error) if error.is_lost() => {
+                if self.restore(artifact).await? {
+                    let name = self.name_of(artifact).await?;
+                    if self.read_weights(artifact, name, file).await.is_ok() {
+                        return Ok(());
+                    }
+                }
+                // A lost file does not say which of the two it was.
+                for name in [WEIGHTS, PROGRAM_MODEL] {
+                    if self.heal(artifact, name, artifact).await? {
+                        return self.read_weights(artifact, name, file).await;
+                    }
+                }
+                Err(error)
             }
             read => read,
         }

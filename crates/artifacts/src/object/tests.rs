@@ -35,6 +35,22 @@ impl World {
 }
 
 #[tokio::test]
+async fn the_model_of_a_program_has_any_format_and_heals_like_weights() {
+    let world = World::new();
+    let pickle = world.file("model", b"\x80\x02}q\x00.");
+    let artifact = world.artifacts.put_program_model(&pickle).await.expect("stored");
+    assert_eq!(artifact, Digest::of(b"\x80\x02}q\x00."));
+    let back = world.folder.path().join("back");
+    world.artifacts.get_weights(&artifact, &back).await.expect("read");
+    assert_eq!(std::fs::read(&back).expect("a file"), b"\x80\x02}q\x00.");
+    let stored = world.stored(&artifact).with_file_name(PROGRAM_MODEL);
+    std::fs::write(&stored, b"damaged").expect("damaged");
+    assert!(world.artifacts.get_weights(&artifact, &back).await.expect_err("damaged").is_lost());
+    world.artifacts.put_program_model(&pickle).await.expect("stored again");
+    world.artifacts.get_weights(&artifact, &back).await.expect("read");
+}
+
+#[tokio::test]
 async fn weights_come_back_as_they_were_stored_however_often() {
     let world = World::new();
     let file = world.file("weights", &weights());

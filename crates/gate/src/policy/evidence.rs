@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use slipway_contract::TrainingReport;
+use slipway_contract::{ProgramReport, TrainingReport};
 
 use crate::evaluation::{Evaluation, Samples};
 use slipway_domain::TestSetUse;
@@ -45,6 +45,16 @@ impl Facts {
             ("run.seed", f64::from(report.seed)),
         ]);
         self.texts.insert("run.device", report.device.clone());
+    }
+
+    /// Adds the facts of the training by a program. The number of its parameters is not known.
+    #[expect(clippy::cast_precision_loss, reason = "sizes stay far below 2^53")]
+    pub fn add_program(&mut self, report: &ProgramReport) {
+        self.figures.extend([
+            ("artifact.bytes", report.artifact_bytes as f64),
+            ("artifact.training_seconds", report.seconds),
+            ("run.seed", f64::from(report.seed)),
+        ]);
     }
 
     /// Adds measured times. Expressions can use the median and the 99th percentile: the smallest time that at least this share of

@@ -10,13 +10,15 @@ use super::csv_file;
 use super::file::Source;
 use crate::failure;
 
-/// Writes the test rows without the column of the label.
+/// Writes the test rows without the column of the label, and without the columns that are not used on purpose: such a column may tell
+/// the label.
 pub(crate) fn write_features(model: &Model, source: &Path, path: &Path) -> Result<(), Fault> {
     let DataSpec::Csv(spec) = &model.spec.data else {
         return Err(Fault::new(FaultKind::Specification, "a program gets tables").key("spec.data.format"));
     };
     let opened = csv_file::open(&Source::open(source)?, "spec.data.test.file", &spec.test.file)?;
-    let kept: Vec<usize> = (0..opened.header.len()).filter(|place| opened.header[*place] != spec.label).collect();
+    let is_left_out = |name: &String| *name == spec.label || spec.ignore.contains(name);
+    let kept: Vec<usize> = (0..opened.header.len()).filter(|place| !is_left_out(&opened.header[*place])).collect();
     let failed = |error: &csv::Error| Fault::new(FaultKind::Internal, format!("`{}`: {error}", path.display()));
     let mut writer = csv::Writer::from_path(path).map_err(|error| failed(&error))?;
     writer.write_record(kept.iter().map(|place| opened.header[*place].as_str())).map_err(|error| failed(&error))?;
