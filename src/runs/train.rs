@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use slipway_contract::{
-    Digest, ExportReport, Fault, FaultKind, Job, JobWork, Model, OnnxExport, Progress, RESULTS_REVISION, TrainingJob,
+    Digest, ExportReport, Fault, FaultKind, Job, JobWork, Model, OnnxExport, ProgramReport, Progress, RESULTS_REVISION,
+    TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -96,10 +97,18 @@ impl Runs {
         let Trained { artifact, report, .. } = &trained;
         let read = async {
             self.context.artifacts.get_weights(artifact, &folder.join("earlier.safetensors")).await?;
-            self.context.artifacts.get_document(artifact, &report.name, &report.digest).await
+            let report = self.context.artifacts.get_document(artifact, &report.name, &report.digest).await?;
+            // The predictions of a program are its only evaluation.
+            let report = serde_json::from_slice::<ProgramReport>(&report).ok();
+            match report.and_then(|report| report.predictions) {
+                Some(stored) => {
+                    self.context.artifacts.get_document(artifact, &stored.name, &stored.digest).await.map(drop)
+                }
+                None => Ok(()),
+            }
         };
         match read.await {
-            Ok(_) => {
+            Ok(()) => {
                 self.context.store.use_trained(key).await?;
                 Ok(Some(trained))
             }
