@@ -122,10 +122,10 @@ impl Graph {
     /// There is no output, a name of an input or output is empty or used twice, or the file has more than [`MAX_BYTES`].
     pub fn into_bytes(self) -> Result<Vec<u8>, OnnxError> {
         let names = self.names()?;
-        let named = |value: &Value| names[value.0].clone();
+        let name_of = |value: &Value| names[value.0].clone();
         let node = |(index, (node, output)): (usize, &(Node, Value))| NodeProto {
-            input: node.inputs.iter().map(named).collect(),
-            output: vec![named(output)],
+            input: node.inputs.iter().map(name_of).collect(),
+            output: vec![name_of(output)],
             name: Some(format!("{}_{index}", node.operator)),
             op_type: Some(node.operator.to_owned()),
             attribute: node.attributes.iter().map(|(name, attribute)| attribute.to_proto(name)).collect(),

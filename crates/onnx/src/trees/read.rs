@@ -45,19 +45,18 @@ impl TreeEnsemble {
                 "LEAF" => None,
                 mode => Some(Rule::ALL.into_iter().find(|rule| rule.mode() == mode)?),
             };
-            let node = match rule {
-                Some(rule) => TreeNode::Branch {
+            let node = if let Some(rule) = rule {
+                TreeNode::Branch {
                     feature: index(features, place)?,
                     threshold: *values.get(place)?,
                     rule,
                     missing_left: *missing_left.get(place)? == 1,
                     left: index(left, place)?,
                     right: index(right, place)?,
-                },
-                None => {
-                    leaf += 1;
-                    TreeNode::Leaf { value: *weights.get(leaf - 1)? }
                 }
+            } else {
+                leaf += 1;
+                TreeNode::Leaf { value: *weights.get(leaf - 1)? }
             };
             trees.last_mut()?.nodes.push(node);
         }

@@ -1,5 +1,6 @@
 //! Random models, exported and run in onnxruntime: its answers are those of the evaluation.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -42,7 +43,9 @@ fn model(drawn: &DrawnRows, task: Task, steps: &Json, layers: &Json) -> Model {
 /// Gives the statistics of batch normalisation values that training could leave.
 fn unsettle(store: &nn::VarStore, draw: &mut Draw) {
     let _guard = tch::no_grad_guard();
-    for (name, mut variable) in store.variables() {
+    // In the order of their names, so that the same draw gives the same values.
+    let variables: BTreeMap<_, _> = store.variables().into_iter().collect();
+    for (name, mut variable) in variables {
         if name.ends_with("running_mean") {
             let _ = variable.uniform_(-draw.within(0.1, 2.0), 1.0);
         } else if name.ends_with("running_var") {
