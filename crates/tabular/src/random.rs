@@ -1,4 +1,4 @@
-//! A generator of random numbers whose sequence depends on its seed alone (SplitMix64: Steele, Lea and Flood, 2014).
+//! A generator of random numbers whose sequence depends on its seed alone (`SplitMix64`: Steele, Lea and Flood, 2014).
 
 /// The generator.
 pub(crate) struct Random(u64);
@@ -59,7 +59,9 @@ mod tests {
         for stream in 0..5_000 {
             let drawn = Random::of(7, stream).sample(&items, 3);
             assert!(drawn.len() == 3 && drawn.is_sorted_by(|one, other| one < other), "{drawn:?}");
-            drawn.iter().for_each(|item| times[*item as usize] += 1);
+            for item in drawn {
+                times[item as usize] += 1;
+            }
         }
         // 1,500 are expected; the deviation of a binomial count is 32.
         assert!(times.iter().all(|count| (1_350..1_650).contains(count)), "{times:?}");

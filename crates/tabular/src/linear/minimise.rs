@@ -73,7 +73,7 @@ fn direction_of(memory: &VecDeque<Pair>, gradient: &[f64]) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|slope| -slope).collect();
     let Some(last) = memory.back() else {
         let size = product(gradient, gradient).sqrt().max(1.0);
-        direction.iter_mut().for_each(|entry| *entry /= size);
+        multiply(&mut direction, 1.0 / size);
         return direction;
     };
     let mut factors = Vec::with_capacity(memory.len());
@@ -83,7 +83,7 @@ fn direction_of(memory: &VecDeque<Pair>, gradient: &[f64]) -> Vec<f64> {
         factors.push(factor);
     }
     let scale = 1.0 / (last.scale * product(&last.change, &last.change));
-    direction.iter_mut().for_each(|entry| *entry *= scale);
+    multiply(&mut direction, scale);
     for (pair, factor) in memory.iter().zip(factors.into_iter().rev()) {
         let other = pair.scale * product(&pair.change, &direction);
         add(&mut direction, factor - other, &pair.step);
@@ -123,6 +123,12 @@ fn search(objective: &Objective<'_>, place: &[f64], value: f64, gradient: &[f64]
 
 fn product(one: &[f64], other: &[f64]) -> f64 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
+}
+
+fn multiply(values: &mut [f64], factor: f64) {
+    for value in values {
+        *value *= factor;
+    }
 }
 
 fn add(sum: &mut [f64], factor: f64, other: &[f64]) {

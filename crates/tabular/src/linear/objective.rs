@@ -89,11 +89,16 @@ fn to_errors(loss: Loss, outputs: &mut [f64], target: f64) -> f64 {
             let label = target as usize;
             let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             let of_label = outputs[label] - largest;
-            outputs.iter_mut().for_each(|output| *output = (*output - largest).exp());
-            let sum: f64 = outputs.iter().sum();
-            outputs.iter_mut().for_each(|output| *output /= sum);
+            let mut sum = 0.0;
+            for output in outputs.iter_mut() {
+                *output = (*output - largest).exp();
+                sum += *output;
+            }
+            for output in outputs.iter_mut() {
+                *output /= sum;
+            }
             outputs[label] -= 1.0;
-            sum.ln() - of_label
+            f64::ln(sum) - of_label
         }
         Loss::Squared => {
             let error = outputs[0] - target;

@@ -111,7 +111,8 @@ impl Binned {
 fn limits_of(sorted: &[f64], max_bins: usize) -> Vec<f64> {
     let mut distinct: Vec<(f64, usize)> = Vec::new();
     for value in sorted {
-        match distinct.last_mut().filter(|(last, _)| last == value) {
+        // Sorted values that are not below each other are equal; so are both zeros.
+        match distinct.last_mut().filter(|(last, _)| *last >= *value) {
             Some((_, rows)) => *rows += 1,
             None => distinct.push((*value, 1)),
         }

@@ -122,7 +122,9 @@ struct Growth<'a> {
 impl Growth<'_> {
     fn leaf(&self, node: u32, depth: u32, rows: Vec<u32>, histogram: Option<Histogram>) -> Leaf {
         let mut total = Sums::default();
-        rows.iter().for_each(|row| total.add(self.ground.derivatives[*row as usize]));
+        for row in &rows {
+            total.add(self.ground.derivatives[*row as usize]);
+        }
         let options = self.ground.options;
         let can_split = options.max_depth.is_none_or(|most| depth < most)
             && rows.len() >= 2 * options.min_child_rows.max(1) as usize;

@@ -1,7 +1,7 @@
 //! Gradient boosted trees: histogram based, grown leaf by leaf, and the same for any number of threads.
 //!
-//! Sources: Chen and Guestrin, "XGBoost: A Scalable Tree Boosting System" (2016), for the gain, the leaf values and the direction of
-//! missing values; Ke et al., "LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (2017), for histograms and growth by
+//! Sources: Chen and Guestrin, "`XGBoost`: A Scalable Tree Boosting System" (2016), for the gain, the leaf values and the direction of
+//! missing values; Ke et al., "`LightGBM`: A Highly Efficient Gradient Boosting Decision Tree" (2017), for histograms and growth by
 //! leaf; Friedman, "Greedy Function Approximation" (2001), for the losses.
 
 mod bins;

@@ -1,5 +1,11 @@
 //! Splits against an exhaustive search, quality, determinism, missing values, and hostile lists.
 
+#![expect(
+    clippy::float_cmp,
+    clippy::cast_precision_loss,
+    reason = "thresholds are compared as trees do, and rows are few"
+)]
+
 use proptest::prelude::*;
 
 use super::*;

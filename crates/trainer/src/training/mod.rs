@@ -61,44 +61,15 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let device = if model.spec.model.has_epochs() { context.device } else { tch::Device::Cpu };
     Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(device)));
     let begun = Instant::now();
-    let trained = match subject {
-        Subject::Network { network, store, objective } => {
-            let pipeline = pipeline.to_device(device);
-            let course = Course {
-                inputs: pipeline.apply_to_table(&rows, device),
-                targets: head.targets(&rows),
-                objective: objective.to_device(device),
-                rows: &rows,
-                network: &network,
-                pipeline,
-                head: &head,
-                device,
-            };
-            let Outcome { epochs, kept } = course.run(model, &store, &training, &validation, &mut reporter)?;
-            let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
-            Trained { weights: store.variables().into_iter().collect(), parameters, epochs, kept }
-        }
-        Subject::Trees(options) => {
-            let (training, validation) = (&training, &validation);
-            let ground = Ground {
-                rows: &rows,
-                head: &head,
-                pipeline: &pipeline,
-                training,
-                validation,
-                threads: context.threads,
-            };
-            let Fitted { forest, rounds, kept } = ground.fit(&model.resolved(), &options)?;
-            let parameters = forest.trees().iter().map(|tree| tree.nodes().len() as u64).sum();
-            Trained { weights: family::tensors_of_trees(&forest), parameters, epochs: rounds, kept }
-        }
-        Subject::Linear(options) => {
-            let Solved { model: fitted, kept } =
-                solve(&model.resolved(), &options, &rows, (&head, &pipeline), (&training, &validation))?;
-            let parameters = (fitted.coefficients().len() + fitted.intercepts().len()) as u64;
-            Trained { weights: family::tensors_of_linear(&fitted), parameters, epochs: kept.number, kept }
-        }
+    let ground = Ground {
+        rows: &rows,
+        head: &head,
+        pipeline: &pipeline,
+        training: &training,
+        validation: &validation,
+        threads: context.threads,
     };
+    let trained = fit(subject, model, &ground, device, &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
     let Trained { weights, parameters, epochs, kept } = trained;
@@ -140,6 +111,46 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         parameters,
     };
     output::write_json(&context.output.join("card.json"), &card)
+}
+
+/// Trains what was prepared, on a device.
+fn fit(
+    subject: Subject,
+    model: &Model,
+    ground: &Ground<'_>,
+    device: tch::Device,
+    reporter: &mut Reporter,
+) -> Result<Trained, Fault> {
+    let Ground { rows, head, pipeline, training, validation, .. } = *ground;
+    match subject {
+        Subject::Network { network, store, objective } => {
+            let pipeline = pipeline.to_device(device);
+            let course = Course {
+                inputs: pipeline.apply_to_table(rows, device),
+                targets: head.targets(rows),
+                objective: objective.to_device(device),
+                rows,
+                network: &network,
+                pipeline,
+                head,
+                device,
+            };
+            let Outcome { epochs, kept } = course.run(model, &store, training, validation, reporter)?;
+            let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
+            Ok(Trained { weights: store.variables().into_iter().collect(), parameters, epochs, kept })
+        }
+        Subject::Trees(options) => {
+            let Fitted { forest, rounds, kept } = ground.fit(&model.resolved(), &options)?;
+            let parameters = forest.trees().iter().map(|tree| tree.nodes().len() as u64).sum();
+            Ok(Trained { weights: family::tensors_of_trees(&forest), parameters, epochs: rounds, kept })
+        }
+        Subject::Linear(options) => {
+            let Solved { model: fitted, kept } =
+                solve(&model.resolved(), &options, rows, (head, pipeline), (training, validation))?;
+            let parameters = (fitted.coefficients().len() + fitted.intercepts().len()) as u64;
+            Ok(Trained { weights: family::tensors_of_linear(&fitted), parameters, epochs: kept.number, kept })
+        }
+    }
 }
 
 /// Finds the faults that would end a training before its first step. Faults of independent parts are found together.

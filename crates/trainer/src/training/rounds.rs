@@ -24,7 +24,7 @@ pub(super) struct Fitted {
     pub(super) kept: Epoch,
 }
 
-/// The rows and indexes of a training.
+/// What a training is fitted to: its rows, and the indexes of those for training and for validation.
 pub(super) struct Ground<'a> {
     pub(super) rows: &'a Rows,
     pub(super) head: &'a Head,
