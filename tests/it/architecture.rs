@@ -12,18 +12,22 @@ use crate::support::each_source;
 /// table says what it may name.
 const PACKAGES: &[(&str, &[&str])] = &[
     ("contract", &[]),
+    ("tables", &["contract"]),
     ("domain", &["contract"]),
     ("yaml", &["domain"]),
     ("manifest", &["domain", "yaml"]),
-    ("gate", &["contract", "domain", "yaml"]),
+    ("gate", &["contract", "domain", "tables", "yaml"]),
     ("git", &["domain"]),
     ("forge", &["domain"]),
     ("store", &["contract", "domain"]),
     ("artifacts", &["contract", "domain"]),
     ("executor", &["contract", "domain"]),
-    ("trainer", &["contract"]),
+    ("trainer", &["contract", "tables"]),
     ("testkit", &[]),
-    ("", &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor"]),
+    (
+        "",
+        &["contract", "domain", "yaml", "manifest", "gate", "git", "forge", "store", "artifacts", "executor", "tables"],
+    ),
     ("fuzz", &["", "contract", "domain", "yaml", "manifest", "gate", "forge"]),
 ];
 
@@ -36,7 +40,7 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
     ("kube", &[""]),
     ("object_store", &["artifacts"]),
     ("octocrab", &["forge"]),
-    ("parquet", &["gate", "trainer"]),
+    ("parquet", &["gate", "tables", "trainer"]),
     ("ring", &["forge", "testkit"]),
     ("russh", &["git"]),
     ("sqlx", &["store"]),

@@ -1,6 +1,6 @@
 //! Writes out the defaults of a model, so that nothing about a training is implicit.
 
-use crate::{ColumnType, ImputeOptions, Keep, Model, OneHotOptions, Preprocess};
+use crate::{ColumnType, DataSpec, ImputeOptions, Keep, Model, OneHotOptions, Preprocess, SplitBy, Task};
 
 impl Model {
     /// The same model with every default written out. Training it gives the same artifact. A default that a later version changes
@@ -20,7 +20,8 @@ impl Model {
                 spec.preprocess.push(Preprocess::OneHot(OneHotOptions::default()));
             }
         }
-        let is_observed = spec.data.validation_split() > 0.0;
+        resolve_table(&mut spec.data, spec.task);
+        let is_observed = spec.data.is_validated();
         let training = &mut spec.training;
         training.loss = Some(training.loss_for(spec.task));
         training.keep = Some(training.keep.unwrap_or(if is_observed { Keep::Best } else { Keep::Last }));
@@ -32,6 +33,21 @@ impl Model {
             spec.evaluation.metrics.push(always);
         }
         model
+    }
+}
+
+/// Writes out the defaults of tables: the dialect, and how rows are split.
+fn resolve_table(data: &mut DataSpec, task: Task) {
+    if let DataSpec::Csv(table) = data {
+        table.dialect = Some(table.dialect.unwrap_or_default());
+    }
+    let Some(split) = data.table_mut().and_then(|table| table.split.as_mut()) else { return };
+    let by = split.by.get_or_insert(match task {
+        Task::Classification => SplitBy::Stratified,
+        Task::Regression => SplitBy::Random,
+    });
+    if !matches!(by, SplitBy::Column(_)) {
+        split.validation = Some(split.validation.unwrap_or(0.0));
     }
 }
 
@@ -63,6 +79,8 @@ mod tests {
             {"one_hot": {"min_frequency": 1}}
         ]);
         assert_eq!(written["preprocess"], steps);
+        let dialect = serde_json::json!({"delimiter": ",", "quote": "\"", "decimal": ".", "encoding": "utf-8"});
+        assert_eq!(written["data"]["dialect"], dialect);
         let training = &written["training"];
         assert_eq!(
             [&training["loss"], &training["keep"], &training["metric"]],

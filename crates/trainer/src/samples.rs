@@ -6,9 +6,9 @@ use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
-use slipway_contract::{Architecture, EvaluationJob, Fault, FaultKind, SampleRequest};
+use slipway_contract::{Architecture, Decimal, EvaluationJob, Fault, FaultKind, SampleRequest, TableFormat};
 
-use crate::data::{self, Half, Rows, Table};
+use crate::data::{self, Half, Rows, TableName};
 use crate::job::JobContext;
 use crate::predictions::{number_column, text_column, write_numbers, write_texts, writer};
 use crate::progress::Reporter;
@@ -44,10 +44,11 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
         }
     }
     if !drift.is_empty() {
-        let before = data::read_columns(&job.model, &source, Table::Train, drift)?;
-        let now = data::read_columns(&job.model, &source, Table::Recent, drift)?;
+        let before = data::read_columns(&job.model, &source, TableName::Train, drift)?;
+        let now = data::read_columns(&job.model, &source, TableName::Recent, drift)?;
         for ((name, before), (_, now)) in before.into_iter().zip(now) {
-            let (before, now) = alike(before, now);
+            let (before, now) =
+                alike(before, now, job.model.spec.data.table_format().map_or(Decimal::Point, TableFormat::decimal));
             training.push((name.clone(), before));
             recent.push((name, now));
         }
@@ -76,9 +77,9 @@ pub(crate) fn write(job: &EvaluationJob, candidate: &Architecture, context: &Job
 }
 
 /// Numbers if both columns contain only numbers, otherwise texts.
-fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
+fn alike(before: Vec<String>, now: Vec<String>, decimal: Decimal) -> (Values, Values) {
     let numbers = |texts: &[String]| {
-        let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let number = |text: &String| decimal.with_point(text)?.parse::<f64>().ok().filter(|number| number.is_finite());
         texts.iter().map(number).collect::<Option<Vec<f64>>>()
     };
     match (numbers(&before), numbers(&now)) {

@@ -4,6 +4,7 @@
 mod data;
 mod evaluation;
 mod network;
+mod tables;
 mod training;
 
 #[cfg(test)]
@@ -19,6 +20,7 @@ impl Model {
             problems.add("apiVersion", format!("unknown version `{}`, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
+        self.check_tables(&mut problems);
         self.check_columns(&mut problems);
         self.check_training(&mut problems);
         self.check_objective(&mut problems);

@@ -72,7 +72,10 @@ async fn preflight_passes(brand: Brand, forge: Settings) {
 
     models.replace_hook(hook, NewHook { url, secret: SECRET, events: &["push"] }).await.expect("changed");
     let lacking = faults(&preflight_checks(&tokens[0]).await);
-    assert!(lacking.iter().any(|line| line.starts_with("Missing Events: the webhook does not send `Pull request`:")), "{lacking:#?}");
+    assert!(
+        lacking.iter().any(|line| line.starts_with("Missing Events: the webhook does not send `Pull request`:")),
+        "{lacking:#?}"
+    );
 
     let of_grace = preflight_checks(&tokens[1]).await;
     let [fault] = &faults(&of_grace)[..] else { panic!("one fault: {of_grace:#?}") };
