@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use slipway_contract::table::LFS_POINTER;
+use slipway_contract::table::{LFS_POINTER, glob_matches};
 
 use super::files::{Entry, Files, too_large};
 use slipway_domain::Diagnostic;
@@ -193,6 +193,27 @@ impl Files for Checkout {
 
     fn mistake(path: &str, most: u64, error: &Error) -> Option<Diagnostic> {
         (error.kind() == ErrorKind::FileTooLarge).then(|| too_large(path, most))
+    }
+
+    /// A folder of data is read directly, because the trainer of this machine reads ignored files too.
+    fn matching(&self, glob: &str) -> Result<Vec<String>, Error> {
+        let folder = glob.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let entries = match std::fs::read_dir(self.root.join(folder)) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Vec::new());
+            }
+            entries => entries?,
+        };
+        let mut found = Vec::new();
+        for entry in entries.take(MAX_ENTRIES) {
+            let Ok(name) = entry?.file_name().into_string() else { continue };
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if glob_matches(glob, &path) {
+                found.push(path);
+            }
+        }
+        found.sort();
+        Ok(found)
     }
 
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Error> {

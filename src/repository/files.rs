@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use slipway_contract::table::glob_matches;
 use slipway_domain::{CommitSha, Diagnostic};
 use slipway_git::{BareBranch, GitError, Mirror};
 
@@ -34,6 +35,10 @@ pub(crate) trait Files {
     fn read(&self, path: &str, most: u64) -> Result<Option<Vec<u8>>, Self::Error>;
     /// The mistake in the file itself that an error of `read` with the same arguments means; `None` if the files cannot be read.
     fn mistake(path: &str, most: u64, error: &Self::Error) -> Option<Diagnostic>;
+    /// The entries that a glob of data files matches, sorted: also those that git ignores, and those that are no regular files.
+    fn matching(&self, glob: &str) -> Result<Vec<String>, Self::Error> {
+        self.find(&|path| glob_matches(glob, path))
+    }
     /// The paths of the wanted regular files, sorted.
     fn find(&self, is_wanted: &dyn Fn(&str) -> bool) -> Result<Vec<String>, Self::Error>;
 }

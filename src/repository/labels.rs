@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
 
-use flate2::read::MultiGzDecoder;
-use slipway_contract::table::{GZIP, LFS_POINTER, MAX_CLASSES, Records, Row, is_missing, sort_classes};
-use slipway_contract::{Fault, Model, TableSpec, Task, unknown_class, unknown_classes};
+use slipway_contract::table::{MAX_CLASSES, is_glob, is_missing, sort_classes};
+use slipway_contract::{Fault, FaultKind, Model, Task, unknown_class, unknown_classes};
+use slipway_tables::{Opening, Row, Table};
 
 use super::checkout::Checkout;
+use super::files::Files as _;
 use super::model_check::Readable;
 use crate::repository::folder_path;
 
@@ -17,15 +17,17 @@ use crate::repository::folder_path;
 /// trainer reports. Classes of pictures are in the model's file, and are checked with it.
 pub(super) fn unknown_names(checkout: &Checkout, file: &str, readable: &Readable) -> (Vec<Fault>, Vec<Fault>) {
     let model = &readable.model;
-    let Some(TableSpec { train, label, .. }) =
-        model.spec.data.table().filter(|_| model.spec.task == Task::Classification)
-    else {
-        return (Vec::new(), Vec::new());
+    let data = &model.spec.data;
+    let table = data.table().zip(data.table_format()).filter(|_| model.spec.task == Task::Classification);
+    let Some((table, format)) = table else { return (Vec::new(), Vec::new()) };
+    let path = folder_path(file, table.training().1);
+    let paths = if is_glob(&path) { checkout.matching(&path).unwrap_or_default() } else { vec![path] };
+    let open = |path: &str| {
+        let opened = checkout.open(path).ok().flatten();
+        opened.ok_or_else(|| Fault::new(FaultKind::Data, "the file cannot be read").file(path))
     };
-    let opened = checkout.open(&folder_path(file, &train.file)).ok().flatten();
-    let Some(classes) = opened.and_then(|table| labels_of(table, &train.file, label)) else {
-        return (Vec::new(), Vec::new());
-    };
+    let opening = Opening { format, ignored: &table.ignore };
+    let Some(classes) = labels_of(paths, opening, open, &table.label) else { return (Vec::new(), Vec::new()) };
     let expects: Vec<_> = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
     let (mut faults, warnings) = unknown_classes(&expects, &classes);
     faults.extend(of_metrics(model, &classes));
@@ -43,18 +45,14 @@ fn of_metrics(model: &Model, classes: &[String]) -> Vec<Fault> {
 }
 
 /// The distinct labels of a table in the order of classes; `None` if they cannot be read, or are not between 2 and `MAX_CLASSES`.
-fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
-    let mut start = Vec::with_capacity(LFS_POINTER.len());
-    (&mut table).take(LFS_POINTER.len() as u64).read_to_end(&mut start).ok()?;
-    table.rewind().ok()?;
-    if start == LFS_POINTER {
-        return None;
-    }
-    let table = BufReader::with_capacity(1 << 16, table);
-    let bytes: Box<dyn Read> =
-        if start.starts_with(&GZIP) { Box::new(MultiGzDecoder::new(table)) } else { Box::new(table) };
-    let mut records = Records::open(bytes, name).ok()?;
-    let mut places = records.header.iter().enumerate().filter(|(_, column)| *column == label);
+fn labels_of(
+    paths: Vec<String>,
+    opening: Opening<'_>,
+    open: impl FnMut(&str) -> Result<File, Fault>,
+    label: &str,
+) -> Option<Vec<String>> {
+    let mut records = Table::open(paths, opening, open).ok()?;
+    let mut places = records.header().iter().enumerate().filter(|(_, column)| *column == label);
     let (place, None) = (places.next()?.0, places.next()) else { return None };
     let mut labels = BTreeSet::new();
     while let Some(row) = records.next_row().ok()? {
@@ -75,7 +73,10 @@ fn labels_of(mut table: File, name: &str, label: &str) -> Option<Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
+    use std::io::{Seek as _, Write as _};
+
+    use slipway_contract::table::{GZIP, LFS_POINTER};
+    use slipway_contract::{Dialect, TableFormat};
 
     use super::*;
 
@@ -83,7 +84,9 @@ mod tests {
         let mut file = tempfile::tempfile().expect("a file");
         file.write_all(bytes).expect("written");
         file.rewind().expect("at its start");
-        labels_of(file, "t.csv", "kind")
+        let opening = Opening { format: TableFormat::Csv(Dialect::default()), ignored: &[] };
+        let open = |_: &str| file.try_clone().map_err(|error| Fault::new(FaultKind::Data, error.to_string()));
+        labels_of(vec!["t.csv".to_owned()], opening, open, "kind")
     }
 
     #[test]

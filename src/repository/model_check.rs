@@ -1,6 +1,7 @@
 //! Checks a model against the files beside it before training, for runs and for `slipway check`.
 
 use jiff::Timestamp;
+use slipway_contract::table::is_glob;
 use slipway_contract::{Fault, FaultKind, Model};
 
 use super::checkout::Checkout;
@@ -86,10 +87,15 @@ fn unusable_files<F: Files>(
 ) -> Result<Vec<(&'static str, Diagnostic)>, F::Error> {
     let own = ModelFiles::of(file, model);
     let mut problems = Vec::new();
-    let lock_file = model.spec.training.lock_file.as_deref().map(|path| ("spec.training.lock_file", path));
-    for (key, path) in model.spec.data.files().into_iter().chain(lock_file) {
+    let lock_file = model.spec.training.lock_file.clone().map(|path| ("spec.training.lock_file", path));
+    for (key, path) in source::data_paths(files, file, model)?.into_iter().chain(lock_file) {
+        let path = path.as_str();
         let whole = folder_path(file, path);
         let (message, help) = match files.entry(&whole)? {
+            None if is_glob(path) => (
+                format!("no file matches `{}` {}", files.shown(&whole), files.place()),
+                "commit the files, or correct the glob: `*` and `?` stand for characters of the file's name".to_owned(),
+            ),
             None => {
                 (format!("the file `{}` does not exist {}", files.shown(&whole), files.place()), absent(files, &whole)?)
             }
@@ -139,7 +145,7 @@ fn uncovered(model: &Model, path: &str) -> String {
 
 /// The number of test rows of a model, if its files show it.
 pub(crate) fn test_rows<F: Files>(files: &F, file: &str, model: &Model) -> Option<u64> {
-    let bytes = files.read(&folder_path(file, counted_file(model)), MAX_COUNTED).ok().flatten()?;
+    let bytes = files.read(&folder_path(file, counted_file(model)?), MAX_COUNTED).ok().flatten()?;
     count_rows(model, &bytes)
 }
 
@@ -239,8 +245,10 @@ impl<'a> Repository<'a> {
     /// Reports files of a model that a server would not find in their local form.
     fn check_commits(&self, file: &str, text: &str, readable: &Readable, diagnostics: &mut ModelDiagnostics) {
         let policy = ("spec.policy", readable.model.spec.policy.as_str());
-        let usable = readable.model.spec.data.files().into_iter().filter(|(key, _)| !readable.unusable.contains(key));
-        for (key, path) in usable.chain([policy]) {
+        // Files that cannot be listed were reported before.
+        let paths = source::data_paths(self.checkout, file, &readable.model).unwrap_or_default();
+        let usable = paths.iter().filter(|(key, _)| !readable.unusable.contains(key));
+        for (key, path) in usable.map(|(key, path)| (*key, path.as_str())).chain([policy]) {
             let whole = folder_path(file, path);
             let located = |message: String, help: String| {
                 let fault = Fault::new(FaultKind::Specification, message).key(key).help(help);

@@ -1,6 +1,7 @@
 //! Reads the content of a source repository at a revision: model files, their globs, their policies.
 
 use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+use slipway_contract::table::is_glob;
 use slipway_contract::{Fault, Model};
 
 use super::files::{Files, Revision};
@@ -265,6 +266,25 @@ pub(crate) fn name_in(file: &ModelFile) -> Option<String> {
 /// A path in the repository, from a path relative to the folder of `file`.
 pub(crate) fn folder_path(file: &str, path: &str) -> String {
     format!("{}{path}", folder_of(file))
+}
+
+/// The data files of a model at a path, each with the key that names it and its path relative to the model's folder. A glob is
+/// replaced by the files that it matches; one that matches none is returned itself.
+pub(crate) fn data_paths<F: Files>(
+    files: &F,
+    file: &str,
+    model: &Model,
+) -> Result<Vec<(&'static str, String)>, F::Error> {
+    let mut paths = Vec::new();
+    for (key, path) in model.spec.data.files() {
+        let matching = if is_glob(path) { files.matching(&folder_path(file, path))? } else { Vec::new() };
+        if matching.is_empty() {
+            paths.push((key, path.to_owned()));
+        }
+        let folder = folder_of(file).len();
+        paths.extend(matching.into_iter().map(|path| (key, path[folder..].to_owned())));
+    }
+    Ok(paths)
 }
 
 #[cfg(test)]

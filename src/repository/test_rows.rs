@@ -1,23 +1,23 @@
 //! Counts the rows of the test data without reading them as the trainer does: enough to report before training that a policy
 //! needs more rows than there are.
 
-use std::io::Read as _;
+use std::io::{Cursor, Read as _};
 
-use flate2::read::GzDecoder;
-use slipway_contract::{DataSpec, Model};
+use slipway_contract::table::is_glob;
+use slipway_contract::{DataSpec, Dialect, Encoding, Model, TableFormat};
+use slipway_tables::{Compression, unpack as unpacked_reader};
 
 /// Maximum bytes that are counted, compressed or not. Larger tables have enough rows.
 pub(super) const MAX_COUNTED: u64 = 64 << 20;
-/// The beginning of a gzip file.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The beginning of a Git LFS pointer.
 const LFS: &[u8] = b"version https://git-lfs";
 
-/// The file of a model that contains the number of test rows, relative to the model's folder.
-pub(super) fn counted_file(model: &Model) -> &str {
-    match &model.spec.data {
-        DataSpec::Idx { test, .. } => &test.labels,
-        DataSpec::Csv(table) => &table.test.file,
+/// The file of a model that contains the number of test rows, relative to the model's folder; `None` if a split decides the number,
+/// or several files.
+pub(super) fn counted_file(model: &Model) -> Option<&str> {
+    match (&model.spec.data, model.spec.data.table()) {
+        (DataSpec::Idx { test, .. }, _) => Some(&test.labels),
+        (_, table) => table?.test.as_ref().map(|test| test.file.as_str()).filter(|file| !is_glob(file)),
     }
 }
 
@@ -26,20 +26,26 @@ pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
     if bytes.starts_with(LFS) {
         return None;
     }
-    let unpacked = bytes.starts_with(&GZIP).then(|| unpack(bytes));
+    let unpacked = Compression::of(bytes).map(|_| unpack(bytes));
     let bytes = match &unpacked {
         Some(unpacked) => unpacked.as_deref()?,
         None => bytes,
     };
-    match &model.spec.data {
-        DataSpec::Idx { .. } => rows_of_idx(bytes),
-        DataSpec::Csv(_) => rows_of_csv(bytes),
+    match model.spec.data.table_format() {
+        None => rows_of_idx(bytes),
+        Some(TableFormat::Csv(Dialect { encoding: Encoding::Utf16, .. }) | TableFormat::Parquet) => None,
+        Some(TableFormat::Csv(dialect)) => rows_of_csv(bytes, &dialect),
+        Some(TableFormat::Jsonl) => {
+            Some(bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64)
+        }
     }
 }
 
 fn unpack(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut unpacked = Vec::new();
-    GzDecoder::new(bytes).take(MAX_COUNTED + 1).read_to_end(&mut unpacked).ok()?;
+    let (size, compression) = (bytes.len() as u64, Compression::of(bytes));
+    let reader = unpacked_reader(Cursor::new(bytes.to_vec()), size, compression);
+    reader.take(MAX_COUNTED + 1).read_to_end(&mut unpacked).ok()?;
     (unpacked.len() as u64 <= MAX_COUNTED).then_some(unpacked)
 }
 
@@ -55,13 +61,14 @@ fn rows_of_idx(bytes: &[u8]) -> Option<u64> {
 
 /// Rows of a table with a header (RFC 4180): records that are not empty, without the header. A line end inside quotes ends no
 /// record. A quote that does not begin a field is part of its text, as in `screen 15"`.
-fn rows_of_csv(bytes: &[u8]) -> Option<u64> {
+fn rows_of_csv(bytes: &[u8], dialect: &Dialect) -> Option<u64> {
+    let (delimiter, quote) = (dialect.delimiter.byte(), dialect.quote.byte());
     let (mut records, mut quoted, mut begun, mut at_field) = (0_u64, false, false, true);
     for byte in bytes {
         match byte {
-            b'"' if quoted => quoted = false,
+            byte if *byte == quote && quoted => quoted = false,
             // The first quote of a field, or the second of two within quotes.
-            b'"' if at_field => {
+            byte if *byte == quote && at_field => {
                 quoted = true;
                 begun = true;
                 continue;
@@ -72,7 +79,7 @@ fn rows_of_csv(bytes: &[u8]) -> Option<u64> {
             }
             _ => begun = true,
         }
-        at_field = matches!(byte, b'"' | b',' | b'\n' | b'\r');
+        at_field = *byte == quote || *byte == delimiter || matches!(byte, b'\n' | b'\r');
     }
     if quoted {
         return None;
@@ -98,7 +105,7 @@ mod tests {
             ("", None),
             ("a\n\"open", None),
         ] {
-            assert_eq!(rows_of_csv(table.as_bytes()), rows, "{table:?}");
+            assert_eq!(rows_of_csv(table.as_bytes(), &Dialect::default()), rows, "{table:?}");
         }
     }
 
@@ -118,6 +125,6 @@ mod tests {
         };
         assert_eq!(unpack(&packed(b"a\n1\n")).as_deref(), Some(&b"a\n1\n"[..]));
         assert_eq!(unpack(&packed(&vec![b'\n'; usize::try_from(MAX_COUNTED).expect("a size") + 1])), None);
-        assert_eq!(unpack(&GZIP), None);
+        assert_eq!(unpack(&[0x1f, 0x8b]), None);
     }
 }

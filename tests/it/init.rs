@@ -7,11 +7,11 @@ use std::process::{Command, Output};
 
 use crate::support::slipway;
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(slipway()).args(arguments).current_dir(folder).output().expect("it ran")
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -35,7 +35,7 @@ fn with(table: &str) -> tempfile::TempDir {
     folder
 }
 
-fn text_of(folder: &Path, file: &str) -> String {
+pub(crate) fn text_of(folder: &Path, file: &str) -> String {
     std::fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
@@ -112,8 +112,6 @@ fn twice_is_as_good_as_once_and_what_was_changed_is_not_replaced_unasked() {
 fn what_cannot_be_learnt_is_refused_and_nothing_is_written() {
     let good = customers(60);
     let cases: Vec<(&str, Vec<u8>, &str)> = vec![
-        ("churned", good.replace(',', ";").into(), "the header is one column with semicolons in it"),
-        ("churned", good.replace(',', "\t").into(), "the header is one column with tabs in it"),
         (
             "churned",
             good.lines().next().unwrap_or_default().into(),
@@ -127,7 +125,12 @@ fn what_cannot_be_learnt_is_refused_and_nothing_is_written() {
             "found a Git LFS pointer",
         ),
         ("churned", good.replace("basic", "bas\0ic").into(), "contains NUL bytes"),
-        ("churned", [good.as_bytes(), b"C9,pl\xffan,1,2,yes\n"].concat(), "bytes that are not UTF-8"),
+        (
+            "churned",
+            [good.as_bytes(), "C8,plané,1,2,yes\nC9,pl".as_bytes(), b"\xffan,1,2,yes\n"].concat(),
+            "bytes that are not UTF-8",
+        ),
+        ("churned", [good.as_bytes(), b"C9,pl\x81an,1,2,yes\n"].concat(), "bytes that are not Windows-1252"),
         ("churned", format!("{good}C9,basic,1\n").into(), "3 values, expected 5 as in the header"),
         ("churned", format!("{good}C9,basic,1,2,\n").into(), "has no label: the column `churned` is empty"),
         ("churned", format!("{good}C9,basic,1,2,perhaps\n").into(), "have only one row (`perhaps`)"),
@@ -137,11 +140,6 @@ fn what_cannot_be_learnt_is_refused_and_nothing_is_written() {
             "y",
             "name,y\na,0\nb,1\nc,0\nd,1\n".into(),
             "no column can be a feature:\n  `name`: its values differ in most rows",
-        ),
-        (
-            "y",
-            [&[0xff, 0xfe][..], &"a,y\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()].concat(),
-            "not UTF-8",
         ),
     ];
     for (label, table, expected) in cases {

@@ -25,6 +25,7 @@ mod gate_by_hand;
 mod git_server;
 mod hostile_clients;
 mod init;
+mod init_formats;
 mod next_month;
 mod notes;
 mod own_programs;

@@ -1,6 +1,6 @@
 //! Normalises paths and globs of `slipway.yaml` so that they can be compared with the files of a repository.
 
-use crate::{DataSpec, Model, TableSpec};
+use crate::{DataSpec, Model};
 
 impl Model {
     /// The same model with normalised paths: `./data//x` becomes `data/x`, and the glob `data/` becomes `data/**`. Git and globs
@@ -26,9 +26,9 @@ impl DataSpec {
             Self::Idx { train, test, .. } => {
                 vec![&mut train.features, &mut train.labels, &mut test.features, &mut test.labels]
             }
-            Self::Csv(TableSpec { train, test, recent, .. }) => {
-                let recent = recent.iter_mut().map(|recent| &mut recent.file);
-                [&mut train.file, &mut test.file].into_iter().chain(recent).collect()
+            Self::Csv(table) | Self::Jsonl(table) | Self::Parquet(table) => {
+                let files = [&mut table.train, &mut table.test, &mut table.rows, &mut table.recent];
+                files.into_iter().flatten().map(|file| &mut file.file).collect()
             }
         }
     }

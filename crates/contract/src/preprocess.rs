@@ -133,7 +133,7 @@ impl Preprocess {
     pub fn resolved(steps: &[Self], data: &DataSpec) -> Vec<Self> {
         let usual = match data {
             DataSpec::Idx { .. } => vec![Self::Scale(ScaleOptions { divide_by: 255.0 })],
-            DataSpec::Csv(_) => vec![Self::RobustScale, Self::SmoothClip],
+            DataSpec::Csv(_) | DataSpec::Jsonl(_) | DataSpec::Parquet(_) => vec![Self::RobustScale, Self::SmoothClip],
         };
         let written_out = |step: &Self| if *step == Self::Auto { usual.clone() } else { vec![step.clone()] };
         steps.iter().flat_map(written_out).collect()

@@ -126,8 +126,8 @@ impl Model {
     /// The test table, whose labels a program does not get.
     pub fn test_table(&self) -> Option<&str> {
         match &self.spec.data {
-            DataSpec::Csv(table) => Some(&table.test.file),
-            DataSpec::Idx { .. } => None,
+            DataSpec::Csv(table) => table.test.as_ref().map(|test| test.file.as_str()),
+            DataSpec::Idx { .. } | DataSpec::Jsonl(_) | DataSpec::Parquet(_) => None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Writes out the defaults of a model, so that nothing about a training is implicit.
 
 use crate::{
-    ColumnType, EarlyStopping, ImputeOptions, Keep, Model, ModelFamily, OneHotOptions, Preprocess, TreeOptions,
+    ColumnType, DataSpec, EarlyStopping, ImputeOptions, Keep, Model, ModelFamily, OneHotOptions, Preprocess, SplitBy,
+    Task, TreeOptions,
 };
 
 impl Model {
@@ -34,7 +35,8 @@ impl Model {
                 spec.preprocess.push(Preprocess::OneHot(OneHotOptions::default()));
             }
         }
-        let is_observed = spec.data.validation_split() > 0.0;
+        resolve_table(&mut spec.data, spec.task);
+        let is_observed = spec.data.is_validated();
         let training = &mut spec.training;
         training.loss = Some(training.loss_for(spec.task));
         if !is_linear {
@@ -50,6 +52,21 @@ impl Model {
             training.metric = Some(training.metric_for(spec.task));
         }
         model
+    }
+}
+
+/// Writes out the defaults of tables: the dialect, and how rows are split.
+fn resolve_table(data: &mut DataSpec, task: Task) {
+    if let DataSpec::Csv(table) = data {
+        table.dialect = Some(table.dialect.unwrap_or_default());
+    }
+    let Some(split) = data.table_mut().and_then(|table| table.split.as_mut()) else { return };
+    let by = split.by.get_or_insert(match task {
+        Task::Classification => SplitBy::Stratified,
+        Task::Regression => SplitBy::Random,
+    });
+    if !matches!(by, SplitBy::Column(_)) {
+        split.validation = Some(split.validation.unwrap_or(0.0));
     }
 }
 
@@ -81,6 +98,8 @@ mod tests {
             {"one_hot": {"min_frequency": 1}}
         ]);
         assert_eq!(written["preprocess"], steps);
+        let dialect = serde_json::json!({"delimiter": ",", "quote": "\"", "decimal": ".", "encoding": "utf-8"});
+        assert_eq!(written["data"]["dialect"], dialect);
         let training = &written["training"];
         assert_eq!(
             [&training["loss"], &training["keep"], &training["metric"]],

@@ -34,6 +34,7 @@ fn rows(columns: &[&[&str]], kinds: &[ColumnType]) -> Rows {
         columns: None,
         texts,
         origin: None,
+        aside: Vec::new(),
     }
 }
 

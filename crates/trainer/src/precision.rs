@@ -43,11 +43,12 @@ pub(crate) fn every_value_fits(rows: &Rows, pipeline: &Pipeline) -> Vec<Fault> {
 
 fn beyond_floats(rows: &Rows, columns: &[String], row: i64, column: i64, value: f64) -> Fault {
     let column = usize::try_from(column).ok().and_then(|column| columns.get(column)).map_or("?", String::as_str);
-    let line = rows.origin.as_ref().and_then(|origin| origin.lines.get(usize::try_from(row).ok()?).copied());
     let what = format!("column `{}`: {value:e} is beyond 32-bit floats, which end at 3.4e38", shown(column));
-    let file = rows.origin.as_ref().map_or("", |origin| origin.file.as_str());
-    let fault = match line {
-        Some(line) => fault_at(file, line, format!("line {line}, {what}")),
+    let fault = match &rows.origin {
+        Some(origin) => {
+            let (place, file) = origin.place(usize::try_from(row).unwrap_or(0));
+            fault_at(file, place, format!("{place}, {what}"))
+        }
         None => Fault::new(FaultKind::Data, what),
     };
     fault.help(
@@ -120,8 +121,8 @@ pub(crate) fn lost_digits(rows: &Rows) -> Result<Vec<Fault>, Fault> {
         } else {
             format!("holds {} rounded to 64-bit floats", counted_are(lost.count, "number"))
         };
-        let message =
-            format!("column `{name}` {what}: `{}` on line {} has more digits than they hold", lost.text, lost.line);
+        let (place, _) = origin.lost_place(lost);
+        let message = format!("column `{name}` {what}: `{}` on {place} has more digits than they hold", lost.text);
         let help = "leave the column out if it is an identifier, or subtract an offset from it in the table";
         warnings.push(at_key(rows, message).help(help));
     }

@@ -6,9 +6,9 @@ use parquet::basic::Type as Physical;
 use parquet::errors::ParquetError;
 use parquet::schema::types::Type;
 use sha2::{Digest as _, Sha256};
-use slipway_contract::{Fault, FaultKind, Model, SampleRequest};
+use slipway_contract::{Decimal, Fault, FaultKind, Model, SampleRequest, TableFormat};
 
-use crate::data::{self, Half, Rows, Table};
+use crate::data::{self, Half, Rows, TableName};
 use crate::job::JobContext;
 use crate::predictions::{number_column, text_column, write_numbers, write_texts, writer};
 use crate::progress::Reporter;
@@ -49,10 +49,11 @@ pub(crate) fn write(
         }
     }
     if !drift.is_empty() {
-        let before = data::read_columns(model, &source, Table::Train, drift)?;
-        let now = data::read_columns(model, &source, Table::Recent, drift)?;
+        let before = data::read_columns(model, &source, TableName::Train, drift)?;
+        let now = data::read_columns(model, &source, TableName::Recent, drift)?;
         for ((name, before), (_, now)) in before.into_iter().zip(now) {
-            let (before, now) = alike(before, now);
+            let (before, now) =
+                alike(before, now, model.spec.data.table_format().map_or(Decimal::Point, TableFormat::decimal));
             training.push((name.clone(), before));
             recent.push((name, now));
         }
@@ -81,9 +82,9 @@ pub(crate) fn write(
 }
 
 /// Numbers if both columns contain only numbers, otherwise texts.
-fn alike(before: Vec<String>, now: Vec<String>) -> (Values, Values) {
+fn alike(before: Vec<String>, now: Vec<String>, decimal: Decimal) -> (Values, Values) {
     let numbers = |texts: &[String]| {
-        let number = |text: &String| text.parse::<f64>().ok().filter(|number| number.is_finite());
+        let number = |text: &String| decimal.with_point(text)?.parse::<f64>().ok().filter(|number| number.is_finite());
         texts.iter().map(number).collect::<Option<Vec<f64>>>()
     };
     match (numbers(&before), numbers(&now)) {

@@ -4,14 +4,27 @@
 use slipway_contract::{Fault, FaultKind, counted};
 use tch::{Kind, Tensor};
 
-use crate::data::Target;
+use crate::data::{Rows, Target};
 
-/// The indexes of the training rows and of the validation rows, each in random order.
-pub(crate) fn split(target: &Target, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
-    match target {
+/// The indexes of the training rows and of the validation rows, each in random order; or, if the data say which rows are held
+/// out, in the order of the rows.
+pub(crate) fn split(rows: &Rows, validation_split: f64) -> Result<(Tensor, Tensor), Fault> {
+    if !rows.aside.is_empty() {
+        return Ok(divided(&rows.aside));
+    }
+    match &rows.target {
         Target::Classes { labels, classes } => stratified(labels, classes, validation_split),
         Target::Numbers(labels) => random(labels.len() as u64, validation_split),
     }
+}
+
+/// The indexes of the rows that are not held out, and of those that are.
+fn divided(aside: &[bool]) -> (Tensor, Tensor) {
+    let of = |wanted: bool| {
+        let rows = (0_i64..).zip(aside).filter(|(_, aside)| **aside == wanted).map(|(row, _)| row);
+        Tensor::from_slice(&rows.collect::<Vec<i64>>())
+    };
+    (of(false), of(true))
 }
 
 /// Splits rows at random. If `validation_split` is above zero, there is at least one validation row and one training row.

@@ -109,7 +109,7 @@ fn type_of(column: &Column, rows: usize) -> Result<ColumnSpec, String> {
         let missing = spellings.iter().cloned().collect();
         return Ok(ColumnSpec { missing, ..ColumnSpec::from(ColumnType::Number) });
     }
-    let first = text.as_ref().map(|(line, value)| format!("`{value}` on line {line}"));
+    let first = text.as_ref().map(|(place, value)| format!("`{value}` on {place}"));
     let first = first.or_else(|| code.as_ref().map(|code| format!("`{code}`"))).unwrap_or_default();
     if text.as_ref().is_some_and(|(_, value)| looks_like_date(value)) {
         return Err(format!("{first} looks like a date: make numbers of it, such as days since a fixed day"));
@@ -142,13 +142,14 @@ fn is_identifier(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::table::Input;
     use super::*;
 
     fn profile(table: &str) -> Profile {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("t.csv");
         std::fs::write(&path, table).expect("written");
-        Profile::of(&path, "t.csv").expect("a table")
+        Profile::of(&Input::of(&path, "t.csv").expect("a table")).expect("a table")
     }
 
     /// A table of 24 rows; `row` makes the values.

@@ -27,13 +27,13 @@ use local::{DEFAULT_PORT, Local};
 use slipway_domain::Diagnostic;
 use specification::{Chosen, Part};
 use split::Labels;
-use table::Profile;
+use table::{Input, Profile};
 
 /// Create a model from a table: `slipway.yaml`, a policy, a split into training and test rows, and optionally marked manifests
 /// and a server on this machine.
 #[derive(Debug, Args)]
 pub(super) struct Init {
-    /// The table: comma-separated values with a header, plain or gzip
+    /// The table: comma-separated values with a header in any dialect, JSON lines or Parquet; plain, gzip or zstd
     data: PathBuf,
     /// The column to predict; guessed with `--yes`, prompted for on a terminal
     #[arg(long, value_name = "COLUMN")]
@@ -81,15 +81,16 @@ enum Form {
 impl Init {
     pub(super) fn run(self) -> Result<Exit, Failure> {
         let name = self.data.display().to_string();
-        let profile = Profile::of(&self.data, &name).map_err(refused)?;
+        let input = Input::of(&self.data, &name).map_err(refused)?;
+        let profile = Profile::of(&input).map_err(refused)?;
         let label = self.label(&profile, &name)?;
         let model = self.model_name()?;
         let (features, left_out) = self.features(&profile, &label, &name)?;
         let names: Vec<String> = features.iter().map(|feature| feature.name.clone()).collect();
-        let labels = Labels::of(&self.data, &name, &label, &names).map_err(refused)?;
+        let labels = Labels::of(&input, &label, &names).map_err(refused)?;
         let staging = exit::temporary_folder()?;
         let mut ready = Ready::new(staging.path(), &self.folder);
-        let sides = self.rows(&labels, (&label, &names), &name, profile.rows, &mut ready)?;
+        let sides = self.rows(&labels, (&label, &names), &input, profile.rows, &mut ready)?;
         let chosen = Chosen {
             model: model.as_str(),
             label: &label,
@@ -99,6 +100,7 @@ impl Init {
             numbers: labels.numbers,
             train: Part { file: &sides.train.0, rows: sides.train.1 },
             test: Part { file: &sides.test.0, rows: sides.test.1 },
+            format: sides.format,
             test_classes: &sides.test_classes,
             validation: can_keep_aside(&labels, self.test.is_none()),
         };

@@ -168,7 +168,7 @@ fn share(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use slipway_contract::ColumnType;
+    use slipway_contract::{ColumnType, Dialect, TableFormat};
 
     use super::super::columns::Feature;
     use super::super::specification::Part;
@@ -185,6 +185,7 @@ mod tests {
             left_out: &[],
             classes: &classes,
             numbers: None,
+            format: TableFormat::Csv(Dialect::default()),
             train: part(rows.iter().sum()),
             test: part(test.iter().sum()),
             test_classes: &test,
@@ -236,6 +237,7 @@ mod tests {
             left_out: &[],
             classes: &[],
             numbers: Some(Numbers { median: 700.0, deviation: 123.456 }),
+            format: TableFormat::Csv(Dialect::default()),
             train: part(400),
             test: part(100),
             test_classes: &[100],

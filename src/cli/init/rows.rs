@@ -2,15 +2,18 @@
 
 use std::path::Path;
 
+use slipway_contract::{Dialect, Encoding, TableFormat};
+
 use super::files::Ready;
 use super::split::{Labels, Side};
-use super::table::{self, Profile};
+use super::table::{Input, Profile};
 use super::{Init, refused};
 use crate::cli::exit::{self, Failure};
 
-/// The paths of the parts of a split table.
+/// The paths of the parts of a split table, and of tables that are taken in, up to their endings.
 const TRAIN: &str = "data/train.csv";
 const TEST: &str = "data/test.csv";
+const TAKEN: [&str; 2] = ["data/train", "data/test"];
 
 /// A file below the model's folder, and its number of rows.
 type Rows = (String, usize);
@@ -22,6 +25,8 @@ pub(super) struct Sides {
     pub(super) test_classes: Vec<usize>,
     /// Number of test rows whose features also occur in a training row.
     pub(super) in_both: usize,
+    /// The format of the files.
+    pub(super) format: TableFormat,
 }
 
 impl Init {
@@ -30,14 +35,17 @@ impl Init {
         &self,
         labels: &Labels,
         (label, features): (&str, &[String]),
-        name: &str,
+        input: &Input<'_>,
         rows: usize,
         ready: &mut Ready,
     ) -> Result<Sides, Failure> {
+        let (name, format) = (input.name, input.format);
         if let Some(test) = &self.test {
             let shown = test.display().to_string();
-            let of_test = Profile::of(test, &shown).map_err(refused)?.rows;
-            let own = labels.compare(test, &shown, label, features).map_err(refused)?;
+            // Both tables are read with the dialect of the first, which is the one that is written down.
+            let other = Input { path: test, name: &shown, format };
+            let of_test = Profile::of(&other).map_err(refused)?.rows;
+            let own = labels.compare(&other, label, features).map_err(refused)?;
             let is_data = test.canonicalize().is_ok_and(|test| self.data.canonicalize().is_ok_and(|data| data == test));
             if is_data || own.is_the_same {
                 let help =
@@ -47,10 +55,11 @@ impl Init {
                 return Err(exit::invalid(format!("{message}\n  help: {help}")));
             }
             return Ok(Sides {
-                train: (self.take_in(&self.data, TRAIN, ready)?, rows),
-                test: (self.take_in(test, TEST, ready)?, of_test),
+                train: (self.take_in(&self.data, TAKEN[0], format, ready)?, rows),
+                test: (self.take_in(test, TAKEN[1], format, ready)?, of_test),
                 test_classes: own.classes,
                 in_both: own.in_both,
+                format,
             });
         }
         for part in [TRAIN, TEST] {
@@ -68,34 +77,50 @@ impl Init {
         }
         labels.check_split(name, label).map_err(refused)?;
         let sides = labels.split();
-        self.write_parts(name, &sides, ready)?;
+        let dialect = Self::write_parts(input, &sides, ready)?;
         let (test_classes, in_both) = labels.test_rows(&sides);
         let test = test_classes.iter().sum::<usize>();
-        Ok(Sides { train: (TRAIN.to_owned(), rows - test), test: (TEST.to_owned(), test), test_classes, in_both })
+        Ok(Sides {
+            train: (TRAIN.to_owned(), rows - test),
+            test: (TEST.to_owned(), test),
+            test_classes,
+            in_both,
+            format: TableFormat::Csv(dialect),
+        })
     }
 
     /// Stages a table: under its own path if that is below the model's folder, otherwise under the path of a part.
-    fn take_in(&self, data: &Path, part: &str, ready: &mut Ready) -> Result<String, Failure> {
+    fn take_in(&self, data: &Path, part: &str, format: TableFormat, ready: &mut Ready) -> Result<String, Failure> {
         let broken = |error: std::io::Error| exit::invalid(format!("{}: {error}", data.display()));
         let whole = data.canonicalize().map_err(broken)?;
         let inside =
             self.folder.canonicalize().ok().and_then(|folder| whole.strip_prefix(folder).ok().map(Path::to_owned));
         let path = match inside.as_ref().and_then(|inside| inside.to_str()) {
             Some(inside) => inside.to_owned(),
-            None if whole.extension().is_some_and(|ending| ending == "gz") => format!("{part}.gz"),
-            None => part.to_owned(),
+            None => {
+                let packed =
+                    ["gz", "zst"].into_iter().find(|known| whole.extension().is_some_and(|ending| ending == *known));
+                format!("{part}.{}{}", name_of(format), packed.map_or_else(String::new, |ending| format!(".{ending}")))
+            }
         };
         let mut copy = ready.create(&path)?;
         std::fs::File::open(&whole).and_then(|mut file| std::io::copy(&mut file, &mut copy)).map_err(broken)?;
         Ok(path)
     }
 
-    fn write_parts(&self, name: &str, sides: &[Side], ready: &mut Ready) -> Result<(), Failure> {
-        let opened = table::open(&self.data, name).map_err(refused)?;
-        let mut writers = [ready.create(TRAIN)?, ready.create(TEST)?].map(csv::Writer::from_writer);
+    /// Stages both parts as comma-separated values in UTF-8, in the dialect of the table, and returns their dialect.
+    fn write_parts(input: &Input<'_>, sides: &[Side], ready: &mut Ready) -> Result<Dialect, Failure> {
+        let dialect = match input.format {
+            TableFormat::Csv(dialect) => Dialect { encoding: Encoding::Utf8, ..dialect },
+            TableFormat::Jsonl | TableFormat::Parquet => Dialect::default(),
+        };
+        let opened = input.open().map_err(refused)?;
+        let mut builder = csv::WriterBuilder::new();
+        builder.delimiter(dialect.delimiter.byte()).quote(dialect.quote.byte());
+        let mut writers = [ready.create(TRAIN)?, ready.create(TEST)?].map(|file| builder.from_writer(file));
         let broken = |error: csv::Error| error.to_string();
         for writer in &mut writers {
-            writer.write_record(&opened.header).map_err(|error| exit::defect(broken(error)))?;
+            writer.write_record(opened.header()).map_err(|error| exit::defect(broken(error)))?;
         }
         let mut sides = sides.iter();
         opened
@@ -104,6 +129,16 @@ impl Init {
                 writers[usize::from(*side == Side::Test)].write_record(row).map_err(broken)
             })
             .map_err(refused)?;
-        writers.iter_mut().try_for_each(csv::Writer::flush).map_err(exit::defect)
+        writers.iter_mut().try_for_each(csv::Writer::flush).map_err(exit::defect)?;
+        Ok(dialect)
+    }
+}
+
+/// The name of a format in `slipway.yaml`, which is also the ending of its files.
+pub(super) fn name_of(format: TableFormat) -> &'static str {
+    match format {
+        TableFormat::Csv(_) => "csv",
+        TableFormat::Jsonl => "jsonl",
+        TableFormat::Parquet => "parquet",
     }
 }

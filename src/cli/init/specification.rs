@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use slipway_contract::{Task, counted};
+use slipway_contract::{Dialect, TableFormat, Task, counted};
 use slipway_yaml::scalar_of;
 
 use super::columns::{Feature, LeftOut};
+use super::rows::name_of;
 use super::split::Numbers;
 use super::table::shown;
 
@@ -24,6 +25,8 @@ pub(super) struct Chosen<'a> {
     pub(super) numbers: Option<Numbers>,
     pub(super) train: Part<'a>,
     pub(super) test: Part<'a>,
+    /// The format of both files.
+    pub(super) format: TableFormat,
     /// Number of test rows of each class.
     pub(super) test_classes: &'a [usize],
     pub(super) validation: bool,
@@ -78,10 +81,12 @@ spec:
   paths: [{paths}]   # a change of these files starts a run; the trainer gets only these files
   task: {task}
   data:
-    format: csv
-    label: {label}   # {labels}
+    format: {format}
+{dialect}    label: {label}   # {labels}
 {columns}",
         task = chosen.task().name(),
+        format = name_of(chosen.format),
+        dialect = dialect(chosen.format),
         name = scalar_of(model),
         label = scalar_of(label),
         labels = chosen.labels(),
@@ -149,6 +154,21 @@ fn columns(features: &[Feature], left_out: &[LeftOut]) -> String {
     let ignore = if ignored.is_empty() { String::new() } else { format!("    ignore: [{ignored}]\n") };
     let columns: String = features.iter().map(line).collect();
     format!("    columns:   # the types were inferred from the table\n{columns}{ignore}")
+}
+
+/// The line of the dialect, if it is not that of RFC 4180.
+fn dialect(format: TableFormat) -> String {
+    let TableFormat::Csv(dialect) = format else { return String::new() };
+    if dialect == Dialect::default() {
+        return String::new();
+    }
+    let Dialect { delimiter, quote, decimal, encoding } = dialect;
+    let [quote, decimal] =
+        [serde_json::to_string(&quote), serde_json::to_string(&decimal)].map(Result::unwrap_or_default);
+    let (delimiter, encoding) = (delimiter.written(), encoding.name());
+    format!(
+        "    dialect: {{delimiter: {delimiter}, quote: {quote}, decimal: {decimal}, encoding: {encoding}}}   # found in the table\n"
+    )
 }
 
 fn shown_reason(reason: &str) -> String {

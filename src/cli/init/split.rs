@@ -3,13 +3,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use slipway_contract::Fault;
 use slipway_contract::table::{self, number};
+use slipway_contract::{Decimal, Fault};
 
-use super::table::{open, shown};
+use super::table::{Input, shown};
 
 /// The share of test rows of large tables, the wanted number of test rows of smaller tables, and the maximum share of these.
 const DEFAULT_SHARE: f64 = 0.2;
@@ -68,19 +67,20 @@ pub(super) enum Side {
 
 impl Labels {
     /// Reads the labels of a table: classes, or numbers to predict. Rows with equal `features` are equal.
-    pub(super) fn of(path: &Path, name: &str, label: &str, features: &[String]) -> Result<Self, Fault> {
-        let opened = open(path, name)?;
-        let (label_at, places) = places(&opened.header, name, label, features)?;
+    pub(super) fn of(input: &Input<'_>, label: &str, features: &[String]) -> Result<Self, Fault> {
+        let opened = input.open()?;
+        let (name, decimal) = (input.name, input.decimal());
+        let (label_at, places) = places(opened.header(), name, label, features)?;
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         let mut rows = Vec::new();
         // The numbers of all rows, as long as every label is one.
         let mut values = Some(Vec::new());
-        opened.each(|line, row| {
+        opened.each(|place, row| {
             let class = row.get(label_at).unwrap_or_default().trim();
             if table::is_missing(class) {
-                return Err(table::missing_label(name, line, label, class).message);
+                return Err(table::missing_label(name, place, label, class).message);
             }
-            values = values.take().zip(table::number::parse(class)).map(|(mut values, value)| {
+            values = values.take().zip(number::parse_with(class, decimal)).map(|(mut values, value)| {
                 values.push(value);
                 values
             });
@@ -91,7 +91,7 @@ impl Labels {
                 None if numbers.len() > table::MAX_CLASSES => next,
                 None => *numbers.entry(class.to_owned()).or_insert(next),
             };
-            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
+            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim()), decimal), class));
             Ok(())
         })?;
         Self::sorted(&numbers, values, rows, name)
@@ -177,9 +177,10 @@ impl Labels {
     }
 
     /// Compares separate test rows with the training rows.
-    pub(super) fn compare(&self, path: &Path, name: &str, label: &str, features: &[String]) -> Result<OwnTest, Fault> {
-        let opened = open(path, name)?;
-        let (label_at, places) = places(&opened.header, name, label, features)?;
+    pub(super) fn compare(&self, input: &Input<'_>, label: &str, features: &[String]) -> Result<OwnTest, Fault> {
+        let opened = input.open()?;
+        let decimal = input.decimal();
+        let (label_at, places) = places(opened.header(), input.name, label, features)?;
         let known: HashMap<&str, u32> = self.classes.iter().map(|(class, _)| class.as_str()).zip(0..).collect();
         let (mut classes, mut rows) = (vec![0; self.groups().len()], Vec::new());
         opened.each(|_, row| {
@@ -189,7 +190,7 @@ impl Labels {
             if let Some(count) = classes.get_mut(class as usize) {
                 *count += 1;
             }
-            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim())), class));
+            rows.push((digest(places.iter().map(|place| row.get(*place).unwrap_or_default().trim()), decimal), class));
             Ok(())
         })?;
         let learnt: HashSet<u64> = self.rows.iter().map(|(digest, _)| *digest).collect();
@@ -255,10 +256,10 @@ fn whole(rows: f64) -> usize {
 }
 
 /// Returns a number that equal values share. Numbers are equal if the check `leakage` of a policy takes them as equal.
-fn digest<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
+fn digest<'a>(values: impl Iterator<Item = &'a str>, decimal: Decimal) -> u64 {
     let mut hasher = Sha256::new();
     for value in values {
-        let value = match number::parse(value) {
+        let value = match number::parse_with(value, decimal) {
             // Adding zero turns -0.0 into 0.0.
             Some(parsed) if number::lost_digits(value, parsed).is_none() => Cow::Owned((parsed + 0.0).to_string()),
             _ => Cow::Borrowed(value),
@@ -272,14 +273,24 @@ fn digest<'a>(values: impl Iterator<Item = &'a str>) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use slipway_contract::{Dialect, TableFormat};
+
     use super::*;
+
+    fn input(path: &Path) -> Input<'_> {
+        Input { path, name: "t.csv", format: TableFormat::Csv(Dialect::default()) }
+    }
 
     fn labels(table: &str, features: &[&str]) -> Result<Labels, String> {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("t.csv");
         std::fs::write(&path, table).expect("written");
         let features: Vec<String> = features.iter().map(|feature| (*feature).to_owned()).collect();
-        Labels::of(&path, "t.csv", "y", &features).map_err(|fault| fault.to_string())
+        Input::of(&path, "t.csv")
+            .and_then(|input| Labels::of(&input, "y", &features))
+            .map_err(|fault| fault.to_string())
     }
 
     fn rows(count: usize, row: impl Fn(usize) -> String) -> String {
@@ -325,7 +336,7 @@ mod tests {
         let path = folder.path().join("t.csv");
         let compare = |test: &str| {
             std::fs::write(&path, test).expect("written");
-            found.compare(&path, "t.csv", "y", &["x".to_owned()]).expect("compared")
+            found.compare(&input(&path), "y", &["x".to_owned()]).expect("compared")
         };
         let own =
             |classes: [usize; 2], in_both, is_the_same| OwnTest { classes: classes.to_vec(), in_both, is_the_same };
@@ -339,7 +350,7 @@ mod tests {
         assert_eq!(compare("x,y\n3.0,a\n+2,b\n1e0,a\n4,a\n"), own([3, 1], 3, false), "another spelling");
         assert_eq!(compare("x,y\n"), own([0, 0], 0, false));
         std::fs::write(&path, "z,y\n1,a\n").expect("written");
-        assert!(found.compare(&path, "t.csv", "y", &["x".to_owned()]).is_err());
+        assert!(found.compare(&input(&path), "y", &["x".to_owned()]).is_err());
     }
 
     #[test]

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-use slipway_contract::Fault;
-use slipway_contract::table::{self, Records};
+use slipway_contract::table::{self, Place};
+use slipway_contract::{Decimal, Fault, TableFormat};
+use slipway_tables::{Opening, Table, detect};
 
 /// Maximum number of rows of a table that is split here. A larger table is too large for a git repository.
 pub(super) const MAX_ROWS: usize = 10_000_000;
@@ -18,33 +17,42 @@ const MAX_REMEMBERED_LENGTH: usize = 200;
 /// Maximum number of spellings of a missing value that are remembered for a column.
 const MAX_SPELLINGS: usize = 10;
 
-/// A table on this machine.
-pub(super) type Table = Records<Box<dyn Read>>;
+/// A table on this machine, with the format that was found in it.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub(super) path: &'a Path,
+    /// Its name in messages.
+    pub(super) name: &'a str,
+    pub(super) format: TableFormat,
+}
 
-/// Opens a table, unpacked. Messages use `name` for it.
-pub(super) fn open(path: &Path, name: &str) -> Result<Table, Fault> {
+impl<'a> Input<'a> {
+    /// Finds the format of a table, once.
+    pub(super) fn of(path: &'a Path, name: &'a str) -> Result<Self, Fault> {
+        Ok(Self { path, name, format: detect::format_of(file(path, name)?, name)? })
+    }
+
+    /// Opens the table.
+    pub(super) fn open(&self) -> Result<Table<'a>, Fault> {
+        let Self { path, name, format } = *self;
+        let opening = Opening { format, ignored: &[] };
+        let opened = Table::open(vec![name.to_owned()], opening, move |_| file(path, name))?;
+        if opened.header().is_empty() { Err(table::empty(name)) } else { Ok(opened) }
+    }
+
+    /// The character before the fraction of a number.
+    pub(super) fn decimal(&self) -> Decimal {
+        self.format.decimal()
+    }
+}
+
+fn file(path: &Path, name: &str) -> Result<File, Fault> {
     let failed = |error: std::io::Error| table::fault(name, format!("cannot be read: {error}"));
-    let mut file = File::open(path).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     if !file.metadata().map_err(failed)?.is_file() {
-        return Err(table::fault(name, "this is not a regular file, expected a table of comma-separated values"));
+        return Err(table::fault(name, "this is not a regular file, expected a table"));
     }
-    let mut start = Vec::with_capacity(table::LFS_POINTER.len());
-    (&mut file).take(table::LFS_POINTER.len() as u64).read_to_end(&mut start).map_err(failed)?;
-    if start == table::LFS_POINTER {
-        return Err(table::lfs_pointer(name));
-    }
-    file.rewind().map_err(failed)?;
-    let reader: Box<dyn Read> = if start.starts_with(&table::GZIP) {
-        Box::new(MultiGzDecoder::new(BufReader::new(file)))
-    } else {
-        Box::new(BufReader::new(file))
-    };
-    let opened = Records::open(reader, name)?;
-    match table::wrong_delimiter(&opened.header, name) {
-        Some(fault) => Err(fault),
-        None if opened.header.is_empty() => Err(table::empty(name)),
-        None => Ok(opened),
-    }
+    Ok(file)
 }
 
 /// The result of one pass through a table.
@@ -60,8 +68,8 @@ pub(super) struct Profile {
 pub(super) struct Column {
     /// Its name, without surrounding white space.
     pub(super) name: String,
-    /// The first value that is neither a finite number nor a usual spelling of a missing value, with its line.
-    pub(super) text: Option<(u64, String)>,
+    /// The first value that is neither a finite number nor a usual spelling of a missing value, with its place.
+    pub(super) text: Option<(Place, String)>,
     /// Number of rows without a value.
     pub(super) missing: u64,
     /// Usual spellings of a missing value that occur, such as `NA`.
@@ -79,9 +87,9 @@ pub(super) struct Column {
 
 impl Profile {
     /// Profiles a table.
-    pub(super) fn of(path: &Path, name: &str) -> Result<Self, Fault> {
-        let opened = open(path, name)?;
-        let columns = opened.header.iter().map(|name| Column {
+    pub(super) fn of(input: &Input<'_>) -> Result<Self, Fault> {
+        let opened = input.open()?;
+        let columns = opened.header().iter().map(|name| Column {
             name: name.clone(),
             counts_rows: true,
             values: Some(BTreeSet::new()),
@@ -89,18 +97,18 @@ impl Profile {
         });
         let mut columns: Vec<Column> = columns.collect();
         let mut rows = 0;
-        opened.each(|line, row| {
+        opened.each(|place, row| {
             rows += 1;
             if rows > MAX_ROWS {
                 return Err(format!("the table has more than {MAX_ROWS} rows: use a part of them"));
             }
             for (column, value) in columns.iter_mut().zip(row) {
-                column.take(line, value.trim());
+                column.take(place, value.trim(), input.decimal());
             }
             Ok(())
         })?;
         if rows == 0 {
-            return Err(table::no_rows(name));
+            return Err(table::no_rows(input.name));
         }
         Ok(Self { columns, rows })
     }
@@ -116,13 +124,13 @@ impl Profile {
 }
 
 impl Column {
-    fn take(&mut self, line: u64, value: &str) {
+    fn take(&mut self, place: Place, value: &str, decimal: Decimal) {
         if value.is_empty() {
             self.missing += 1;
             self.counts_rows = false;
             return;
         }
-        if let Some(number) = value.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        if let Some(number) = table::number::parse_with(value, decimal) {
             self.numbers += 1;
             if self.code.is_none() && is_code(value) {
                 self.code = Some(shown(value));
@@ -136,7 +144,7 @@ impl Column {
             if table::number::is_missing_spelling(value) && self.spellings.len() < MAX_SPELLINGS {
                 self.spellings.insert(value.to_owned());
             } else if self.text.is_none() && !self.spellings.contains(value) {
-                self.text = Some((line, shown(value)));
+                self.text = Some((place, shown(value)));
             }
         }
         if let Some(values) = &mut self.values

@@ -1,11 +1,9 @@
 //! The header of a table: the positions of columns, and the faults of names.
 
 use super::labels::alike_or_near;
-use super::{MAX_COLUMNS, fault, shown};
-use crate::{Fault, FaultKind};
+use super::{MAX_COLUMNS, OTHER_ENCODING, fault, fault_at, shown};
+use crate::{Delimiter, Fault, FaultKind};
 
-/// Unsupported separators that are recognised for the message, with their names.
-const OTHER_SEPARATORS: [(char, &str); 3] = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
 /// The names that pandas, polars, R and people give to row numbers, in lower case.
 const ROW_NUMBERS: [&str; 12] = [
     "index",
@@ -23,12 +21,12 @@ const ROW_NUMBERS: [&str; 12] = [
 ];
 
 /// The fault of a header with too many columns or with NUL bytes; `None` if it is usable.
-pub(super) fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
+pub fn unusable_header(file: &str, header: &[String]) -> Option<Fault> {
     if header.len() > MAX_COLUMNS {
         return Some(fault(file, format!("{} columns, expected at most {MAX_COLUMNS}", header.len())));
     }
     let nul = header.iter().any(|name| name.contains('\0'));
-    nul.then(|| fault(file, "the header contains NUL bytes, expected text").help("save the table as UTF-8"))
+    nul.then(|| fault(file, "the header contains NUL bytes, expected text").help(OTHER_ENCODING))
 }
 
 /// The fault of a file without a header.
@@ -45,16 +43,24 @@ pub fn position(header: &[String], column: &str, key: &str, file: &str) -> Resul
     match (places.next(), places.next()) {
         (Some(place), None) => Ok(place),
         (Some(_), Some(_)) => Err(fault(file, format!("the header contains the column `{column}` twice"))),
-        (None, _) => Err(wrong_delimiter(header, file).unwrap_or_else(|| no_such_column(header, column, key, file))),
+        (None, _) => Err(no_such_column(header, column, key, file)),
     }
 }
 
-/// The fault of a header that is one column with another separator in it.
-pub fn wrong_delimiter(header: &[String], file: &str) -> Option<Fault> {
+/// The fault of a header that is one column with another separator in it, at the line of the header.
+pub fn wrong_delimiter(header: &[String], file: &str, line: u64, expected: Delimiter) -> Option<Fault> {
+    let (message, other) = other_delimiter(header, expected)?;
+    let help = format!("set `spec.data.dialect.delimiter: {}`", other.written());
+    Some(fault_at(file, line, format!("line {line}: {message}")).help(help))
+}
+
+/// The separator that a header of one column contains in place of the expected one, with the message about it.
+pub fn other_delimiter(header: &[String], expected: Delimiter) -> Option<(String, Delimiter)> {
     let [only] = header else { return None };
-    let (_, name) = OTHER_SEPARATORS.iter().find(|(separator, _)| only.contains(*separator))?;
-    let message = format!("the header is one column with {name} in it, expected columns separated by commas");
-    Some(fault(file, message).help("write the table with commas between its columns"))
+    let is_found = |other: &Delimiter| *other != expected && only.contains(char::from(other.byte()));
+    let other = Delimiter::ALL.into_iter().find(is_found)?;
+    let (found, expected) = (other.plural(), expected.plural());
+    Some((format!("the header is one column with {found} in it, expected columns separated by {expected}"), other))
 }
 
 fn no_such_column(header: &[String], column: &str, key: &str, file: &str) -> Fault {
@@ -110,18 +116,30 @@ mod tests {
     }
 
     #[test]
-    fn a_column_is_found_once_or_said_to_be_missing_twice_or_hidden_by_a_separator() {
+    fn a_column_is_found_once_or_said_to_be_missing_or_twice() {
         let said =
             |names: &[&str]| position(&header(names), "y", "spec.data.label", "t.csv").map_err(|f| f.to_string());
         assert_eq!(said(&["x", "y"]), Ok(1));
-        for (names, expected) in [
-            (&["y", "x", "y"][..], "twice"),
-            (&["x;y"][..], "semicolons"),
-            (&["x", "Y"][..], "has no column `y`"),
-            (&[][..], "the file is empty"),
-        ] {
+        for (names, expected) in
+            [(&["y", "x", "y"][..], "twice"), (&["x", "Y"][..], "has no column `y`"), (&[][..], "the file is empty")]
+        {
             assert!(said(names).expect_err("a fault").contains(expected), "{names:?}");
         }
+    }
+
+    #[test]
+    fn a_header_with_another_delimiter_is_reported_with_its_line_and_the_key_to_write() {
+        let fault = wrong_delimiter(&header(&["x;y"]), "t.csv", 3, Delimiter::Comma).expect("a fault");
+        assert_eq!((fault.file.as_deref(), fault.line), (Some("t.csv"), Some(3)));
+        assert_eq!(
+            fault.message,
+            "line 3: the header is one column with semicolons in it, expected columns separated by commas"
+        );
+        assert_eq!(fault.help.as_deref(), Some("set `spec.data.dialect.delimiter: \";\"`"));
+        let fault = wrong_delimiter(&header(&["x,y"]), "t.csv", 1, Delimiter::Tab).expect("a fault");
+        assert!(fault.message.ends_with("one column with commas in it, expected columns separated by tabs"), "{fault}");
+        assert_eq!(wrong_delimiter(&header(&["x", "y;z"]), "t.csv", 1, Delimiter::Comma), None);
+        assert_eq!(wrong_delimiter(&header(&["x"]), "t.csv", 1, Delimiter::Comma), None);
     }
 
     #[test]

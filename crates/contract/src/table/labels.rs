@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::number::canonical;
-use super::{MAX_CLASSES, fault_at, shown};
+use super::{MAX_CLASSES, Place, fault_at, shown};
 use crate::{Fault, FaultKind};
 
 /// More than this many numeric labels are probably a number to predict.
@@ -31,29 +31,32 @@ pub fn is_missing(label: &str) -> bool {
 }
 
 /// The message for a row without a label.
-pub fn no_label(line: u64, column: &str) -> String {
-    format!("line {line} has no label: the column `{column}` is empty")
+pub fn no_label(place: impl Into<Place>, column: &str) -> String {
+    let place = place.into();
+    format!("{place} has no label: the column `{column}` is empty")
 }
 
 /// The fault of a row with a missing label.
-pub fn missing_label(file: &str, line: u64, column: &str, label: &str) -> Fault {
+pub fn missing_label(file: &str, place: impl Into<Place>, column: &str, label: &str) -> Fault {
+    let place = place.into();
     let message = if label.trim().is_empty() {
-        no_label(line, column)
+        no_label(place, column)
     } else {
-        format!("line {line} has no label: `{}` in the column `{column}` means a missing value", shown(label))
+        format!("{place} has no label: `{}` in the column `{column}` means a missing value", shown(label))
     };
-    fault_at(file, line, message).help("write the label of the row, or remove the row")
+    fault_at(file, place, message).help("write the label of the row, or remove the row")
 }
 
 /// The fault of test rows with a label that no training row has. `known` are the labels of the training rows. `rows` rows have
-/// this label, the first at `line`.
-pub fn unknown_label(file: &str, line: u64, label: &str, rows: u64, known: &[String]) -> Fault {
+/// this label, the first at `place`.
+pub fn unknown_label(file: &str, place: impl Into<Place>, label: &str, rows: u64, known: &[String]) -> Fault {
+    let place = place.into();
     let more = match rows {
         0 | 1 => String::new(),
         rows => format!(" (and {})", crate::counted(rows - 1, "more row")),
     };
-    let message = format!("line {line} has the label `{}`, which no training row has{more}", shown(label));
-    let unknown = fault_at(file, line, message);
+    let message = format!("{place} has the label `{}`, which no training row has{more}", shown(label));
+    let unknown = fault_at(file, place, message);
     let learnt: Vec<&str> = known.iter().map(String::as_str).collect();
     match alike_or_near(label, &learnt) {
         Some((other, true)) => unknown.help(format!(

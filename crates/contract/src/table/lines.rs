@@ -1,5 +1,7 @@
 //! Finds the line of a file in which a record begins, by counting all forms of line ends in its bytes.
 
+use crate::Dialect;
+
 /// The state of a reader within a field (RFC 4180, section 2), as far as quotes matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Within {
@@ -16,6 +18,8 @@ enum Within {
 /// Counts lines. `\n`, `\r\n` and `\r` each end one line, also between quotes.
 #[derive(Debug)]
 pub struct Lines {
+    delimiter: u8,
+    quote: u8,
     line: u64,
     after_return: bool,
     /// Whether the last byte ended a line.
@@ -26,11 +30,17 @@ pub struct Lines {
 
 impl Default for Lines {
     fn default() -> Self {
-        Self { line: 1, after_return: false, at_end: false, within: Within::Start, opened: 1 }
+        Self::of(&Dialect::default())
     }
 }
 
 impl Lines {
+    /// The first line of a text in a dialect.
+    pub fn of(dialect: &Dialect) -> Self {
+        let (delimiter, quote) = (dialect.delimiter.byte(), dialect.quote.byte());
+        Self { delimiter, quote, line: 1, after_return: false, at_end: false, within: Within::Start, opened: 1 }
+    }
+
     /// The line of the next byte, counted from one.
     pub fn line(&self) -> u64 {
         self.line
@@ -52,13 +62,14 @@ impl Lines {
     pub fn pass(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.within = match (self.within, byte) {
-                (Within::Start, b'"') => {
+                (Within::Start, byte) if *byte == self.quote => {
                     self.opened = self.line;
                     Within::Quoted
                 }
-                (Within::Quoted, b'"') => Within::Closing,
-                (Within::Quoted, _) | (Within::Closing, b'"') => Within::Quoted,
-                (_, b',' | b'\n' | b'\r') => Within::Start,
+                (Within::Quoted, byte) if *byte == self.quote => Within::Closing,
+                (Within::Quoted, _) => Within::Quoted,
+                (Within::Closing, byte) if *byte == self.quote => Within::Quoted,
+                (_, byte) if *byte == self.delimiter || matches!(byte, b'\n' | b'\r') => Within::Start,
                 _ => Within::Plain,
             };
             self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !self.after_return));

@@ -1,26 +1,34 @@
 //! The limits of a table, and the messages about tables that cannot be used for training. The trainer and `slipway init` share
 //! them.
 
+pub mod date;
+mod decode;
 mod header;
 mod labels;
 mod lines;
 pub mod number;
+mod place;
 mod records;
 #[cfg(test)]
 mod records_tests;
+mod shards;
 
 use crate::{Fault, FaultKind};
 
-pub use header::{empty, is_called_row_number, is_index_level, is_unnamed, position, unnamed_column, wrong_delimiter};
+pub use decode::encoding_of_mark;
+pub use header::{
+    empty, is_called_row_number, is_index_level, is_unnamed, other_delimiter, position, unnamed_column,
+    unusable_header, wrong_delimiter,
+};
 pub use labels::{
     Counted, ONE_WAY, REGRESSION, alike_labels, alike_or_near, are_alike, are_measured, did_you_mean, doubtful_labels,
     first_of, is_missing, many_numbers, missing_label, no_label, one_label, sort_classes, too_many_classes,
     unknown_label,
 };
 pub use lines::Lines;
+pub use place::Place;
 pub use records::{Records, Row};
-
-use header::unusable_header;
+pub use shards::{glob_matches, is_glob};
 
 /// The most classes of a model.
 pub const MAX_CLASSES: usize = 10_000;
@@ -29,11 +37,14 @@ pub const MAX_FILE_BYTES: u64 = 4 << 30;
 /// The most columns of a table.
 const MAX_COLUMNS: usize = 20_000;
 /// The most bytes of one record. A few kilobytes of gzip can contain a field of gigabytes, and a record is read as a whole.
-const MAX_RECORD_BYTES: u64 = 16 << 20;
+pub const MAX_RECORD_BYTES: u64 = 16 << 20;
 /// The beginning of a Git LFS pointer (git-lfs/docs/spec.md, "The Pointer").
 pub const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
 /// The magic bytes of gzip.
 pub const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The help text for a table in an encoding that the model does not name.
+const OTHER_ENCODING: &str = "save the table as UTF-8, or name its encoding: `spec.data.dialect.encoding` is `utf-8`, `utf-16`, \
+                              `windows-1252` or `iso-8859-1`";
 /// The most characters of a text that a message shows.
 const MAX_SHOWN: usize = 60;
 
@@ -42,9 +53,13 @@ pub fn fault(file: &str, message: impl Into<String>) -> Fault {
     Fault::new(FaultKind::Data, message).file(file)
 }
 
-/// A fault of a file's content at a line, counted from one.
-pub fn fault_at(file: &str, line: u64, message: impl Into<String>) -> Fault {
-    fault(file, message).line(line)
+/// A fault of a file's content at a row. A number is a line, counted from one.
+pub fn fault_at(file: &str, place: impl Into<Place>, message: impl Into<String>) -> Fault {
+    let fault = fault(file, message);
+    match place.into() {
+        Place::Line(line) => fault.line(line),
+        Place::Row(_) => fault,
+    }
 }
 
 /// The fault of a Git LFS pointer in place of the data.
@@ -60,7 +75,7 @@ pub fn no_rows(file: &str) -> Fault {
 
 /// The fault of a row that is not text, for example UTF-16 without its byte order mark or a program's own format.
 fn nul_in_row(file: &str, line: u64) -> Fault {
-    fault_at(file, line, format!("line {line} contains NUL bytes, expected text")).help("save the table as UTF-8")
+    fault_at(file, line, format!("line {line} contains NUL bytes, expected text")).help(OTHER_ENCODING)
 }
 
 /// A text of a table as messages show it: its beginning on one line, with line breaks as `\n`.

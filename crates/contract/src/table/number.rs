@@ -2,6 +2,7 @@
 //! probably means.
 
 use super::shown;
+use crate::Decimal;
 
 /// The number of digits that every 64-bit float keeps (IEEE 754).
 const KEPT_DIGITS: usize = 15;
@@ -25,6 +26,11 @@ const FILL: &str = "list the columns in `spec.data.columns`, where `{type: numbe
 /// The finite number in a text. White space around it is ignored.
 pub fn parse(text: &str) -> Option<f64> {
     text.trim().parse::<f64>().ok().filter(|value| value.is_finite())
+}
+
+/// The finite number in a text with this character before its fraction. White space around it is ignored.
+pub fn parse_with(text: &str, decimal: Decimal) -> Option<f64> {
+    parse(&decimal.with_point(text)?)
 }
 
 /// A number in a canonical form that all its spellings share: `0.50`, `+.5` and `5e-1` are `5e-1`. All digits count. `None` if
@@ -74,9 +80,16 @@ pub fn is_missing_spelling(text: &str) -> bool {
     [&MISSING[..], &SPREADSHEET_ERRORS].iter().any(|spellings| spellings.contains(&lower.as_str()))
 }
 
-/// The message and the help text for a text that is not a finite number.
-pub fn not_a_number(text: &str) -> (String, String) {
+/// The message and the help text for a text that is not a finite number with this character before its fraction.
+pub fn not_a_number(text: &str, decimal: Decimal) -> (String, String) {
     let (trimmed, shown) = (text.trim(), shown(text));
+    if decimal == Decimal::Comma && trimmed.contains('.') && plain(trimmed).is_some() {
+        let message = format!("`{shown}` contains a point, and `spec.data.dialect.decimal` is a comma");
+        return (
+            message,
+            "remove the thousands separators; if the points are decimal points, set `decimal: \".\"`".to_owned(),
+        );
+    }
     let lower = trimmed.to_lowercase();
     let is_none = format!("`{shown}` is not a finite number");
     if trimmed.is_empty() {
@@ -114,8 +127,13 @@ fn help_for(text: &str, lower: &str) -> String {
         return format!("remove the currency in every row: `{number}`");
     }
     if let Some(number) = plain(text).filter(|number| number != text) {
-        let separator = if has_decimal_comma(text) { "use a decimal point" } else { "remove the thousands separators" };
-        return format!("{separator}: `{number}`");
+        return if has_decimal_comma(text) {
+            format!(
+                "use a decimal point: `{number}`; or set `spec.data.dialect.decimal: \",\"` if all numbers have a comma"
+            )
+        } else {
+            format!("remove the thousands separators: `{number}`")
+        };
     }
     if is_hexadecimal(lower) {
         return "write whole numbers with decimal digits".to_owned();
@@ -307,7 +325,7 @@ mod tests {
             "", " ", "NaN", "nan", "NA", "N/A", "null", "NULL", "None", "<NA>", "#N/A", "?", "-", "inf", "-inf",
             "Infinity", "NaT", "\\N", "#DIV/0!", "1.#QNAN", "-∞",
         ] {
-            let (message, help) = not_a_number(text);
+            let (message, help) = not_a_number(text, Decimal::Point);
             assert!(message.contains("a missing value"), "{text}: {message}");
             assert!(help.contains("write a number") && help.contains("remove the row"), "{text}: {help}");
         }
@@ -352,7 +370,7 @@ mod tests {
             ("1.2.3", "dates"),
             ("a,b", "{type: category}"),
         ] {
-            let (message, help) = not_a_number(text);
+            let (message, help) = not_a_number(text, Decimal::Point);
             assert!(message.contains("is not a finite number"), "{message}");
             assert!(help.contains(expected), "{text}: expected `{expected}`, came `{help}`");
         }

@@ -1,4 +1,4 @@
-//! Reads comma-separated values with a header (RFC 4180), record by record, within limits.
+//! Reads comma-separated values with a header (RFC 4180) in any dialect, record by record, within limits.
 
 use std::cell::RefCell;
 use std::io::{Cursor, Read};
@@ -6,15 +6,17 @@ use std::rc::Rc;
 
 use csv::{ByteRecord, StringRecord};
 
+use super::decode::{Decoder, encoding_of_mark};
 use super::lines::Lines;
-use super::{MAX_FILE_BYTES, MAX_RECORD_BYTES, fault, fault_at, nul_in_row, unusable_header};
-use crate::Fault;
+use super::{
+    MAX_FILE_BYTES, MAX_RECORD_BYTES, OTHER_ENCODING, fault, fault_at, nul_in_row, unusable_header, wrong_delimiter,
+};
+use crate::{Dialect, Encoding, Fault};
 
 /// The byte order mark that some programs write before UTF-8 text.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// The bytes that the parser received, and the lines up to the end of the last record.
-#[derive(Default)]
 struct Seen {
     lines: Lines,
     /// The bytes that the parser received. Those from `next` on are not counted yet.
@@ -25,6 +27,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn of(dialect: &Dialect) -> Self {
+        Self { lines: Lines::of(dialect), bytes: Vec::new(), next: 0, counted: 0 }
+    }
+
     fn left(&self) -> &[u8] {
         &self.bytes[self.next..]
     }
@@ -94,7 +100,8 @@ pub struct Records<R> {
     pub name: String,
     /// The names of its columns, without white space around them.
     pub header: Vec<String>,
-    reader: csv::Reader<Bounded<std::io::Chain<Cursor<Vec<u8>>, R>>>,
+    dialect: Dialect,
+    reader: csv::Reader<Bounded<Decoder<std::io::Chain<Cursor<Vec<u8>>, R>>>>,
     seen: Rc<RefCell<Seen>>,
     row: StringRecord,
 }
@@ -108,26 +115,42 @@ pub enum Row<'table> {
 }
 
 impl<R: Read> Records<R> {
-    /// Reads the header of a decompressed table. `name` is the file's name in messages.
-    pub fn open(mut reader: R, name: &str) -> Result<Self, Fault> {
+    /// Reads the header of a decompressed table in a dialect. `name` is the file's name in messages.
+    pub fn open(mut reader: R, name: &str, dialect: &Dialect) -> Result<Self, Fault> {
         let mut start = Vec::with_capacity(BYTE_ORDER_MARK.len());
         let read = (&mut reader).take(BYTE_ORDER_MARK.len() as u64).read_to_end(&mut start);
         read.map_err(|error| unreadable(name, &error))?;
-        if start == BYTE_ORDER_MARK {
-            start.clear();
+        let mark = start.clone();
+        match (encoding_of_mark(&start), dialect.encoding) {
+            (Some(Encoding::Utf8), Encoding::Utf8) => start.clear(),
+            (Some(Encoding::Utf16), Encoding::Utf16) => drop(start.drain(..2)),
+            (None, Encoding::Utf16) => return Err(unmarked(name)),
+            (None, _) => {}
+            (Some(found), expected) => return Err(other_mark(name, found, expected)),
         }
-        let seen = Rc::new(RefCell::new(Seen::default()));
-        let bounded =
-            Bounded { reader: Cursor::new(start).chain(reader), left: MAX_FILE_BYTES, seen: Rc::clone(&seen) };
-        let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bounded);
-        let mut table = Self { name: name.to_owned(), header: Vec::new(), reader, seen, row: StringRecord::new() };
+        let decoder = Decoder::new(Cursor::new(start).chain(reader), dialect.encoding, &mark);
+        let seen = Rc::new(RefCell::new(Seen::of(dialect)));
+        let bounded = Bounded { reader: decoder, left: MAX_FILE_BYTES, seen: Rc::clone(&seen) };
+        let reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(dialect.delimiter.byte())
+            .quote(dialect.quote.byte())
+            .from_reader(bounded);
+        let (name, dialect) = (name.to_owned(), *dialect);
+        let mut table = Self { name, header: Vec::new(), dialect, reader, seen, row: StringRecord::new() };
+        let mut header_line = 1;
         if let Some((line, is_text)) = table.read()? {
             if !is_text {
-                return Err(not_utf8(name, line));
+                return Err(table.not_text(line));
             }
             table.header = table.row.iter().map(|name| name.trim().to_owned()).collect();
+            header_line = line;
         }
-        match unusable_header(name, &table.header) {
+        if let Some(fault) = wrong_delimiter(&table.header, &table.name, header_line, dialect.delimiter) {
+            return Err(fault);
+        }
+        match unusable_header(&table.name, &table.header) {
             Some(fault) => Err(fault),
             None => Ok(table),
         }
@@ -169,11 +192,16 @@ impl<R: Read> Records<R> {
         })
     }
 
+    /// The record that was read last.
+    pub fn record(&self) -> &StringRecord {
+        &self.row
+    }
+
     /// The next record; `None` at the end of the file. After an error, nothing more can be read.
     pub fn next_row(&mut self) -> Result<Option<Row<'_>>, Fault> {
         let Some((line, is_text)) = self.read()? else { return Ok(None) };
         if !is_text {
-            return Ok(Some(Row::Broken(not_utf8(&self.name, line))));
+            return Ok(Some(Row::Broken(self.not_text(line))));
         }
         if self.row.as_slice().as_bytes().contains(&0) {
             return Ok(Some(Row::Broken(nul_in_row(&self.name, line))));
@@ -206,13 +234,20 @@ impl<R: Read> Records<R> {
             return fault
                 .help(format!("the row continues to line {last} inside quotes: check for a quote that is not closed"));
         }
+        let delimiter = self.dialect.delimiter.noun();
         match self.row.iter().nth(expected) {
-            Some("") if len == expected + 1 => {
-                fault.help("the line ends with a comma: remove it, or add a comma at the end of the header")
-            }
-            Some(_) => fault.help("write a text that contains a comma in quotes"),
+            Some("") if len == expected + 1 => fault.help(format!(
+                "the line ends with a {delimiter}: remove it, or add a {delimiter} at the end of the header"
+            )),
+            Some(_) => fault.help(format!("write a text that contains a {delimiter} in quotes")),
             None => fault,
         }
+    }
+
+    /// The fault of bytes that are no text in the encoding.
+    fn not_text(&self, line: u64) -> Fault {
+        let encoding = self.dialect.encoding.title();
+        fault_at(&self.name, line, format!("line {line}: bytes that are not {encoding}")).help(OTHER_ENCODING)
     }
 }
 
@@ -228,7 +263,15 @@ fn unreadable(file: &str, error: &std::io::Error) -> Fault {
     fault(file, format!("cannot be read: {error}"))
 }
 
-/// The fault of bytes that are not UTF-8.
-fn not_utf8(file: &str, line: u64) -> Fault {
-    fault_at(file, line, format!("line {line}: bytes that are not UTF-8")).help("save the table as UTF-8")
+/// The fault of a file that begins with the byte order mark of another encoding.
+fn other_mark(file: &str, found: Encoding, expected: Encoding) -> Fault {
+    let (found_title, expected) = (found.title(), expected.title());
+    let message = format!("line 1: found the byte order mark of {found_title}, expected {expected}");
+    fault_at(file, 1, message).help(format!("set `spec.data.dialect.encoding: {}`", found.name()))
+}
+
+/// The fault of a file without the byte order mark that its encoding needs.
+fn unmarked(file: &str) -> Fault {
+    let message = "line 1: found no byte order mark, expected that of UTF-16";
+    fault_at(file, 1, message).help(OTHER_ENCODING)
 }

@@ -5,12 +5,12 @@ use std::io::{Read, Write as _};
 use proptest::prelude::*;
 
 use super::{Records, Row};
-use crate::Fault;
+use crate::{Dialect, Fault};
 
 /// The lines of all rows, or what ended the reading.
 fn lines(table: impl Read) -> Result<Vec<u64>, Fault> {
     let mut lines = Vec::new();
-    Records::open(table, "t.csv")?.each(|line, _| {
+    Records::open(table, "t.csv", &Dialect::default())?.each(|line, _| {
         lines.push(line);
         Ok(())
     })?;
@@ -106,7 +106,7 @@ fn a_quote_that_is_never_closed_is_named_by_its_line() {
 #[test]
 fn a_row_that_cannot_be_read_ends_nothing() {
     let bytes = b"a,b\r\n1\r\n2,3,\r\n\xff,4\r\n\"5\n\",x,y\r\n6\0,7\r\n8,9\r\n";
-    let mut table = Records::open(bytes.as_slice(), "t.csv").expect("a header");
+    let mut table = Records::open(bytes.as_slice(), "t.csv", &Dialect::default()).expect("a header");
     let (mut good, mut bad) = (Vec::new(), Vec::new());
     while let Some(row) = table.next_row().expect("read on") {
         match row {

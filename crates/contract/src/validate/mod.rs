@@ -6,6 +6,7 @@ mod evaluation;
 mod families;
 mod network;
 mod program;
+mod tables;
 mod training;
 
 #[cfg(test)]
@@ -21,6 +22,7 @@ impl Model {
             problems.add("apiVersion", format!("unknown version `{}`, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
+        self.check_tables(&mut problems);
         self.check_columns(&mut problems);
         if self.program().is_some() {
             self.check_program(&mut problems);

@@ -2,7 +2,8 @@
 
 use super::Problems;
 use super::data::leaves_folder;
-use crate::{DataSpec, Model, ProgramOutputs};
+use crate::table::is_glob;
+use crate::{DataSpec, Model, ProgramOutputs, TableSpec};
 
 /// The most words of a command, and the longest of them in bytes.
 const MAX_WORDS: usize = 256;
@@ -37,8 +38,11 @@ impl Model {
             problems.add("spec.training.lock_file", message, "");
         }
         self.check_parameters(problems);
-        if matches!(spec.data, DataSpec::Idx { .. }) {
-            problems.add("spec.data.format", "a program gets tables", "use `format: csv`");
+        match &spec.data {
+            DataSpec::Csv(table) => check_files(table, problems),
+            DataSpec::Idx { .. } | DataSpec::Jsonl(_) | DataSpec::Parquet(_) => {
+                problems.add("spec.data.format", "a program gets tables as CSV", "use `format: csv`");
+            }
         }
         if spec.data.validation_split() != 0.0 {
             let help = "leave it out: the program splits the training rows itself";
@@ -102,6 +106,22 @@ impl Model {
                 let message = format!("expected a value of at most {MAX_VALUE_BYTES} bytes without zero bytes");
                 problems.add(&key, message, "");
             }
+        }
+    }
+}
+
+/// A program reads a file for training, and gets the test rows of another one without their labels.
+fn check_files(table: &TableSpec, problems: &mut Problems) {
+    let help =
+        "name one file for training and one for testing: `train: {file: data/train.csv}, test: {file: data/test.csv}`";
+    for (key, is_set) in [("spec.data.rows", table.rows.is_some()), ("spec.data.split", table.split.is_some())] {
+        if is_set {
+            problems.add(key, "Slipway does not split the rows of a program", help);
+        }
+    }
+    for (key, file) in [("spec.data.train.file", &table.train), ("spec.data.test.file", &table.test)] {
+        if file.as_ref().is_some_and(|file| is_glob(&file.file)) {
+            problems.add(key, "a program gets one file, not those that a glob names", help);
         }
     }
 }

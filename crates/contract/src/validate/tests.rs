@@ -76,3 +76,49 @@ fn all_mistakes_are_found_at_once_each_under_its_key() {
     ];
     assert_eq!(keys, expected);
 }
+
+#[test]
+fn the_files_of_tables_and_their_split_fit_together() {
+    let problems = |data: serde_json::Value| {
+        let model: Model = serde_json::from_value(serde_json::json!({
+            "apiVersion": crate::API_VERSION, "kind": "Model", "metadata": {"name": "m"},
+            "spec": {
+                "paths": ["**"], "task": "classification", "policy": "policy.yaml", "data": data,
+                "model": {"sequential": [{"linear": 2}]},
+                "training": {"optimizer": {"adam": {"learning_rate": 1e-3}}, "epochs": 1, "batch_size": 8},
+            }
+        }))
+        .expect("a model");
+        model.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let file = serde_json::json!({"file": "a.csv"});
+    let data = |more: serde_json::Value| {
+        let mut data = serde_json::json!({"format": "csv", "label": "y"});
+        data.as_object_mut().expect("a mapping").extend(more.as_object().expect("a mapping").clone());
+        problems(data)
+    };
+    for (more, expected) in [
+        (serde_json::json!({"train": file, "test": file}), ""),
+        (serde_json::json!({"rows": file, "split": {"test": 0.2}}), ""),
+        (serde_json::json!({"train": {"file": "a/part-*.csv"}, "test": file}), ""),
+        (serde_json::json!({"test": file}), "no rows to train on, expected `train`"),
+        (serde_json::json!({"train": file}), "no rows to test on, expected `test`"),
+        (serde_json::json!({}), "no rows are named"),
+        (serde_json::json!({"rows": file}), "`rows` without `split`"),
+        (serde_json::json!({"rows": file, "train": file, "test": file}), "`rows` takes the place"),
+        (serde_json::json!({"train": {"file": "*/a.csv"}, "test": file}), "a wildcard in the name of a folder"),
+        (serde_json::json!({"train": file, "test": file, "split": {"test": 0.2}}), "the rows for testing are in"),
+        (
+            serde_json::json!({"train": file, "test": file, "validation_split": 0.2, "split": {"validation": 0.2}}),
+            "`validation_split` and `split` both say",
+        ),
+        (serde_json::json!({"rows": file, "split": {"by": {"time": "y"}, "test": 0.2}}), "`y` cannot split the rows"),
+        (
+            serde_json::json!({"format": "jsonl", "train": file, "test": file, "dialect": {"delimiter": ";"}}),
+            "only files of comma-separated values have a dialect",
+        ),
+    ] {
+        let found = data(more.clone());
+        assert!(found.contains(expected) && (found.is_empty() == expected.is_empty()), "{more}: found `{found}`");
+    }
+}

@@ -112,7 +112,7 @@ impl Model {
             ("metric", training.metric.is_some()),
             ("early_stopping", training.early_stopping.is_some()),
         ];
-        if self.spec.data.validation_split() == 0.0 {
+        if !self.spec.data.is_validated() {
             for (key, _) in needs_rows.iter().filter(|(_, is_set)| *is_set) {
                 let message = format!("`{key}` compares epochs on validation rows, and there are none");
                 problems.add(&format!("spec.training.{key}"), message, "set `validation_split`; 0.2 is a common value");

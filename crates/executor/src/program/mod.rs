@@ -117,7 +117,7 @@ impl ProgramJob<'_> {
             set("SLIPWAY_MODEL", "/slipway/model".to_owned());
         }
         if let Some(table) = spec.data.table() {
-            set("SLIPWAY_TRAIN", format!("{SOURCE}/{}", table.train.file));
+            set("SLIPWAY_TRAIN", format!("{SOURCE}/{}", table.training().1));
             set("SLIPWAY_LABEL", table.label.clone());
         }
         let written = spec.training.outputs.as_ref();

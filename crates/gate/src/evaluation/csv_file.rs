@@ -1,6 +1,7 @@
 //! Reads a whole CSV file into one buffer per column, so that columns can be read one by one.
 
 use csv_core::{ReadRecordResult, Reader};
+use slipway_contract::Delimiter;
 use slipway_contract::counted;
 use slipway_contract::table::{self, Lines};
 
@@ -49,7 +50,7 @@ impl CsvFile {
         }
         let width = records.len();
         let names = (0..width).map(|index| records.cell(index).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
-        if let Some(why) = other_separator(&names, file) {
+        if let Some(why) = other_separator(&names) {
             return Err(EvaluationError::Csv { line: 1, why });
         }
         let (mut columns, mut kept) = (Vec::new(), Vec::new());
@@ -111,13 +112,13 @@ impl CsvFile {
 }
 
 /// The mistake if the header uses another separator than the comma: that separator stands beside the name of the row column.
-fn other_separator(names: &[String], file: &str) -> Option<String> {
+fn other_separator(names: &[String]) -> Option<String> {
     let joined = names.join(",");
     let is_beside = |name: &str| name.split([';', '\t', '|']).any(|part| part.trim() == ROW);
     if names.iter().any(|name| name == ROW) || (names.len() > 1 && !is_beside(&joined)) {
         return None;
     }
-    table::wrong_delimiter(&[joined], file).map(|fault| fault.message)
+    table::other_delimiter(&[joined], Delimiter::Comma).map(|(message, _)| message)
 }
 
 /// The records of a file, one at a time. The buffers grow only with the bytes that are read.

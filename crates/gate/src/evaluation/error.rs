@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use slipway_contract::metrics::Unmeasurable;
 use slipway_contract::{Metric, counted};
+use slipway_tables::parquet::PageError;
 
 /// Why an evaluation is rejected. Texts from the files are shortened and escaped, because their author may be untrusted.
 #[derive(Debug, thiserror::Error)]
@@ -82,38 +83,9 @@ pub enum EvaluationError {
     /// The file is not a readable parquet file.
     #[error("predictions.parquet: not a readable parquet file: {0}; write it with pandas, polars or pyarrow")]
     Parquet(parquet::errors::ParquetError),
-    /// A column has an unsupported encoding.
-    #[error(
-        "predictions.parquet: a column is encoded as {encoding}, expected PLAIN or RLE_DICTIONARY; pandas, polars and pyarrow write these by default"
-    )]
-    Encoding {
-        /// The encoding.
-        encoding: String,
-    },
-    /// A column has an unsupported compression.
-    #[error("predictions.parquet: a column is compressed with {codec}, expected none, SNAPPY, GZIP, ZSTD or LZ4_RAW")]
-    Codec {
-        /// The compression.
-        codec: &'static str,
-    },
-    /// A compressed page cannot be decompressed.
-    #[error("predictions.parquet: a page is not valid {codec}: {why}; write the file again")]
-    BrokenPage {
-        /// The compression.
-        codec: &'static str,
-        /// Why it cannot be decompressed.
-        why: String,
-    },
-    /// Compressed pages expand to more bytes than the limit for data in memory.
-    #[error(
-        "predictions.parquet: {what} to more than {most} bytes; evaluate on a sample of the rows, or write smaller pages"
-    )]
-    Expands {
-        /// The pages that expand.
-        what: &'static str,
-        /// The limit in bytes.
-        most: u64,
-    },
+    /// A page of a column cannot be read.
+    #[error("predictions.parquet: {0}")]
+    Page(PageError),
     /// The file is not a table of cells separated by commas.
     #[error(
         "predictions.csv: line {line}: {why}; write commas between the cells, and the column names in the first line"
@@ -174,11 +146,11 @@ pub enum EvaluationError {
 }
 
 impl From<parquet::errors::ParquetError> for EvaluationError {
-    /// Unwraps an error of this module that passed through the parquet reader.
+    /// Unwraps a refused page, which passed through the parquet reader.
     fn from(error: parquet::errors::ParquetError) -> Self {
         match error {
-            parquet::errors::ParquetError::External(cause) => match cause.downcast::<Self>() {
-                Ok(refusal) => *refusal,
+            parquet::errors::ParquetError::External(cause) => match cause.downcast::<PageError>() {
+                Ok(refusal) => Self::Page(*refusal),
                 Err(cause) => Self::Parquet(parquet::errors::ParquetError::External(cause)),
             },
             error => Self::Parquet(error),

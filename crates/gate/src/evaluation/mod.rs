@@ -6,7 +6,6 @@
 mod attribute;
 mod cell;
 mod classes;
-mod codec;
 mod csv_file;
 mod error;
 mod estimates;

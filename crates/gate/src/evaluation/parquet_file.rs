@@ -4,18 +4,16 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::{Compression, ConvertedType, Encoding, LogicalType, Type};
-use parquet::column::page::{Page, PageMetadata, PageReader};
+use parquet::basic::{ConvertedType, LogicalType, Type};
 use parquet::column::reader::ColumnReaderImpl;
 use parquet::data_type::{BoolType, ByteArrayType, DataType, DoubleType, FloatType, Int32Type, Int64Type};
-use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::reader::FileReader;
-use parquet::file::serialized_reader::{SerializedFileReader, SerializedPageReader};
+use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::schema::types::ColumnDescriptor;
+use slipway_tables::parquet::{ColumnPages, Room};
 
 use super::EvaluationError;
 use super::cell::{Cell, Kind};
-use super::codec::Room;
 use super::source::{Column, refuse_column};
 
 /// Values decoded at a time. The batch is small enough to take little memory, and large enough to be fast.
@@ -138,12 +136,8 @@ impl Walk<'_> {
         let mut levels = Vec::new();
         for group in reader.metadata().row_groups() {
             let chunk = group.column(column.index);
-            let codec = chunk.compression();
-            // With this setting the page reader returns the pages as they are stored.
-            let chunk = chunk.clone().into_builder().set_compression(Compression::UNCOMPRESSED).build()?;
             let rows = usize::try_from(group.num_rows()).unwrap_or(0);
-            let pages = SerializedPageReader::new(Arc::clone(bytes), &chunk, rows, None)?;
-            let pages = KnownPages { pages, codec, room: room.clone() };
+            let pages = ColumnPages::open(bytes, chunk, rows, room)?;
             let mut reader = ColumnReaderImpl::<T>::new(group.schema_descr().column(column.index), Box::new(pages));
             loop {
                 values.clear();
@@ -166,63 +160,5 @@ impl Walk<'_> {
             }
         }
         Ok(row)
-    }
-}
-
-/// Accepts only encodings whose values cannot exceed the bytes that encode them, and decompresses pages. The delta encodings are
-/// rejected, because each text may repeat the whole text before it.
-struct KnownPages {
-    pages: SerializedPageReader<Bytes>,
-    codec: Compression,
-    room: Room,
-}
-
-impl KnownPages {
-    fn known(&self, mut page: Page) -> Result<Page, EvaluationError> {
-        let encoding = page.encoding();
-        if !matches!(encoding, Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE | Encoding::RLE_DICTIONARY)
-        {
-            return Err(EvaluationError::Encoding { encoding: encoding.to_string() });
-        }
-        match &mut page {
-            Page::DataPageV2 { is_compressed: false, .. } => {}
-            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
-                // The levels before the values are never compressed.
-                let levels = (*def_levels_byte_len as usize).saturating_add(*rep_levels_byte_len as usize);
-                let levels = levels.min(buf.len());
-                let values = self.expanded(&buf.slice(levels..))?;
-                *buf = Bytes::from([&buf[..levels], &values[..]].concat());
-            }
-            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => *buf = self.expanded(buf)?,
-        }
-        Ok(page)
-    }
-
-    /// A page without values has nothing to decompress.
-    fn expanded(&self, bytes: &Bytes) -> Result<Bytes, EvaluationError> {
-        if bytes.is_empty() { Ok(Bytes::new()) } else { self.room.expand(self.codec, bytes) }
-    }
-}
-
-impl PageReader for KnownPages {
-    fn get_next_page(&mut self) -> ParquetResult<Option<Page>> {
-        let page = self.pages.get_next_page()?;
-        page.map(|page| self.known(page)).transpose().map_err(|refusal| ParquetError::External(Box::new(refusal)))
-    }
-
-    fn peek_next_page(&mut self) -> ParquetResult<Option<PageMetadata>> {
-        self.pages.peek_next_page()
-    }
-
-    fn skip_next_page(&mut self) -> ParquetResult<()> {
-        self.pages.skip_next_page()
-    }
-}
-
-impl Iterator for KnownPages {
-    type Item = ParquetResult<Page>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.get_next_page().transpose()
     }
 }

@@ -85,10 +85,10 @@ impl Check {
 
     fn drift_unfit_for(&self, model: &Model) -> Option<Diagnostic> {
         let help = "drift is measured between the columns of two tables: `recent: {file: data/recent.csv}`";
-        let message = match &model.spec.data {
-            DataSpec::Csv(table) if table.recent.is_some() => return None,
-            DataSpec::Csv(_) => "the model names no recent data to compare with (`spec.data.recent`)",
-            DataSpec::Idx { .. } => "the model's rows are pictures, which have no columns to compare",
+        let message = match model.spec.data.table() {
+            Some(table) if table.recent.is_some() => return None,
+            Some(_) => "the model names no recent data to compare with (`spec.data.recent`)",
+            None => "the model's rows are pictures, which have no columns to compare",
         };
         Some(self.unfit("drift", message.to_owned(), help))
     }
@@ -100,9 +100,9 @@ impl Check {
 
     fn without_column(&self, key: &str, column: &str, model: &Model) -> Diagnostic {
         let message = format!("the model's predictions have no column `{column}`");
-        let help = match model.spec.data {
-            DataSpec::Csv(_) => format!("add `{column}` to `spec.evaluation.slices` of the model"),
-            DataSpec::Idx { .. } => "rows of pictures can be sliced by `label` and `prediction`".to_owned(),
+        let help = match model.spec.data.table() {
+            Some(_) => format!("add `{column}` to `spec.evaluation.slices` of the model"),
+            None => "rows of pictures can be sliced by `label` and `prediction`".to_owned(),
         };
         self.unfit(key, message, &help)
     }

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use slipway_contract::table::{self, number};
-use slipway_contract::{Architecture, Column, ColumnEncoding, ColumnType, Fault, TableSpec};
+use slipway_contract::table::{self, Place, number};
+use slipway_contract::{Architecture, Column, ColumnEncoding, ColumnType, Decimal, Fault, TableSpec};
 
 /// The most distinct texts of a column.
 const MAX_TEXTS: usize = 1_000_000;
@@ -88,15 +88,15 @@ pub(super) enum CellFault {
 
 impl CellFault {
     /// The fault at its place.
-    pub(super) fn at(self, file: &str, line: u64, column: &str) -> Fault {
+    pub(super) fn at(self, file: &str, place: Place, column: &str) -> Fault {
         let column = table::shown(column);
         match self {
             Self::NotANumber(message, help) => {
-                table::fault_at(file, line, format!("line {line}, column `{column}`: {message}")).help(help)
+                table::fault_at(file, place, format!("{place}, column `{column}`: {message}")).help(help)
             }
             Self::TooManyTexts => {
-                let message = format!("line {line}, column `{column}`: more than {MAX_TEXTS} different values");
-                table::fault_at(file, line, message).help("is it an identifier? List it in `spec.data.ignore`")
+                let message = format!("{place}, column `{column}`: more than {MAX_TEXTS} different values");
+                table::fault_at(file, place, message).help("is it an identifier? List it in `spec.data.ignore`")
             }
         }
     }
@@ -104,10 +104,10 @@ impl CellFault {
 
 impl Cells {
     /// The value of a cell: its number, the code of its text, or NaN if it is missing.
-    pub(super) fn value(&self, text: &str, dictionary: &mut Dictionary) -> Result<f64, CellFault> {
+    pub(super) fn value(&self, text: &str, decimal: Decimal, dictionary: &mut Dictionary) -> Result<f64, CellFault> {
         match self {
-            Self::Numbers => number::parse(text).ok_or_else(|| {
-                let (message, help) = number::not_a_number(text);
+            Self::Numbers => number::parse_with(text, decimal).ok_or_else(|| {
+                let (message, help) = number::not_a_number(text, decimal);
                 CellFault::NotANumber(message, help)
             }),
             Self::NumbersOrMissing(missing) => {
@@ -116,8 +116,8 @@ impl Cells {
                 if missing.is_missing_number(text) {
                     return Ok(f64::NAN);
                 }
-                number::parse(text).ok_or_else(|| {
-                    let (message, help) = number::not_a_number(text);
+                number::parse_with(text, decimal).ok_or_else(|| {
+                    let (message, help) = number::not_a_number(text, decimal);
                     let help = if number::is_missing_spelling(text) {
                         format!("list it: `{{type: number, missing: [\"{}\"]}}`", table::shown(text))
                     } else {
@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn value(cells: &Cells, text: &str, dictionary: &mut Dictionary) -> Option<f64> {
-        cells.value(text, dictionary).ok()
+        cells.value(text, Decimal::Point, dictionary).ok()
     }
 
     #[test]
@@ -203,7 +203,9 @@ mod tests {
         for text in ["na", "?", "inf", "1,5"] {
             assert_eq!(value(&cells, text, &mut dictionary), None, "{text:?}");
         }
-        let Err(CellFault::NotANumber(_, help)) = cells.value("?", &mut dictionary) else { panic!("`?` is no number") };
+        let Err(CellFault::NotANumber(_, help)) = cells.value("?", Decimal::Point, &mut dictionary) else {
+            panic!("`?` is no number")
+        };
         assert!(help.contains("missing: [\"?\"]"), "{help}");
     }
 

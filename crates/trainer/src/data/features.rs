@@ -4,24 +4,27 @@ use std::fs::File;
 use std::path::Path;
 
 use slipway_contract::table::{self, Records, first_of, number, shown};
-use slipway_contract::{DataSpec, Fault, FaultKind, Model};
+use slipway_contract::{Decimal, Dialect, Fault, FaultKind, Model, Task};
 
-use super::csv_file;
+use super::TableName;
 use super::file::Source;
+use super::opened::Tables;
 use crate::failure;
 
 /// Writes the test rows without the column of the label, and without the columns that are not used on purpose: such a column may tell
 /// the label.
 pub(crate) fn write_features(model: &Model, source: &Path, path: &Path) -> Result<(), Fault> {
-    let DataSpec::Csv(spec) = &model.spec.data else {
+    let Some(tables) = Tables::of(&model.spec.data, model.spec.task == Task::Classification) else {
         return Err(Fault::new(FaultKind::Specification, "a program gets tables").key("spec.data.format"));
     };
-    let opened = csv_file::open(&Source::open(source)?, "spec.data.test.file", &spec.test.file)?;
+    let spec = tables.spec;
+    let opened = tables.open_whole(&Source::open(source)?, TableName::Test)?;
+    let header = opened.header().to_vec();
     let is_left_out = |name: &String| *name == spec.label || spec.ignore.contains(name);
-    let kept: Vec<usize> = (0..opened.header.len()).filter(|place| !is_left_out(&opened.header[*place])).collect();
+    let kept: Vec<usize> = (0..header.len()).filter(|place| !is_left_out(&header[*place])).collect();
     let failed = |error: &csv::Error| Fault::new(FaultKind::Internal, format!("`{}`: {error}", path.display()));
     let mut writer = csv::Writer::from_path(path).map_err(|error| failed(&error))?;
-    writer.write_record(kept.iter().map(|place| opened.header[*place].as_str())).map_err(|error| failed(&error))?;
+    writer.write_record(kept.iter().map(|place| header[*place].as_str())).map_err(|error| failed(&error))?;
     opened.each(|_, row| {
         writer.write_record(kept.iter().map(|place| &row[*place])).map_err(|error| failed(&error).message)
     })?;
@@ -41,7 +44,7 @@ pub(crate) fn read_predictions(path: &Path, rows: usize, classes: &[String]) -> 
     const NAME: &str = "the predictions";
     let fault = |message: String| Fault::new(FaultKind::Artifact, format!("{NAME}: {message}"));
     let file = File::open(path).map_err(|error| failure::of_file(path, &error))?;
-    let table = Records::open(std::io::BufReader::new(file), NAME)?;
+    let table = Records::open(std::io::BufReader::new(file), NAME, &Dialect::default())?;
     let header = table.header.clone();
     let find = |name: &str| header.iter().position(|column| column == name);
     let needed = |name: &str| {
@@ -111,7 +114,7 @@ pub(crate) fn as_classes(predictions: &[String], classes: &[String]) -> Result<V
 pub(crate) fn as_numbers(predictions: &[String]) -> Result<Vec<f64>, Fault> {
     let number = |(row, text): (usize, &String)| {
         number::parse(text).ok_or_else(|| {
-            let (message, _) = number::not_a_number(text);
+            let (message, _) = number::not_a_number(text, Decimal::Point);
             Fault::new(FaultKind::Artifact, format!("the predictions: the row {row}: {message}"))
         })
     };

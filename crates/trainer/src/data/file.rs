@@ -1,17 +1,26 @@
-//! Opens the data files of a model: only inside its folder, decompressed if they are gzip, within a size limit.
+//! Opens the data files of a model: only inside its folder, decompressed if they are compressed, within a size limit.
 
+use std::cell::OnceCell;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek as _};
+use std::io::{Read, Seek as _};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-use flate2::read::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 use slipway_contract::table::{self, LFS_POINTER};
 use slipway_contract::{Fault, FaultKind};
+use slipway_tables::{Compression, unpack};
+
+use super::parts::Part;
+
+/// The most files of one table.
+const MAX_FILES: usize = 10_000;
 
 /// A model's folder.
 pub(super) struct Source {
     folder: PathBuf,
+    /// The part of each row of a table that is split, once it is known.
+    pub(super) parts: OnceCell<Result<Rc<[Part]>, Vec<Fault>>>,
 }
 
 /// An open data file.
@@ -20,8 +29,8 @@ pub(super) struct DataFile {
     pub(super) reader: Box<dyn Read>,
     /// Its size on disk.
     pub(super) size: u64,
-    /// Whether it is compressed. Its size then differs from the size of its content.
-    pub(super) packed: bool,
+    /// Its compression. Its size then differs from the size of its content.
+    pub(super) compression: Option<Compression>,
     /// Its path in the specification.
     pub(super) name: String,
 }
@@ -34,7 +43,10 @@ impl DataFile {
 
     /// The fault for a read error.
     pub(super) fn read_fault(&self, at: u64, error: &std::io::Error) -> Fault {
-        let what = if self.packed { "the gzip stream is broken" } else { "the file cannot be read" };
+        let what = match self.compression {
+            Some(compression) => format!("the {} stream is broken", compression.name()),
+            None => "the file cannot be read".to_owned(),
+        };
         self.fault(format!("{what} at unpacked byte {at}: {error}"))
     }
 }
@@ -43,11 +55,43 @@ impl Source {
     /// Opens the model's folder, which must exist.
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
         let folder = folder.canonicalize().map_err(|error| crate::failure::of_file(folder, &error))?;
-        Ok(Self { folder })
+        Ok(Self { folder, parts: OnceCell::new() })
+    }
+
+    /// The files of a table that the specification names under `key`: the file itself, or those that a glob matches, in the order
+    /// of their names.
+    pub(super) fn files_of(&self, key: &str, path: &str) -> Result<Vec<String>, Fault> {
+        if !table::is_glob(path) {
+            return Ok(vec![path.to_owned()]);
+        }
+        let fault = |message: String| Fault::new(FaultKind::Specification, message).key(key);
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let unreadable = |error: std::io::Error| fault(format!("the folder `{folder}` cannot be read: {error}"));
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(self.folder.join(folder)).map_err(unreadable)? {
+            let Ok(name) = entry.map_err(unreadable)?.file_name().into_string() else { continue };
+            let file = if folder.is_empty() { name } else { format!("{folder}/{name}") };
+            if table::glob_matches(path, &file) {
+                files.push(file);
+            }
+            if files.len() > MAX_FILES {
+                return Err(fault(format!("`{path}` matches more than {MAX_FILES} files, expected fewer")));
+            }
+        }
+        if files.is_empty() {
+            return Err(fault(format!("`{path}` matches no file, expected at least one")));
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// A copy for a reader of several files.
+    pub(super) fn again(&self) -> Self {
+        Self { folder: self.folder.clone(), parts: OnceCell::new() }
     }
 
     /// A file that the specification names under `key`. Rejects links and everything else that is not a regular file.
-    fn find(&self, key: &str, path: &str) -> Result<(File, u64), Fault> {
+    pub(super) fn find(&self, key: &str, path: &str) -> Result<(File, u64), Fault> {
         let fault = |message: String| Fault::new(FaultKind::Specification, message).key(key);
         let whole = self.folder.join(path);
         let found = whole.symlink_metadata().map_err(|error| fault(format!("`{path}` cannot be read: {error}")))?;
@@ -68,23 +112,24 @@ impl Source {
         if start == LFS_POINTER {
             return Err(table::lfs_pointer(path));
         }
-        let packed = start.starts_with(&table::GZIP);
         file.rewind().map_err(|error| Fault::new(FaultKind::Data, error.to_string()).file(path))?;
-        let file = BufReader::with_capacity(1 << 16, file);
-        let reader: Box<dyn Read> = if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        Ok(DataFile { reader, size, packed, name: path.to_owned() })
+        let compression = Compression::of(&start);
+        Ok(DataFile { reader: unpack(file, size, compression), size, compression, name: path.to_owned() })
     }
 
-    /// Adds a file's bytes, as stored on disk, to a digest.
+    /// Adds the bytes of the files of a path or glob, as stored on disk, to a digest.
     pub(super) fn hash(&self, key: &str, path: &str, hasher: &mut Sha256) -> Result<(), Fault> {
-        let (mut file, _) = self.find(key, path)?;
         let mut chunk = vec![0; 1 << 20];
-        loop {
-            match file.read(&mut chunk) {
-                Ok(0) => return Ok(()),
-                Ok(read) => hasher.update(&chunk[..read]),
-                Err(error) => return Err(Fault::new(FaultKind::Data, error.to_string()).file(path)),
+        for path in self.files_of(key, path)? {
+            let (mut file, _) = self.find(key, &path)?;
+            loop {
+                match file.read(&mut chunk) {
+                    Ok(0) => break,
+                    Ok(read) => hasher.update(&chunk[..read]),
+                    Err(error) => return Err(Fault::new(FaultKind::Data, error.to_string()).file(path)),
+                }
             }
         }
+        Ok(())
     }
 }

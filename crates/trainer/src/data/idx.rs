@@ -77,7 +77,15 @@ fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String])
     sizes.extend(shape.iter().map(|size| i64::from(*size)));
     let features = Tensor::from_slice(&features.values).reshape(sizes.as_slice());
     let target = Target::Classes { labels, classes: classes.to_vec() };
-    Ok(Rows { features, shape: Shape(shape), target, columns: None, texts: Vec::new(), origin: None })
+    Ok(Rows {
+        features,
+        shape: Shape(shape),
+        target,
+        columns: None,
+        texts: Vec::new(),
+        origin: None,
+        aside: Vec::new(),
+    })
 }
 
 fn data_fault(file: &str, message: String) -> Fault {
@@ -132,7 +140,7 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
             file.fault(format!("claims the dimensions {dimensions:?}, expected rows first, at most {MAX_ROWS}"))
         );
     }
-    if !file.packed && file.size != header + expected {
+    if file.compression.is_none() && file.size != header + expected {
         return Err(file.fault(format!(
             "{} bytes long, but its header {dimensions:?} needs {}",
             file.size,
@@ -144,7 +152,7 @@ fn read_array(mut file: DataFile) -> Result<Array, Fault> {
 
 fn read_exactly(file: &mut DataFile, buffer: &mut [u8], at: u64, what: &str) -> Result<(), Fault> {
     file.reader.read_exact(buffer).map_err(|error| {
-        if error.kind() == std::io::ErrorKind::UnexpectedEof && !file.packed {
+        if error.kind() == std::io::ErrorKind::UnexpectedEof && file.compression.is_none() {
             file.fault(format!("ends at byte {}, within {what}", file.size))
         } else {
             file.read_fault(at, &error)

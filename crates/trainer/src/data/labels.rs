@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use slipway_contract::table::{self, Counted, number};
-use slipway_contract::{Fault, Task};
+use slipway_contract::table::{self, Counted, Place, number};
+use slipway_contract::{Decimal, Fault, Task};
 
 /// The labels of the rows so far.
 pub(super) enum Labels {
@@ -24,8 +24,19 @@ pub(super) struct Names {
 pub(super) struct Name {
     pub(super) label: String,
     pub(super) rows: u64,
-    /// The line of its first row.
-    pub(super) line: u64,
+    /// The place of its first row, and its file.
+    pub(super) place: Place,
+    pub(super) file: String,
+}
+
+/// A cell of the label's column.
+#[derive(Clone, Copy)]
+pub(super) struct Read<'a> {
+    pub(super) file: &'a str,
+    pub(super) place: Place,
+    /// The name of the column.
+    pub(super) column: &'a str,
+    pub(super) decimal: Decimal,
 }
 
 /// The label of one row.
@@ -36,14 +47,14 @@ pub(super) enum Label {
 }
 
 impl Names {
-    fn add(&mut self, label: &str, line: u64) -> u32 {
+    fn add(&mut self, label: &str, cell: Read<'_>) -> u32 {
         if let Some(place) = self.places.get(label) {
             self.found[*place as usize].rows += 1;
             return *place;
         }
         let place = u32::try_from(self.found.len()).unwrap_or(u32::MAX);
         self.places.insert(label.to_owned(), place);
-        self.found.push(Name { label: label.to_owned(), rows: 1, line });
+        self.found.push(Name { label: label.to_owned(), rows: 1, place: cell.place, file: cell.file.to_owned() });
         place
     }
 
@@ -72,18 +83,19 @@ impl Labels {
         }
     }
 
-    /// The label in a cell. `column` is the name of its column.
-    pub(super) fn read(&mut self, file: &str, line: u64, column: &str, text: &str) -> Result<Label, Fault> {
+    /// The label in a cell.
+    pub(super) fn read(&mut self, cell: Read<'_>, text: &str) -> Result<Label, Fault> {
+        let Read { file, place, column, decimal } = cell;
         let text = text.trim();
         if table::is_missing(text) {
-            return Err(table::missing_label(file, line, column, text));
+            return Err(table::missing_label(file, place, column, text));
         }
         match self {
-            Self::Names { names, .. } => Ok(Label::Name(names.add(text, line))),
-            Self::Numbers(_) => number::parse(text).map(Label::Number).ok_or_else(|| {
-                let (message, help) = number::not_a_number(text);
-                let message = format!("line {line}, label `{}`: {message}", table::shown(column));
-                table::fault_at(file, line, message)
+            Self::Names { names, .. } => Ok(Label::Name(names.add(text, cell))),
+            Self::Numbers(_) => number::parse_with(text, decimal).map(Label::Number).ok_or_else(|| {
+                let (message, help) = number::not_a_number(text, decimal);
+                let message = format!("{place}, label `{}`: {message}", table::shown(column));
+                table::fault_at(file, place, message)
                     .help(format!("{help}; if the labels are classes, the task is `classification`"))
             }),
         }

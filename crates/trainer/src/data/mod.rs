@@ -3,7 +3,6 @@
 mod cells;
 mod classes;
 mod content;
-mod csv_file;
 mod expected;
 mod faults;
 mod features;
@@ -11,6 +10,8 @@ mod file;
 mod idx;
 mod labels;
 mod numbers;
+mod opened;
+mod parts;
 mod row_digests;
 mod rows;
 mod shared;
@@ -21,12 +22,13 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use slipway_contract::table::first_of;
-use slipway_contract::{Architecture, DataSpec, Digest, Fault, FaultKind, Model, TableSpec, Task};
+use slipway_contract::table::{first_of, number};
+use slipway_contract::{Architecture, DataSpec, Decimal, Digest, Fault, FaultKind, Model, TableFormat, Task};
 
 pub(crate) use faults::Faults;
 pub(crate) use features::{as_classes, as_numbers, read_predictions, write_features};
 use file::Source;
+use opened::Tables;
 pub(crate) use row_digests::row_digests;
 pub(crate) use rows::{Rows, Target, code_of};
 use table::Request;
@@ -41,7 +43,7 @@ pub(crate) enum Half {
 
 /// The table that columns are read from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Table {
+pub(crate) enum TableName {
     Train,
     Test,
     Recent,
@@ -55,6 +57,19 @@ impl Half {
             Self::Test => "test",
         }
     }
+
+    /// The table with its rows.
+    fn table(self) -> TableName {
+        match self {
+            Self::Train => TableName::Train,
+            Self::Test => TableName::Test,
+        }
+    }
+}
+
+/// The tables of a model; `None` if its rows are images.
+fn tables_of(model: &Model) -> Option<Tables<'_>> {
+    Tables::of(&model.spec.data, model.spec.task == Task::Classification)
 }
 
 /// The columns that an artifact was trained on and that the test rows do not have, with the name of the file and its columns.
@@ -63,27 +78,29 @@ pub(crate) fn missing_columns(
     source: &Path,
     columns: &[String],
 ) -> Result<Option<(Vec<String>, String)>, Fault> {
-    let Some(TableSpec { test, .. }) = model.spec.data.table() else { return Ok(None) };
-    let opened = csv_file::open(&Source::open(source)?, "spec.data.test.file", &test.file)?;
-    let missing: Vec<String> = columns.iter().filter(|column| !opened.header.contains(column)).cloned().collect();
-    Ok((!missing.is_empty()).then(|| (missing, format!("`{}` has {}", test.file, first_of(&opened.header)))))
+    let Some(tables) = tables_of(model) else { return Ok(None) };
+    let opened = tables.open_whole(&Source::open(source)?, TableName::Test)?;
+    let header = opened.header();
+    let missing: Vec<String> = columns.iter().filter(|column| !header.contains(column)).cloned().collect();
+    Ok((!missing.is_empty()).then(|| (missing, format!("`{}` has {}", opened.file(), first_of(header)))))
 }
 
 /// Rows with the classes and the columns of an artifact. Texts of typed columns have codes of their own.
 pub(crate) fn read_known(model: &Model, source: &Path, half: Half, architecture: &Architecture) -> Result<Rows, Fault> {
     let source = Source::open(source)?;
     let Architecture { classes, task, .. } = architecture;
-    match &model.spec.data {
-        DataSpec::Idx { train, test, .. } => {
+    match (&model.spec.data, tables_of(model)) {
+        (DataSpec::Idx { train, test, .. }, _) => {
             idx::read(&source, if half == Half::Train { train } else { test }, half, classes)
         }
-        DataSpec::Csv(TableSpec { train, test, label, .. }) => {
+        (_, None) => Err(Fault::new(FaultKind::Internal, "rows that are neither images nor a table")),
+        (_, Some(tables)) => {
             let columns = cells::wanted_by_artifact(architecture).ok_or_else(|| {
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
-            let file = if half == Half::Train { train } else { test };
+            let label = &tables.spec.label;
             let request = Request { label, task: *task, columns: Some(columns), ignore: &[], is_training: false };
-            let mut table = table::read(&source, file, half, request);
+            let mut table = table::read(&source, &tables, half.table(), request);
             table.unknown_labels(classes);
             table.into_rows(classes).map_err(first)
         }
@@ -95,10 +112,11 @@ pub(crate) fn training_labels(model: &Model, source: &Path, architecture: &Archi
     let Some(table) = model.spec.data.table() else {
         return Ok(read_known(model, source, Half::Train, architecture)?.target);
     };
-    let columns = read_columns(model, source, Table::Train, std::slice::from_ref(&table.label))?;
+    let columns = read_columns(model, source, TableName::Train, std::slice::from_ref(&table.label))?;
     let texts = columns.into_iter().flat_map(|(_, texts)| texts);
     if architecture.task == Task::Regression {
-        return Ok(Target::Numbers(texts.filter_map(|text| text.parse().ok()).collect()));
+        let decimal = model.spec.data.table_format().map_or(Decimal::Point, TableFormat::decimal);
+        return Ok(Target::Numbers(texts.filter_map(|text| number::parse_with(&text, decimal)).collect()));
     }
     let classes = &architecture.classes;
     let index: HashMap<&str, i64> = classes.iter().map(String::as_str).zip(0..).collect();
@@ -116,30 +134,23 @@ fn first(faults: Vec<Fault>) -> Fault {
 pub(crate) fn read_columns(
     model: &Model,
     source: &Path,
-    table: Table,
+    name: TableName,
     columns: &[String],
 ) -> Result<Vec<(String, Vec<String>)>, Fault> {
-    let Some(TableSpec { train, test, recent, .. }) = model.spec.data.table() else {
+    let Some(tables) = tables_of(model) else {
         // A model of images that names columns was rejected when it was read.
         return Ok(Vec::new());
     };
-    let (file, key) = match table {
-        Table::Train => (Some(train), "spec.data.train.file"),
-        Table::Test => (Some(test), "spec.data.test.file"),
-        Table::Recent => (recent.as_ref(), "spec.data.recent.file"),
-    };
-    let file = file.ok_or_else(|| {
-        Fault::new(FaultKind::Specification, "no recent data are named, expected `recent: {file: …}`").key("spec.data")
-    })?;
-    let required_by = if table == Table::Test { "spec.evaluation.slices" } else { key };
-    let texts = table::read_texts(&Source::open(source)?, &file.file, key, columns, required_by)?;
+    let key = tables.path(name).map_or("spec.data", |(key, _)| key);
+    let required_by = if name == TableName::Test { "spec.evaluation.slices" } else { key };
+    let texts = table::read_texts(&Source::open(source)?, &tables, name, columns, required_by)?;
     Ok(columns.iter().cloned().zip(texts).collect())
 }
 
 /// The columns that are added to the predictions besides rows, labels and scores.
 pub(crate) fn read_attributes(model: &Model, source: &Path) -> Result<Vec<(String, Vec<String>)>, Fault> {
     let columns: Vec<String> = model.spec.evaluation.attributes().map(str::to_owned).collect();
-    if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, Table::Test, &columns) }
+    if columns.is_empty() { Ok(Vec::new()) } else { read_columns(model, source, TableName::Test, &columns) }
 }
 
 /// SHA-256 over the bytes of the data files, in the order of the specification.
@@ -152,7 +163,7 @@ pub(crate) fn digest(model: &Model, source: &Path, halves: &[Half]) -> Result<Di
             continue;
         }
         let half = if key.starts_with("spec.data.test") { Half::Test } else { Half::Train };
-        if halves.contains(&half) {
+        if halves.contains(&half) || key.starts_with("spec.data.rows") {
             source.hash(key, path, &mut hasher)?;
         }
     }

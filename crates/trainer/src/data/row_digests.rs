@@ -5,12 +5,12 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use slipway_contract::table::number::canonical;
-use slipway_contract::{DataSpec, Fault, Model, SampleRequest, TableSpec};
+use slipway_contract::{DataSpec, Fault, Model, SampleRequest};
 use tch::Kind;
 
-use super::csv_file;
 use super::file::Source;
-use super::{Half, Target, idx};
+use super::opened::Tables;
+use super::{Half, TableName, Target, idx, tables_of};
 use crate::failure;
 
 /// The most digests of all rows together in addition to the exact ones, eight bytes each.
@@ -35,21 +35,22 @@ pub(crate) struct RowDigests {
 /// The digests of each test row. `known` are the columns of earlier test tables.
 pub(crate) fn row_digests(model: &Model, source: &Path, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
     let source = Source::open(source)?;
-    let digests = match &model.spec.data {
-        DataSpec::Csv(TableSpec { test, .. }) => of_table(&source, &test.file, known)?,
-        DataSpec::Idx { test, .. } => {
+    let digests = match (&model.spec.data, tables_of(model)) {
+        (_, Some(tables)) => of_table(&source, &tables, known)?,
+        (DataSpec::Idx { test, .. }, None) => {
             // A label is one byte, so these are all labels.
             let classes: Vec<String> = (0..256).map(|class| class.to_string()).collect();
             let exact = of_pictures(&idx::read(&source, test, Half::Test, &classes)?)?;
             RowDigests { exact, ..RowDigests::default() }
         }
+        (_, None) => RowDigests::default(),
     };
     Ok(if digests.exact.len() > SampleRequest::MAX_ROWS { RowDigests::default() } else { digests })
 }
 
-fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
-    let opened = csv_file::open(source, "spec.data.test.file", file)?;
-    let mut columns: Vec<(String, usize)> = opened.header.iter().cloned().zip(0..).collect();
+fn of_table(source: &Source, tables: &Tables<'_>, known: &[Vec<String>]) -> Result<RowDigests, Fault> {
+    let opened = tables.open(source, TableName::Test).map_err(super::first)?;
+    let mut columns: Vec<(String, usize)> = opened.header().iter().cloned().zip(0..).collect();
     columns.sort();
     let all: Vec<usize> = columns.iter().map(|(_, place)| *place).collect();
     let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
@@ -59,7 +60,7 @@ fn of_table(source: &Source, file: &str, known: &[Vec<String>]) -> Result<RowDig
         columns: names,
         ..RowDigests::default()
     };
-    let header = opened.header.clone();
+    let header = opened.header().to_vec();
     opened.each(|_, row| {
         // One row more than the limit shows that there are too many.
         if digests.exact.len() > SampleRequest::MAX_ROWS {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slipway_contract::Shape;
-use slipway_contract::table::Counted;
+use slipway_contract::table::{Counted, Place};
 use tch::{Kind, Tensor};
 
 /// Rows with their labels.
@@ -21,6 +21,8 @@ pub(crate) struct Rows {
     pub(crate) texts: Vec<Option<Vec<String>>>,
     /// The positions of the rows in their file, for tables.
     pub(crate) origin: Option<Origin>,
+    /// Whether each row is held out for validation, if the data say so. Empty if the rows are drawn by the seed of the training.
+    pub(crate) aside: Vec<bool>,
 }
 
 /// The labels of rows.
@@ -34,12 +36,15 @@ pub(crate) enum Target {
 /// The positions of a table's rows in their file, and the numbers that a 64-bit float does not keep.
 #[derive(Default)]
 pub(crate) struct Origin {
-    /// The file, by its path relative to the model's folder.
+    /// The file, by its path relative to the model's folder; a glob if there are several.
     pub(crate) file: String,
     /// The key of the specification that names it.
     pub(crate) key: String,
-    /// The line of each row.
-    pub(crate) lines: Vec<u64>,
+    /// The line of each row in its file, or the row if the file has no lines.
+    numbers: Vec<u64>,
+    has_rows: bool,
+    /// The files, each with the index of its first row.
+    files: Vec<(usize, String)>,
     /// The rows with whole numbers that floats do not keep, in their order.
     pub(crate) inexact: Vec<Inexact>,
     /// The columns with such numbers.
@@ -56,14 +61,48 @@ pub(crate) struct Inexact {
 
 /// Whole numbers of a column that have more digits than a 64-bit float keeps.
 pub(crate) struct LostDigits {
-    /// The line of the first.
-    pub(crate) line: u64,
+    /// The row of the first, counted from zero.
+    pub(crate) row: u32,
     /// The text of the first.
     pub(crate) text: String,
     /// Their count.
     pub(crate) count: u64,
     /// The first of them: the row, counted from zero, and the beginning of the digest of all digits.
     pub(crate) noted: Vec<(u32, u64)>,
+}
+
+impl Origin {
+    /// No rows of a file, with the key that names it.
+    pub(crate) fn of(file: &str, key: &str) -> Self {
+        Self { file: file.to_owned(), key: key.to_owned(), ..Self::default() }
+    }
+
+    /// Adds the place of the next row.
+    pub(crate) fn push(&mut self, file: &str, place: Place) {
+        if self.files.last().is_none_or(|(_, last)| last != file) {
+            self.files.push((self.numbers.len(), file.to_owned()));
+        }
+        self.has_rows = place.line().is_none();
+        self.numbers.push(place.number());
+    }
+
+    /// The number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
+    /// The place of a row, counted from zero, and its file.
+    pub(crate) fn place(&self, row: usize) -> (Place, &str) {
+        let number = self.numbers.get(row).copied().unwrap_or(0);
+        let place = if self.has_rows { Place::Row(number) } else { Place::Line(number) };
+        let file = self.files.iter().rev().find(|(first, _)| *first <= row);
+        (place, file.map_or(self.file.as_str(), |(_, file)| file.as_str()))
+    }
+
+    /// The place of the row with a number that floats do not keep.
+    pub(crate) fn lost_place(&self, lost: &LostDigits) -> (Place, &str) {
+        self.place(lost.row as usize)
+    }
 }
 
 impl LostDigits {

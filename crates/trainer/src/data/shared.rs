@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use slipway_contract::table;
+use slipway_contract::table::{self, Place};
 use slipway_contract::{Fault, FaultKind};
 
 use super::Rows;
@@ -36,7 +36,8 @@ pub(super) fn warning(training: &Rows, test: &Rows) -> Result<Option<Fault>, Fau
     );
     let fault = match &test.origin {
         Some(origin) => {
-            table::fault_at(&origin.file, origin.lines.get(*first).copied().unwrap_or(0), message).key(&origin.key)
+            let (place, file) = origin.place(*first);
+            table::fault_at(file, place, message).key(&origin.key)
         }
         None => Fault::new(FaultKind::Data, message).key("spec.data.test"),
     };
@@ -59,17 +60,16 @@ fn digests(rows: &Rows) -> Result<Vec<u64>, Fault> {
 
 /// Test rows, each with the first training row that equals it. Rows without lines in a file are counted from one.
 fn describe(training: &Rows, test: &Rows, pairs: &[(usize, usize)]) -> String {
-    let (unit, file) = match &training.origin {
-        Some(origin) => ("line", format!(" of `{}`", origin.file)),
-        None => ("row", String::new()),
+    let place = |rows: &Rows, row: usize| match &rows.origin {
+        Some(origin) => origin.place(row).0,
+        None => Place::Row(row as u64 + 1),
     };
-    let number = |rows: &Rows, row: usize| match &rows.origin {
-        Some(origin) => origin.lines.get(row).copied().unwrap_or(0),
-        None => row as u64 + 1,
-    };
-    let pairs = pairs.iter().enumerate().map(|(place, (judged, learnt))| {
-        let file = if place == 0 { file.as_str() } else { "" };
-        format!("{unit} {} is {unit} {}{file}", number(test, *judged), number(training, *learnt))
+    let mut last = None;
+    let pairs = pairs.iter().map(|(judged, learnt)| {
+        let file = training.origin.as_ref().map(|origin| origin.place(*learnt).1);
+        let named = file.filter(|file| last.replace(*file) != Some(*file));
+        let named = named.map_or_else(String::new, |file| format!(" of `{file}`"));
+        format!("{} is {}{named}", place(test, *judged), place(training, *learnt))
     });
     pairs.collect::<Vec<_>>().join(", ")
 }

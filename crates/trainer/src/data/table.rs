@@ -1,23 +1,23 @@
-//! Tables of comma-separated values: columns to learn from, and one column to predict.
+//! Tables: columns to learn from, and one column to predict.
 
 use std::collections::{HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
-use slipway_contract::table::{self, Counted, Row, number, position};
-use slipway_contract::{CsvFile, Fault, FaultKind, Shape, Task};
+use slipway_contract::table::{self, Counted, Place, number, position};
+use slipway_contract::{Decimal, Fault, FaultKind, Shape, Task};
 use tch::Tensor;
 
-use super::Half;
+use super::TableName;
 use super::cells::{Cells, Dictionary, WantedColumn};
-use super::csv_file::{self, CsvReader};
 use super::faults::Faults;
 use super::file::Source;
-use super::labels::{Labels, Name};
+use super::labels::{Labels, Name, Read as LabelCell};
+use super::opened::{Next, Opened, Tables};
 use super::row_digests::first_bytes;
 use super::rows::{Inexact, LostDigits, Origin, Rows, Target};
 
 /// The most rows of a table.
-const MAX_ROWS: usize = 50_000_000;
+pub(super) const MAX_ROWS: usize = 50_000_000;
 /// The most values of a table: 8 GiB as 64-bit floats.
 const MAX_VALUES: usize = 1 << 30;
 
@@ -48,19 +48,22 @@ pub(super) struct Table {
     /// The distinct texts of each column.
     dictionaries: Vec<Dictionary>,
     origin: Origin,
+    /// Whether each row is held out for validation; empty if the table says so of none.
+    aside: Vec<bool>,
 }
 
 impl Table {
-    fn new(file: &CsvFile, half: Half, task: Task) -> Self {
-        let key = format!("spec.data.{}.file", half.key());
+    fn new(tables: &Tables<'_>, name: TableName, task: Task) -> Self {
+        let (key, file) = tables.path(name).unwrap_or(("spec.data", ""));
         Self {
             columns: None,
             unused: Vec::new(),
-            faults: Faults::of(&file.file, &key),
+            faults: Faults::of(file, key),
             values: Vec::new(),
             labels: Labels::of(task),
             dictionaries: Vec::new(),
-            origin: Origin { file: file.file.clone(), key, ..Origin::default() },
+            origin: Origin::of(file, key),
+            aside: Vec::new(),
         }
     }
 
@@ -76,10 +79,9 @@ impl Table {
     pub(super) fn unknown_labels(&mut self, classes: &[String]) {
         let Labels::Names { names, .. } = &self.labels else { return };
         let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
-        for Name { label, rows, line } in &names.found {
+        for Name { label, rows, place, file } in &names.found {
             if !known.contains(label.as_str()) {
-                let file = &self.origin.file;
-                self.faults.add(|| table::unknown_label(file, *line, label, *rows, classes));
+                self.faults.add(|| table::unknown_label(file, *place, label, *rows, classes));
             }
         }
     }
@@ -98,7 +100,7 @@ impl Table {
 
     /// The rows with labels as indexes of classes, or as numbers; or all faults.
     pub(super) fn into_rows(self, classes: &[String]) -> Result<Rows, Vec<Fault>> {
-        let Self { columns, faults, values, labels, dictionaries, origin, .. } = self;
+        let Self { columns, faults, values, labels, dictionaries, origin, aside, .. } = self;
         let faults = faults.into_all();
         let (true, Some(columns)) = (faults.is_empty(), columns) else { return Err(faults) };
         let target = match labels {
@@ -121,7 +123,7 @@ impl Table {
         let texts = texts.map(|(column, texts)| column.cells.has_texts().then(|| texts.into_texts()));
         let texts = if is_typed { texts.collect() } else { Vec::new() };
         let columns = Some(columns.into_iter().map(|column| column.name).collect());
-        Ok(Rows { features, shape, target, columns, texts, origin: Some(origin) })
+        Ok(Rows { features, shape, target, columns, texts, origin: Some(origin), aside })
     }
 }
 
@@ -146,17 +148,19 @@ fn counts_rows(values: impl Iterator<Item = f64>) -> bool {
 }
 
 /// Reads a whole table with its faults.
-pub(super) fn read(source: &Source, file: &CsvFile, half: Half, request: Request<'_>) -> Table {
-    let mut table = Table::new(file, half, request.task);
-    let key = table.origin.key.clone();
-    let mut opened = match csv_file::open(source, &key, &file.file) {
+pub(super) fn read(source: &Source, tables: &Tables<'_>, name: TableName, request: Request<'_>) -> Table {
+    let mut table = Table::new(tables, name, request.task);
+    let mut opened = match tables.open(source, name) {
         Ok(opened) => opened,
-        Err(fault) => {
-            table.faults.add(|| fault);
+        Err(faults) => {
+            for fault in faults {
+                table.faults.add(|| fault);
+            }
             return table;
         }
     };
-    let places = match Places::find(&opened.header, request, &opened.name) {
+    let file = opened.file().to_owned();
+    let places = match Places::find(opened.header(), request, tables, &file) {
         Ok(places) => places,
         Err(faults) => {
             for fault in faults {
@@ -169,7 +173,7 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, request: Request
     if let Err(fault) = places.read_rows(&mut opened, &mut table) {
         table.faults.add(|| fault);
     } else if table.labels.len() == 0 && table.faults.is_empty() {
-        table.faults.add(|| table::no_rows(&file.file));
+        table.faults.add(|| table::no_rows(&file));
     }
     table.unused = places.unused;
     table.columns = Some(places.features.into_iter().map(|(_, column)| column).collect());
@@ -179,13 +183,13 @@ pub(super) fn read(source: &Source, file: &CsvFile, half: Half, request: Request
 /// The texts of some columns of a table. `asked` is the key that names the columns.
 pub(super) fn read_texts(
     source: &Source,
-    file: &str,
-    key: &str,
+    tables: &Tables<'_>,
+    name: TableName,
     columns: &[String],
     required_by: &str,
 ) -> Result<Vec<Vec<String>>, Fault> {
-    let opened = csv_file::open(source, key, file)?;
-    let place = |column: &String| position(&opened.header, column, required_by, &opened.name);
+    let opened = tables.open(source, name).map_err(super::first)?;
+    let place = |column: &String| position(opened.header(), column, required_by, opened.file());
     let places: Vec<usize> = columns.iter().map(place).collect::<Result<_, _>>()?;
     let mut texts: Vec<Vec<String>> = vec![Vec::new(); columns.len()];
     opened.each(|_, row| {
@@ -204,11 +208,12 @@ struct Places {
     features: Vec<(usize, WantedColumn)>,
     /// The columns that nothing names.
     unused: Vec<String>,
+    decimal: Decimal,
 }
 
 impl Places {
     /// The places of the label and of the columns to learn from.
-    fn find(header: &[String], request: Request<'_>, file: &str) -> Result<Self, Vec<Fault>> {
+    fn find(header: &[String], request: Request<'_>, tables: &Tables<'_>, file: &str) -> Result<Self, Vec<Fault>> {
         let Request { label, columns: wanted, ignore, is_training, .. } = request;
         let label_at = position(header, label, "spec.data.label", file);
         if header.len() < 2 && label_at.is_err() {
@@ -220,7 +225,10 @@ impl Places {
         // A column that is not used need not be in the test rows.
         let named = ignore.iter().filter(|_| is_training);
         faults.extend(named.filter_map(|column| position(header, column, "spec.data.ignore", file).err()));
-        let is_free = |column: &&String| *column != label && !ignore.contains(column);
+        // The column that splits the rows is not learnt from unless it is named.
+        let splits = tables.spec.split.as_ref().and_then(|split| split.by.as_ref()?.column());
+        let is_free =
+            |column: &&String| *column != label && !ignore.contains(column) && splits != Some(column.as_str());
         let is_listed = wanted.is_some();
         let columns = wanted.unwrap_or_else(|| {
             let others = header.iter().filter(is_free);
@@ -261,27 +269,38 @@ impl Places {
         let unused = header.iter().filter(is_free).filter(|name| !used.contains(name) && !table::is_unnamed(name));
         let unused = unused.cloned().collect();
         match label_at {
-            Some(label) if faults.is_empty() => Ok(Self { label, features, unused }),
+            Some(label) if faults.is_empty() => Ok(Self { label, features, unused, decimal: tables.decimal() }),
             _ => Err(faults),
         }
     }
 
     /// Reads all rows. An error ends the reading.
-    fn read_rows(&self, opened: &mut CsvReader, table: &mut Table) -> Result<(), Fault> {
-        let (header, name) = (opened.header.clone(), opened.name.clone());
+    fn read_rows(&self, opened: &mut Opened, table: &mut Table) -> Result<(), Fault> {
+        let header = opened.header().to_vec();
+        let is_split = opened.is_split();
         while let Some(row) = opened.next_row()? {
             match row {
-                Row::Values(line, values) => {
-                    self.add(line, values, &header, table).map_err(|message| table::fault(&name, message))?;
+                Next::Row { place, file, values, aside } => {
+                    let is_added = self.add(place, file, values, &header, table);
+                    if is_added.map_err(|message| table::fault(file, message))? && is_split {
+                        table.aside.push(aside);
+                    }
                 }
-                Row::Broken(fault) => table.faults.add(|| fault),
+                Next::Broken(fault) => table.faults.add(|| fault),
             }
         }
         Ok(())
     }
 
-    /// Adds the row at a line to a table, with its faults. An error ends the reading.
-    fn add(&self, line: u64, record: &csv::StringRecord, header: &[String], table: &mut Table) -> Result<(), String> {
+    /// Adds the row at a place to a table, with its faults, and returns whether it has none. An error ends the reading.
+    fn add(
+        &self,
+        at: Place,
+        file: &str,
+        record: &csv::StringRecord,
+        header: &[String],
+        table: &mut Table,
+    ) -> Result<bool, String> {
         let Table { values, faults, origin, labels, dictionaries, .. } = table;
         if labels.len() == MAX_ROWS || values.len() + self.features.len() > MAX_VALUES {
             return Err(format!("more than {MAX_ROWS} rows, or {MAX_VALUES} values in all"));
@@ -291,7 +310,7 @@ impl Places {
         let cells = (0..).zip(self.features.iter().zip(dictionaries));
         for (column, ((place, wanted), dictionary)) in cells {
             let text = record.get(*place).unwrap_or_default();
-            match wanted.cells.value(text, dictionary) {
+            match wanted.cells.value(text, self.decimal, dictionary) {
                 Ok(value) => {
                     if !wanted.cells.has_texts() && !value.is_nan() {
                         lost.extend(number::lost_digits(text, value).map(|digits| (column, text, digits)));
@@ -300,29 +319,30 @@ impl Places {
                 }
                 Err(fault) => {
                     is_whole = false;
-                    faults.add(|| fault.at(&origin.file, line, &header[*place]));
+                    faults.add(|| fault.at(file, at, &header[*place]));
                 }
             }
         }
         let label = record.get(self.label).unwrap_or_default();
-        let label = labels.read(&origin.file, line, &header[self.label], label);
+        let cell = LabelCell { file, place: at, column: &header[self.label], decimal: self.decimal };
+        let label = labels.read(cell, label);
         let label = label.map_err(|fault| faults.add(|| fault)).ok().filter(|_| is_whole);
         if let Some(label) = label {
             labels.push(label);
-            origin.record_lost_digits(line, &lost);
-            origin.lines.push(line);
+            origin.record_lost_digits(&lost);
+            origin.push(file, at);
         } else {
             values.truncate(begin);
         }
-        Ok(())
+        Ok(label.is_some())
     }
 }
 
 impl Origin {
     /// Records the whole numbers of the next row that a 64-bit float does not keep, so that rows that differ in them remain
     /// different. `lost` contains the column, the text and the digits of each.
-    fn record_lost_digits(&mut self, line: u64, lost: &[(usize, &str, String)]) {
-        let Ok(row) = u32::try_from(self.lines.len()) else { return };
+    fn record_lost_digits(&mut self, lost: &[(usize, &str, String)]) {
+        let Ok(row) = u32::try_from(self.len()) else { return };
         if lost.is_empty() {
             return;
         }
@@ -333,7 +353,7 @@ impl Origin {
             of_row.update((digits.len() as u64).to_le_bytes());
             of_row.update(digits);
             let seen = self.lost.entry(column).or_insert_with(|| LostDigits {
-                line,
+                row,
                 text: table::shown(text.trim()),
                 count: 0,
                 noted: Vec::new(),

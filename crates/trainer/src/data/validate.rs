@@ -10,8 +10,9 @@ use slipway_contract::{
 use super::classes::{self, Said};
 use super::expected::Judged;
 use super::file::Source;
+use super::opened::Tables;
 use super::table::Request;
-use super::{Half, Rows, cells, csv_file, idx, numbers, shared, table};
+use super::{Half, Rows, TableName, cells, idx, numbers, shared, table, tables_of};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -37,9 +38,9 @@ pub(crate) fn validate(job: &TrainingJob, source: &Path, outputs: Option<u32>) -
         Ok(source) => source,
         Err(fault) => return ValidatedData { faults: vec![fault], ..validated },
     };
-    match &job.model.spec.data {
-        DataSpec::Idx { .. } => validated.read_pictures(job, &source, outputs.unwrap_or_default()),
-        DataSpec::Csv(spec) => validated.read_tables(job, spec, &source, outputs),
+    match tables_of(&job.model) {
+        None => validated.read_pictures(job, &source, outputs.unwrap_or_default()),
+        Some(tables) => validated.read_tables(job, &tables, &source, outputs),
     }
     if let (Some(training), Some(test)) = (&validated.training, &validated.test)
         && test.shape != training.shape
@@ -78,11 +79,14 @@ impl ValidatedData {
         }
     }
 
-    fn read_tables(&mut self, job: &TrainingJob, spec: &TableSpec, source: &Source, outputs: Option<u32>) {
-        let TableSpec { train, test, recent, label, ignore, .. } = spec;
+    fn read_tables(&mut self, job: &TrainingJob, tables: &Tables<'_>, source: &Source, outputs: Option<u32>) {
+        let spec = tables.spec;
+        let TableSpec { recent, label, ignore, .. } = spec;
+        let (key, train) = spec.training();
         let task = job.model.spec.task;
         let request = |columns, is_training| Request { label, task, columns, ignore, is_training };
-        let training = table::read(source, train, Half::Train, request(cells::wanted_by_specification(spec), true));
+        let training =
+            table::read(source, tables, TableName::Train, request(cells::wanted_by_specification(spec), true));
         let counted = training.classes();
         let mut said = match task {
             Task::Classification => classes::of_table(&job.model, &counted, outputs),
@@ -107,10 +111,10 @@ impl ValidatedData {
             Err(faults) => self.faults.extend(faults),
         }
         self.add(said);
-        self.warnings.extend(row_numbers.iter().map(|column| row_number(&train.file, column)));
-        self.warnings.extend(unused_columns(&train.file, &unused));
+        self.warnings.extend(row_numbers.iter().map(|column| row_number(train, key, column)));
+        self.warnings.extend(unused_columns(train, &unused));
 
-        let mut judged = table::read(source, test, Half::Test, request(columns, false));
+        let mut judged = table::read(source, tables, TableName::Test, request(columns, false));
         if is_learnt {
             judged.unknown_labels(&names);
         }
@@ -122,8 +126,8 @@ impl ValidatedData {
                 self.faults.extend(new.collect::<Vec<_>>());
             }
         }
-        if let Some(recent) = recent
-            && let Err(fault) = csv_file::open(source, "spec.data.recent.file", &recent.file)
+        if recent.is_some()
+            && let Err(fault) = tables.open_whole(source, TableName::Recent)
         {
             self.faults.push(fault.key("spec.data.recent.file"));
         }
@@ -158,17 +162,17 @@ impl ValidatedData {
 
     /// The columns that are copied into the predictions, if all of them exist.
     fn attributes(&mut self, job: &TrainingJob, source: &Source) -> Vec<(String, Vec<String>)> {
-        let Some(TableSpec { test, .. }) = job.model.spec.data.table() else { return Vec::new() };
+        let Some(tables) = tables_of(&job.model) else { return Vec::new() };
         let columns: Vec<String> = job.model.spec.evaluation.attributes().map(str::to_owned).collect();
-        let Ok(opened) = csv_file::open(source, "spec.data.test.file", &test.file) else { return Vec::new() };
+        let Ok(opened) = tables.open_whole(source, TableName::Test) else { return Vec::new() };
         let check = "spec.evaluation.slices";
-        let faults = columns.iter().filter_map(|column| position(&opened.header, column, check, &test.file).err());
+        let faults = columns.iter().filter_map(|column| position(opened.header(), column, check, opened.file()).err());
         let faults: Vec<Fault> = faults.filter(|fault| !self.faults.contains(fault)).collect();
         if !faults.is_empty() || columns.is_empty() || self.test.is_none() {
             self.faults.extend(faults);
             return Vec::new();
         }
-        match table::read_texts(source, &test.file, "spec.data.test.file", &columns, check) {
+        match table::read_texts(source, &tables, TableName::Test, &columns, check) {
             Ok(texts) => columns.into_iter().zip(texts).collect(),
             Err(fault) => {
                 self.faults.push(fault);
@@ -179,13 +183,13 @@ impl ValidatedData {
 
     /// Checks the columns that policies compare between training and recent rows.
     fn compare_columns(&mut self, job: &TrainingJob, source: &Source) {
-        let Some(TableSpec { train, recent: Some(recent), .. }) = job.model.spec.data.table() else { return };
+        let Some(tables) = tables_of(&job.model).filter(|tables| tables.spec.recent.is_some()) else { return };
         for (place, expectation) in job.expects.iter().enumerate() {
             let ExpectedCheck::Drift(column) = &expectation.check else { continue };
-            for (file, key) in [(train, "spec.data.train.file"), (recent, "spec.data.recent.file")] {
+            for name in [TableName::Train, TableName::Recent] {
                 // A file that cannot be read was reported before.
-                let Ok(opened) = csv_file::open(source, key, &file.file) else { continue };
-                let Err(fault) = position(&opened.header, column, key, &file.file) else { continue };
+                let Ok(opened) = tables.open_whole(source, name) else { continue };
+                let Err(fault) = position(opened.header(), column, opened.key, opened.file()) else { continue };
                 let fault = Fault { expectation: u32::try_from(place).ok(), key: None, file: None, ..fault };
                 if expectation.refuses { self.faults.push(fault) } else { self.warnings.push(fault) }
             }
@@ -194,9 +198,9 @@ impl ValidatedData {
 }
 
 /// The warning about a column of row numbers. It reveals the label if the rows are sorted by it.
-fn row_number(file: &str, column: &str) -> Fault {
+fn row_number(file: &str, key: &str, column: &str) -> Fault {
     let message = format!("column `{column}` looks like the row numbers of a data frame, and is learnt from");
-    table_fault(file, message).key("spec.data.train.file").help(
+    table_fault(file, message).key(key).help(
         "write the table without its index (pandas: `to_csv(…, index=False)`), or list the columns to learn from in `spec.data.columns`, or this one in `spec.data.ignore`",
     )
 }

@@ -17,6 +17,7 @@ fn rows() -> Rows {
         columns: Some(["a", "b"].map(str::to_owned).to_vec()),
         texts: Vec::new(),
         origin: None,
+        aside: Vec::new(),
     }
 }
 
@@ -29,8 +30,9 @@ fn written(folder: &Path, seed: i64) -> Digest {
     .expect("an architecture");
     tch::manual_seed(seed);
     let store = nn::VarStore::new(Device::Cpu);
-    Network::build(&store.root(), &architecture.model, &architecture.input).expect("it fits");
-    weights::write(&folder.join(Job::WEIGHTS), &architecture, &store, Vec::new()).expect("written").0
+    let stack = architecture.model.layers().expect("layers");
+    Network::build(&store.root(), stack, &architecture.input).expect("it fits");
+    weights::write(&folder.join(Job::WEIGHTS), &architecture, store.variables(), Vec::new()).expect("written").0
 }
 
 fn report(folder: &Path) -> ExportReport {

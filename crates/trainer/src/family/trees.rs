@@ -138,6 +138,7 @@ mod tests {
             columns: Some(vec!["level".to_owned()]),
             texts: vec![Some(texts.to_vec())],
             origin: None,
+            aside: Vec::new(),
         };
         let values = ["high", "low", "rare", "absent"].map(str::to_owned).to_vec();
         let mut encodings = vec![ColumnEncoding::Category { missing: Vec::new(), values, indicator: true }];

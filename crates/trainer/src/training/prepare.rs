@@ -73,7 +73,7 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
     }
     // The split and the initial weights have their own seeds, so that neither depends on the other.
     tch::manual_seed(seed * 1_000_003);
-    let split = split::split(&rows.target, model.spec.data.validation_split());
+    let split = split::split(&rows, model.spec.data.validation_split());
     let (training, validation) = split.map_err(|fault| said.faults.push(fault)).ok()?;
     said.faults.extend(comparison_fault(model, &rows, &validation));
     said.faults.extend(unknown_log_columns(&steps, &rows));

@@ -165,8 +165,8 @@ fn a_column_without_a_name_is_not_learnt_from_unasked() {
 #[test]
 fn other_separators_pointers_and_encodings_are_said_as_such() {
     for (content, expected) in [
-        ("height;weight;kind\n1;2;cat\n".to_owned(), "the header is one column with semicolons in it"),
-        ("height\tweight\tkind\n1\t2\tcat\n".to_owned(), "the header is one column with tabs in it"),
+        ("height;weight;kind\n1;2;cat\n".to_owned(), "line 1: the header is one column with semicolons in it"),
+        ("height\tweight\tkind\n1\t2\tcat\n".to_owned(), "line 1: the header is one column with tabs in it"),
         (
             format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 12345\n", 1),
             "found a Git LFS pointer, expected the data that it points to",

@@ -11,8 +11,10 @@ use parquet::basic::Compression;
 use ruzstd::decoding::StreamingDecoder;
 use slipway_contract::counted;
 
-use super::EvaluationError;
-use super::table::MAX_BYTES;
+use super::PageError;
+
+/// The most bytes that all pages of a file may expand to.
+const MAX_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 
 /// The most bytes of one decompressed page. Writers create pages of one megabyte by default.
 const MAX_PAGE_BYTES: u64 = 256 * 1024 * 1024;
@@ -25,7 +27,7 @@ const MAX_LZ4: u64 = 255;
 
 /// The remaining bytes that all pages of a file may expand to. The total equals the limit for an uncompressed file.
 #[derive(Debug, Clone)]
-pub(super) struct Room(Arc<AtomicU64>);
+pub struct Room(Arc<AtomicU64>);
 
 impl Default for Room {
     fn default() -> Self {
@@ -35,7 +37,7 @@ impl Default for Room {
 
 impl Room {
     /// Decompresses a page, or the compressed part of it.
-    pub(super) fn expand(&self, codec: Compression, bytes: &Bytes) -> Result<Bytes, EvaluationError> {
+    pub(crate) fn expand(&self, codec: Compression, bytes: &Bytes) -> Result<Bytes, PageError> {
         let left = self.0.load(Ordering::Relaxed);
         let most = MAX_PAGE_BYTES.min(left);
         let expanded = match codec {
@@ -48,7 +50,7 @@ impl Room {
                 Err(error) => Err(Failure::Broken(error.to_string())),
             },
             Compression::LZO | Compression::BROTLI(_) | Compression::LZ4 => {
-                return Err(EvaluationError::Codec { codec: name(codec) });
+                return Err(PageError::Codec { codec: name(codec) });
             }
         };
         match expanded {
@@ -56,11 +58,11 @@ impl Room {
                 self.0.store(left.saturating_sub(expanded.len() as u64), Ordering::Relaxed);
                 Ok(Bytes::from(expanded))
             }
-            Err(Failure::Broken(why)) => Err(EvaluationError::BrokenPage { codec: name(codec), why }),
+            Err(Failure::Broken(why)) => Err(PageError::BrokenPage { codec: name(codec), why }),
             Err(Failure::TooMuch) if most < MAX_PAGE_BYTES => {
-                Err(EvaluationError::Expands { what: "all pages together expand", most: MAX_BYTES })
+                Err(PageError::Expands { what: "all pages together expand", most: MAX_BYTES })
             }
-            Err(Failure::TooMuch) => Err(EvaluationError::Expands { what: "a page expands", most: MAX_PAGE_BYTES }),
+            Err(Failure::TooMuch) => Err(PageError::Expands { what: "a page expands", most: MAX_PAGE_BYTES }),
         }
     }
 }
