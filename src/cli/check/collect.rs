@@ -224,7 +224,9 @@ impl Head {
             Some("Policy") => Kind::Policy,
             Some("Server") => Kind::Server,
             Some("Model") | None => Kind::Other,
-            Some("ModelCard" | "TrainingReport" | "EvaluationReport" | "Evidence") => Kind::Written,
+            Some("ModelCard" | "TrainingReport" | "EvaluationReport" | "Evidence" | "Signature" | "ExportReport") => {
+                Kind::Written
+            }
             Some(other) => Kind::Unknown(other.to_owned()),
         };
         let ours = version.as_deref().is_some_and(|version| version.starts_with("slipway.dev/"));
