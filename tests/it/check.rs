@@ -279,9 +279,15 @@ fn a_policy_with_a_mistake_and_an_unknown_kind_are_found_in_a_folder() {
 #[test]
 fn what_training_wrote_beside_a_model_is_no_mistake() {
     let written = |kind: &str| format!("{{\"apiVersion\": \"slipway.dev/v1alpha1\", \"kind\": \"{kind}\"}}");
-    let [card, training, evaluation] = ["ModelCard", "TrainingReport", "EvaluationReport"].map(written);
-    let files =
-        [("out/card.json", &*card), ("out/training.json", &training), ("out/evaluation/report.json", &evaluation)];
+    let kinds = ["ModelCard", "TrainingReport", "EvaluationReport", "Signature", "ExportReport"];
+    let [card, training, evaluation, signature, export] = kinds.map(written);
+    let files = [
+        ("out/card.json", &*card),
+        ("out/training.json", &training),
+        ("out/evaluation/report.json", &evaluation),
+        ("out/signature.json", &signature),
+        ("out/export.json", &export),
+    ];
     let (code, said) = checked(&[&files[..], &[("a.yaml", DIGEST)]].concat());
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("1 file checked: no mistakes"), "{said}");

@@ -11,8 +11,6 @@ use crate::{Attribute, ElementType, Node, Rule, Tensor, Tree, TreeEnsemble, Tree
 
 /// The form of the lists of trees that is read.
 const FORM: i32 = 1;
-/// The code of a text that no training row has.
-const UNSEEN: f32 = -1.0;
 
 impl Builder<'_> {
     /// The outputs of the trees and their number.
@@ -71,7 +69,7 @@ impl Builder<'_> {
         Ok(self.side_by_side(&columns))
     }
 
-    /// The codes of texts: the place of a known one, NaN for a missing one.
+    /// The codes of texts: the place of a known one, NaN for a missing one and for one that no training row has.
     fn codes(&mut self, column: Value, missing: &[String], values: &[String]) -> Value {
         #[expect(clippy::cast_precision_loss, reason = "a table has far fewer categories than 2^24")]
         let mut codes: BTreeMap<&str, f32> =
@@ -80,7 +78,7 @@ impl Builder<'_> {
         let encoder = Node::ml("LabelEncoder", &[column])
             .with("keys_strings", texts(codes.keys()))
             .with("values_floats", Attribute::Floats(codes.values().copied().collect()))
-            .with("default_float", Attribute::Float(UNSEEN));
+            .with("default_float", Attribute::Float(f32::NAN));
         self.graph.node(encoder)
     }
 
