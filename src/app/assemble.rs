@@ -107,7 +107,6 @@ pub(super) fn assemble(
             hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
         }
         let notes = notes.then(|| Arc::new(Notes::new(mirror.clone(), committer.clone())));
-        let (arrived, moved) = (Notify::new(), Notify::new());
         let source = context::Source {
             kind,
             forge,
@@ -124,8 +123,8 @@ pub(super) fn assemble(
             label,
             priority,
             commands,
-            arrived,
-            moved,
+            arrived: Notify::new(),
+            moved: Notify::new(),
         };
         served.insert(name, source);
     }

@@ -62,12 +62,11 @@ impl Train {
         let bytes = std::fs::read(&made).map_err(|error| failed(&made, &error))?;
         let artifact = Digest::of(&bytes);
         let evaluation = ProgramJob { task: ProgramTask::Evaluate(&made), folder: &folder.join("evaluate"), ..job };
-        let predictions = match job.predictions_output() {
-            Some(predictions) => predictions,
-            None => {
-                run(executor, &evaluation).await?;
-                evaluation.predictions_output().unwrap_or_default()
-            }
+        let predictions = if let Some(predictions) = job.predictions_output() {
+            predictions
+        } else {
+            run(executor, &evaluation).await?;
+            evaluation.predictions_output().unwrap_or_default()
         };
         let samples = samples_for(model, &self.spec.with_file_name("").join(&model.spec.policy));
         let scored =

@@ -10,15 +10,12 @@ use super::{Problems, Settings};
 pub(super) fn check(settings: &Settings, problems: &mut Problems) {
     let slipway_executor::Settings::Local { trainer, sandbox, .. } = &settings.executor;
     for (name, source) in &settings.sources {
-        let Some(commands) = &source.commands else { continue };
-        if let Some(reason) = not_a_program(sandbox) {
+        if source.commands.is_some()
+            && let Some(reason) = not_a_program(sandbox)
+        {
             let shown = sandbox.display();
             let help = "help: put `slipway-sandbox` into the folder of `slipway`; `slipway doctor` shows more";
             let problem = format!("the sandbox `{shown}` {reason}, so the commands of `{name}` cannot run\n  {help}");
-            problems.add("sources", problem);
-        }
-        for missing in commands.folders.iter().filter(|folder| !folder.is_dir()) {
-            let problem = format!("`{name}`: the folder `{}` of its `commands` does not exist", missing.display());
             problems.add("sources", problem);
         }
     }

@@ -153,7 +153,7 @@ fn check_outputs(outputs: &ProgramOutputs, problems: &mut Problems) {
     if outputs.model == outputs.predictions {
         problems.add("spec.training.outputs.predictions", "both outputs are the same file", "name two files");
     }
-    if !outputs.predictions.ends_with(".csv") {
+    if outputs.predictions.rsplit_once('.').is_none_or(|(_, extension)| extension != "csv") {
         let message = format!("`{}` is not CSV, expected a name that ends with `.csv`", outputs.predictions);
         problems.add("spec.training.outputs.predictions", message, "`predictions.csv` is a common value");
     }

@@ -72,8 +72,7 @@ pub(crate) async fn run(
     if ended.map_err(not_started)? {
         return Err(ProgramError::Cancelled);
     }
-    let tail: String = tail.into_iter().map(|line: String| format!("  {line}\n")).collect();
-    let tail = tail.trim_end().to_owned();
+    let tail = tail.into_iter().map(|line: String| format!("  {line}")).collect::<Vec<_>>().join("\n");
     let unknown = |reason: String| ProgramError::NotStarted { reason: format!("its end is unknown: {reason}; {tail}") };
     let result = std::fs::read(job.folder.join(RESULT)).map_err(|error| unknown(error.to_string()))?;
     match serde_json::from_slice(&result).map_err(|error| unknown(error.to_string()))? {
