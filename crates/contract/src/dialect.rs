@@ -141,10 +141,9 @@ impl Decimal {
     /// character.
     pub fn with_point(self, text: &str) -> Option<Cow<'_, str>> {
         match self {
-            Self::Point => Some(Cow::Borrowed(text)),
             Self::Comma if text.contains('.') => None,
             Self::Comma if text.contains(',') => Some(Cow::Owned(text.replace(',', "."))),
-            Self::Comma => Some(Cow::Borrowed(text)),
+            Self::Point | Self::Comma => Some(Cow::Borrowed(text)),
         }
     }
 }

@@ -51,19 +51,19 @@ fn dialect_of(text: &[u8], is_cut: bool) -> Dialect {
     for quote in [Quote::Double, Quote::Single] {
         for delimiter in Delimiter::ALL {
             let dialect = Dialect { delimiter, quote, encoding, decimal: Decimal::Point };
-            let score = score(text, &dialect);
+            let score = score(text, dialect);
             if score > best.0 {
                 best = (score, dialect);
             }
         }
     }
-    Dialect { decimal: decimal_of(text, &best.1), ..best.1 }
+    Dialect { decimal: decimal_of(text, best.1), ..best.1 }
 }
 
 /// How well a dialect fits: zero for a single column, and otherwise the number of cells in rows of the header's length, less ten
 /// for each cell in other rows.
-fn score(text: &[u8], dialect: &Dialect) -> i64 {
-    let Ok(mut records) = Records::open(Cursor::new(text), "", dialect) else { return 0 };
+fn score(text: &[u8], dialect: Dialect) -> i64 {
+    let Ok(mut records) = Records::open(Cursor::new(text), "", &dialect) else { return 0 };
     let columns = records.header.len();
     if columns < 2 {
         return 0;
@@ -86,8 +86,8 @@ fn score(text: &[u8], dialect: &Dialect) -> i64 {
     score
 }
 
-fn decimal_of(text: &[u8], dialect: &Dialect) -> Decimal {
-    let Ok(mut records) = Records::open(Cursor::new(text), "", dialect) else { return Decimal::Point };
+fn decimal_of(text: &[u8], dialect: Dialect) -> Decimal {
+    let Ok(mut records) = Records::open(Cursor::new(text), "", &dialect) else { return Decimal::Point };
     let columns = records.header.len();
     // For each column whether all its cells can be numbers with a comma, and whether one needs it.
     let mut fits = vec![(true, false); columns];

@@ -121,7 +121,7 @@ impl JsonLines {
 
     fn fill(&mut self, text: &[u8]) -> Result<(), Fault> {
         let object: Object<'_> = serde_json::from_slice(text).map_err(|error| self.fault(&said(&error)))?;
-        self.cells.iter_mut().for_each(|cell| *cell = None);
+        self.cells.fill(None);
         for (key, value) in object.0 {
             let Some(place) = self.places.get(key.trim()).copied() else {
                 let message =

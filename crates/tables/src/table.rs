@@ -25,13 +25,16 @@ pub struct Opening<'a> {
     pub ignored: &'a [String],
 }
 
+/// Opens a file by its name.
+type Files<'files> = Box<dyn FnMut(&str) -> Result<File, Fault> + 'files>;
+
 /// A table whose header has been read.
 pub struct Table<'files> {
     header: Vec<String>,
     format: TableFormat,
     ignored: Vec<String>,
     /// Opens a file by its name.
-    files: Box<dyn FnMut(&str) -> Result<File, Fault> + 'files>,
+    files: Files<'files>,
     first: String,
     name: String,
     left: VecDeque<String>,

@@ -95,13 +95,12 @@ impl Init {
         let whole = data.canonicalize().map_err(broken)?;
         let inside =
             self.folder.canonicalize().ok().and_then(|folder| whole.strip_prefix(folder).ok().map(Path::to_owned));
-        let path = match inside.as_ref().and_then(|inside| inside.to_str()) {
-            Some(inside) => inside.to_owned(),
-            None => {
-                let packed =
-                    ["gz", "zst"].into_iter().find(|known| whole.extension().is_some_and(|ending| ending == *known));
-                format!("{part}.{}{}", name_of(format), packed.map_or_else(String::new, |ending| format!(".{ending}")))
-            }
+        let path = if let Some(inside) = inside.as_ref().and_then(|inside| inside.to_str()) {
+            inside.to_owned()
+        } else {
+            let is_called = |ending: &&str| whole.extension().is_some_and(|found| found == *ending);
+            let packed = ["gz", "zst"].into_iter().find(is_called);
+            format!("{part}.{}{}", name_of(format), packed.map_or_else(String::new, |ending| format!(".{ending}")))
         };
         let mut copy = ready.create(&path)?;
         std::fs::File::open(&whole).and_then(|mut file| std::io::copy(&mut file, &mut copy)).map_err(broken)?;

@@ -90,9 +90,13 @@ impl<R: Read> Decoder<R> {
             place += length;
         }
         let left = rest[place..].to_vec();
-        characters.into_iter().for_each(|character| self.push(character));
+        for character in characters {
+            self.push(character);
+        }
         if self.at_end {
-            left.iter().take(1).for_each(|_| self.push(None));
+            if !left.is_empty() {
+                self.push(None);
+            }
         } else {
             self.rest = left;
         }

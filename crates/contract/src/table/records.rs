@@ -27,8 +27,8 @@ struct Seen {
 }
 
 impl Seen {
-    fn of(dialect: &Dialect) -> Self {
-        Self { lines: Lines::of(dialect), bytes: Vec::new(), next: 0, counted: 0 }
+    fn of(dialect: Dialect) -> Self {
+        Self { lines: Lines::of(&dialect), bytes: Vec::new(), next: 0, counted: 0 }
     }
 
     fn left(&self) -> &[u8] {
@@ -94,6 +94,9 @@ fn too_large(what: &str, most: u64) -> std::io::Error {
     std::io::Error::other(format!("{what} more than {most} bytes"))
 }
 
+/// The text of a file, whose first bytes were read before.
+type Text<R> = Decoder<std::io::Chain<Cursor<Vec<u8>>, R>>;
+
 /// A table whose header has been read.
 pub struct Records<R> {
     /// The file's name in messages.
@@ -101,7 +104,7 @@ pub struct Records<R> {
     /// The names of its columns, without white space around them.
     pub header: Vec<String>,
     dialect: Dialect,
-    reader: csv::Reader<Bounded<Decoder<std::io::Chain<Cursor<Vec<u8>>, R>>>>,
+    reader: csv::Reader<Bounded<Text<R>>>,
     seen: Rc<RefCell<Seen>>,
     row: StringRecord,
 }
@@ -129,7 +132,7 @@ impl<R: Read> Records<R> {
             (Some(found), expected) => return Err(other_mark(name, found, expected)),
         }
         let decoder = Decoder::new(Cursor::new(start).chain(reader), dialect.encoding, &mark);
-        let seen = Rc::new(RefCell::new(Seen::of(dialect)));
+        let seen = Rc::new(RefCell::new(Seen::of(*dialect)));
         let bounded = Bounded { reader: decoder, left: MAX_FILE_BYTES, seen: Rc::clone(&seen) };
         let reader = csv::ReaderBuilder::new()
             .has_headers(false)

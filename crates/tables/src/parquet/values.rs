@@ -59,7 +59,6 @@ fn whole(logical: Option<&LogicalType>, converted: ConvertedType) -> Result<Whol
     use ConvertedType as Converted;
     match (logical, converted) {
         (Some(LogicalType::Integer(kind)), _) if kind.is_signed => Ok(Whole::Signed),
-        (Some(LogicalType::Integer(_)), _) => Ok(Whole::Unsigned),
         (Some(LogicalType::Date), _) | (None, Converted::DATE) => Ok(Whole::Date),
         (Some(LogicalType::Timestamp(kind)), _) => Ok(Whole::Moment(match kind.unit {
             TimeUnit::MILLIS => 1_000,
@@ -74,7 +73,10 @@ fn whole(logical: Option<&LogicalType>, converted: ConvertedType) -> Result<Whol
         (None, Converted::NONE | Converted::INT_8 | Converted::INT_16 | Converted::INT_32 | Converted::INT_64) => {
             Ok(Whole::Signed)
         }
-        (None, Converted::UINT_8 | Converted::UINT_16 | Converted::UINT_32 | Converted::UINT_64) => Ok(Whole::Unsigned),
+        (Some(LogicalType::Integer(_)), _)
+        | (None, Converted::UINT_8 | Converted::UINT_16 | Converted::UINT_32 | Converted::UINT_64) => {
+            Ok(Whole::Unsigned)
+        }
         (Some(logical), _) => Err(format!("{logical:?}")),
         (None, converted) => Err(converted.to_string()),
     }
@@ -83,7 +85,7 @@ fn whole(logical: Option<&LogicalType>, converted: ConvertedType) -> Result<Whol
 /// The text of a whole number; `None` if it is a date that no calendar has.
 pub(super) fn text_of_whole(value: i64, whole: Whole) -> Option<String> {
     match whole {
-        Whole::Signed => Some(value.to_string()),
+        Whole::Signed | Whole::Decimal(0) => Some(value.to_string()),
         Whole::Unsigned => Some(value.cast_unsigned().to_string()),
         Whole::Date => Civil::of_days(value).map(|date| date.to_string()),
         Whole::Moment(per_second) => {
@@ -95,7 +97,6 @@ pub(super) fn text_of_whole(value: i64, whole: Whole) -> Option<String> {
             let part = if part == 0 { String::new() } else { format!(".{part:0digits$}") };
             Some(format!("{date}T{clock}{part}"))
         }
-        Whole::Decimal(0) => Some(value.to_string()),
         Whole::Decimal(scale) => {
             let digits = format!("{:0width$}", value.unsigned_abs(), width = scale as usize + 1);
             let (before, behind) = digits.split_at(digits.len() - scale as usize);

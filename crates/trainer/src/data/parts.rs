@@ -203,7 +203,9 @@ fn stratified(of_row: &[u32], names: &[String], split: &Split) -> Result<Vec<Par
         );
         return Err(impossible(message, "add rows with these labels, remove them, or split `by: random`"));
     }
-    labels().for_each(|(_, rows)| hold_out(rows, split, &mut parts));
+    for (_, rows) in labels() {
+        hold_out(rows, split, &mut parts);
+    }
     Ok(parts)
 }
 
@@ -217,7 +219,9 @@ fn hold_out(rows: &[usize], split: &Split, parts: &mut [Part]) {
         // The parts that follow need a row each.
         let most = left.len() - (shares.len() - place);
         let (held_out, others) = left.split_at(rounded(left.len(), *share).clamp(1, most));
-        held_out.iter().for_each(|(_, row)| parts[*row] = *part);
+        for (_, row) in held_out {
+            parts[*row] = *part;
+        }
         left = others;
     }
 }
@@ -230,7 +234,9 @@ fn by_group(of_row: &[u32], names: &[String], split: &Split) -> Result<Vec<Part>
         return Err(impossible(message, "add rows of other groups, or hold out fewer parts"));
     }
     let mut sizes = vec![0_usize; names.len()];
-    of_row.iter().for_each(|group| sizes[*group as usize] += 1);
+    for group in of_row {
+        sizes[*group as usize] += 1;
+    }
     // The order depends on the names alone, so that a group stays where it is while its rows change.
     let digest = |name: &String| mixed(split.seed, first_bytes(Sha256::new_with_prefix(name)));
     let mut left: Vec<usize> = (0..names.len()).collect();
@@ -250,7 +256,9 @@ fn by_group(of_row: &[u32], names: &[String], split: &Split) -> Result<Vec<Part>
         if groups.is_empty() {
             groups.extend(left.iter().copied().min_by_key(|group| sizes[*group]));
         }
-        groups.iter().for_each(|group| part_of[*group] = *part);
+        for group in &groups {
+            part_of[*group] = *part;
+        }
         left.retain(|group| !groups.contains(group));
     }
     Ok(of_row.iter().map(|group| part_of[*group as usize]).collect())
@@ -295,7 +303,7 @@ fn complete(parts: Vec<Part>, has_test: bool) -> Result<Vec<Part>, Fault> {
     Err(impossible(message, "the column contains `train`, `validation` or `test` in each row"))
 }
 
-/// A number that looks random and depends on the seed and on another number alone: SplitMix64 (Steele, Lea and Flood, "Fast
+/// A number that looks random and depends on the seed and on another number alone: `SplitMix64` (Steele, Lea and Flood, "Fast
 /// Splittable Pseudorandom Number Generators", 2014, figure 17).
 fn mixed(seed: u32, number: u64) -> u64 {
     let finish = |mut mixed: u64| {
