@@ -125,7 +125,7 @@ test-contract: tools libtorch ## the tests of forges once more, each call held a
 
 .PHONY: quick
 quick: ## unit tests of the packages that need neither libtorch nor servers
-	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor onnx tabular)
+	@cargo test --quiet --lib $(addprefix --package slipway-,contract domain yaml manifest gate executor families onnx)
 
 .PHONY: fuzz
 fuzz: tools ## fuzz every reader of bytes from outside, SECONDS=60 in all

@@ -23,9 +23,9 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("artifacts", &["contract", "domain"]),
     ("sandbox", &[]),
     ("executor", &["contract", "domain", "sandbox"]),
-    ("tabular", &[]),
-    ("onnx", &["contract", "tabular"]),
-    ("trainer", &["contract", "onnx", "tables", "tabular"]),
+    ("families", &[]),
+    ("onnx", &["contract", "families"]),
+    ("trainer", &["contract", "onnx", "tables", "families"]),
     ("testkit", &[]),
     (
         "",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use slipway_contract::{ColumnEncoding, Signature};
-use slipway_tabular::trees::{Forest, Node as Split, Parts, Test};
+use slipway_families::trees::{Forest, Node as Split, Parts, Test};
 
 use super::columns::{spellings, texts};
 use super::{Builder, ExportError, rounded};

@@ -2,7 +2,7 @@
 
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::{Architecture, Fault};
-use slipway_tabular::linear::Linear;
+use slipway_families::linear::Linear;
 use tch::Tensor;
 
 use super::{list, outputs_of, unusable};

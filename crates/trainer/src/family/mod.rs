@@ -21,9 +21,9 @@ pub(crate) enum Core {
         _store: nn::VarStore,
     },
     /// Gradient boosted trees.
-    Trees(slipway_tabular::trees::Forest),
+    Trees(slipway_families::trees::Forest),
     /// A linear model.
-    Linear(slipway_tabular::linear::Linear),
+    Linear(slipway_families::linear::Linear),
 }
 
 impl Core {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::{Architecture, ColumnEncoding, Fault};
-use slipway_tabular::trees::{Column, Forest, Kind, Parts};
+use slipway_families::trees::{Column, Forest, Kind, Parts};
 use tch::Tensor;
 
 use super::{list, outputs_of, unusable};

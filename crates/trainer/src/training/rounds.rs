@@ -1,7 +1,7 @@
 //! Trains gradient boosted trees: round by round, observed on the validation rows.
 
 use slipway_contract::{Fault, FaultKind, Keep, Model, Task, TreeOptions};
-use slipway_tabular::trees::{self, Booster, Forest, Loss};
+use slipway_families::trees::{self, Booster, Forest, Loss};
 use tch::{Kind, Tensor};
 
 use super::course::{Epoch, Observed, is_better, observed};

@@ -1,7 +1,7 @@
 //! Fits a linear model until the gradient of its objective vanishes.
 
 use slipway_contract::{Fault, FaultKind, LinearOptions, Model};
-use slipway_tabular::linear::{self, Fitted, Linear, Loss};
+use slipway_families::linear::{self, Fitted, Linear, Loss};
 use tch::Tensor;
 
 use super::course::{Epoch, observed};
