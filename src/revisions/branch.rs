@@ -56,6 +56,8 @@ struct Changes {
     paths: Vec<String>,
     /// Those paths that resemble the name of a model file.
     misnamed: Vec<String>,
+    /// Those paths of model files that do not exist any more.
+    removed: Vec<String>,
 }
 
 impl Revisions {
@@ -81,7 +83,7 @@ impl Revisions {
             }
             found => found?,
         };
-        let moved = |tip: CommitSha, note: String, runs: Vec<Run>, skipped: Option<String>| {
+        let moved = |tip: CommitSha, note: String, runs: Vec<Run>, removed: Vec<String>, skipped: Option<String>| {
             // No run reports a skipped revision, so its check has to give the reason.
             let unjudged = skipped.filter(|_| source.api.is_some()).map(|title| Unjudged {
                 revision: Some(tip.clone()),
@@ -93,6 +95,7 @@ impl Revisions {
             DeliveryOutcome {
                 branch: Some(branch),
                 runs,
+                removed,
                 unjudged,
                 ..DeliveryOutcome::nothing(DeliveryState::Done, note)
             }
@@ -103,13 +106,14 @@ impl Revisions {
             }
             Found::Skipped { tip, mark } => {
                 let said = skip::skipped(&tip, mark);
-                moved(tip, said.clone(), Vec::new(), Some(said))
+                moved(tip, said.clone(), Vec::new(), Vec::new(), Some(said))
             }
             Found::Promotions { tip } => {
                 let note = format!("the commits up to {} are only promotions", tip.short());
-                moved(tip, note, Vec::new(), None)
+                moved(tip, note, Vec::new(), Vec::new(), None)
             }
-            Found::Moved { tip, head, skipped, changes: Changes { base, touched, others, paths, misnamed } } => {
+            Found::Moved { tip, head, skipped, changes } => {
+                let Changes { base, touched, others, paths, misnamed, removed } = changes;
                 let cause = Cause { pull_request: None, base: base.clone(), head: head.clone(), arrived };
                 let mut runs: Vec<Run> = touched.iter().map(|file| new_run(name, source, &cause, file)).collect();
                 let mirror = source.mirror.clone();
@@ -130,11 +134,14 @@ impl Revisions {
                      `slipway.yaml`"
                     );
                 }
+                for path in &removed {
+                    note = format!("{note}; `{path}` was removed: its unfinished runs end");
+                }
                 let skipped = skipped.map(|mark| skip::skipped(&tip, mark));
                 if let Some(said) = &skipped {
                     note = format!("{note}; {said}");
                 }
-                moved(tip, note, runs, skipped)
+                moved(tip, note, runs, removed, skipped)
             }
         })
     }
@@ -168,7 +175,14 @@ fn read_changes(
         (None, None) => (tip.clone(), None),
     };
     let files = source::model_files(mirror, &head)?;
-    let every = |base, touched| Changes { base, touched, others: Vec::new(), paths: Vec::new(), misnamed: Vec::new() };
+    let every = |base, touched| Changes {
+        base,
+        touched,
+        others: Vec::new(),
+        paths: Vec::new(),
+        misnamed: Vec::new(),
+        removed: Vec::new(),
+    };
     let changes = match base {
         Some(base) if mirror.contains(&base)? => {
             let changed = match ours {
@@ -183,7 +197,13 @@ fn read_changes(
                     misnamed.push(path.clone());
                 }
             }
-            Changes { base: Some(base), touched, others, paths, misnamed }
+            let mut removed = Vec::new();
+            for path in paths.iter().filter(|path| source::is_model(path)) {
+                if mirror.entry(&head, path)?.is_none() {
+                    removed.push(path.clone());
+                }
+            }
+            Changes { base: Some(base), touched, others, paths, misnamed, removed }
         }
         // The previous commit of the branch is not available: every model counts as changed, and the policy before the newest
         // commit still judges.

@@ -284,6 +284,21 @@ async fn a_newer_push_supersedes_a_run_and_its_training() {
 }
 
 #[tokio::test]
+async fn a_push_that_removes_a_model_ends_its_run_and_promotes_nothing() {
+    let bench = Bench::start().await;
+    let long = bench.push_with("epochs: 4", "epochs: 10000").await;
+    let training = |run: &serde_json::Value| run["head"] == long.as_str() && run["state"] == "training";
+    bench.api().wait_for_run("training", DEADLINE, training).await.expect("it trains");
+    bench.world.work.git(&["rm", "--quiet", "slipway.yaml"]).await.expect("removed");
+    bench.push("no model").await;
+    let ended = bench.end_of(&long).await;
+    assert_eq!(text(&ended, "state"), "cancelled");
+    assert_eq!(text(&ended, "reason"), "a later push removed `slipway.yaml`");
+    assert_eq!(bench.promotions().await, 0);
+    bench.finish().await;
+}
+
+#[tokio::test]
 async fn several_models_of_one_repository_run_by_themselves() {
     let bench = Bench::start().await;
     for (path, content) in crate::support::small_files() {

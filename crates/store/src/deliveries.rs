@@ -27,6 +27,8 @@ pub struct DeliveryOutcome {
     pub runs: Vec<Run>,
     /// Closed pull requests, whose runs end.
     pub closed: Vec<u64>,
+    /// Model files that the new head of the branch does not have any more. The runs of their pushes end.
+    pub removed: Vec<String>,
     /// A revision without a training that must be reported.
     pub unjudged: Option<Unjudged>,
 }
@@ -34,7 +36,15 @@ pub struct DeliveryOutcome {
 impl DeliveryOutcome {
     /// An outcome without further effect.
     pub fn nothing(state: DeliveryState, note: impl Into<String>) -> Self {
-        Self { state, note: note.into(), branch: None, runs: Vec::new(), closed: Vec::new(), unjudged: None }
+        Self {
+            state,
+            note: note.into(),
+            branch: None,
+            runs: Vec::new(),
+            closed: Vec::new(),
+            removed: Vec::new(),
+            unjudged: None,
+        }
     }
 }
 
@@ -272,7 +282,7 @@ impl Store {
         deliveries: &[&Delivery],
         outcome: &DeliveryOutcome,
     ) -> Result<Vec<RunId>, StoreError> {
-        let mut transaction = match (outcome.runs.is_empty(), outcome.closed.is_empty()) {
+        let mut transaction = match (outcome.runs.is_empty(), outcome.closed.is_empty() && outcome.removed.is_empty()) {
             (true, true) => self.database.begin().await?,
             (true, false) => self.database.begin_moving().await?,
             (false, _) => self.database.begin_opening().await?,
@@ -290,6 +300,7 @@ impl Store {
             if let Some(unjudged) = &outcome.unjudged {
                 reports::revision_unjudged(&mut transaction, &first.source, unjudged).await?;
             }
+            runs::end_runs_of_removed(&self.database, &mut transaction, &first.source, &outcome.removed).await?;
             for pull_request in &outcome.closed {
                 runs::close_pull_request(&self.database, &mut transaction, &first.source, *pull_request).await?;
                 unapproved::forget(&mut transaction, &first.source, *pull_request).await?;

@@ -202,6 +202,29 @@ pub(super) async fn close_pull_request(
     Ok(())
 }
 
+/// Ends the runs of pushes whose model file does not exist any more. Rollbacks and promotions by people go on.
+pub(super) async fn end_runs_of_removed(
+    database: &Database,
+    connection: &mut AnyConnection,
+    source: &SourceName,
+    files: &[String],
+) -> Result<(), StoreError> {
+    if files.is_empty() {
+        return Ok(());
+    }
+    let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id IS NULL";
+    let select = AssertSqlSafe(format!("{select}{}", database.locked()));
+    let rows = sqlx::query(select).bind(source.as_str().to_owned());
+    for row in rows.fetch_all(&mut *connection).await? {
+        let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
+        if run.origin.is_none() && files.contains(&run.file) && run.state.may_be_terminated() {
+            let cause = format!("a later push removed `{}`", run.file);
+            terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
+        }
+    }
+    Ok(())
+}
+
 /// One run, locked until the transaction ends.
 pub(super) async fn load(database: &Database, connection: &mut AnyConnection, run: RunId) -> Result<Run, StoreError> {
     let select = AssertSqlSafe(format!("SELECT document FROM runs WHERE id = $1{}", database.locked()));

@@ -32,6 +32,21 @@ on_both_databases! {
         assert_eq!(world.state(pushed).await, RunState::Queued);
     }
 
+    async fn a_push_that_removes_a_model_file_ends_the_runs_of_its_pushes_alone(world: World) {
+        let runs = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
+        let of_pull_request = Run { pull_request: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", '2', 1) };
+        let proposed = world.open("d-2", vec![of_pull_request]).await[0];
+        let pushing = delivery_with_id("d-3");
+        world.store.record_delivery(&pushing).await.expect("recorded");
+        let removed = DeliveryOutcome { removed: vec!["a".to_owned()], ..DeliveryOutcome::nothing(DeliveryState::Done, "removed") };
+        world.store.acknowledge_deliveries(&[&pushing], &removed).await.expect("acknowledged");
+        assert_eq!(world.state(runs[0]).await, RunState::Cancelled);
+        assert_eq!(world.state(runs[1]).await, RunState::Queued);
+        assert_eq!(world.state(proposed).await, RunState::Queued);
+        let reason = world.store.run(runs[0]).await.expect("a run").reason;
+        assert_eq!(reason.as_deref(), Some("a later push removed `a`"));
+    }
+
     async fn one_revision_of_a_pull_request_is_one_run_however_many_servers_read_it_at_the_same_time(world: World) {
         for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
             let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
