@@ -23,7 +23,6 @@ pub(crate) fn evaluation(name: &str, table: Table, stated: &[&str]) -> Evaluatio
             rows: table.len() as u64,
             classes,
             metrics,
-            baselines: BTreeMap::new(),
             device: "cpu".to_owned(),
             seconds: 1.0,
         },

@@ -15,7 +15,7 @@ use super::trained::{EvaluationInputs, RECENT_SAMPLE, TEST_SAMPLE, TRAINING_SAMP
 use super::{colour, output};
 use crate::repository::read_model;
 use slipway_domain::{Feedback, MandatoryPolicy, Outcome, TestSetUse, Verdict};
-use slipway_gate::evaluation::{self, Columns, Evaluation, Samples};
+use slipway_gate::evaluation::{self, Columns, Evaluation, REPORT_FILE, Samples};
 use slipway_gate::policy::{Champion, Data, Evidence, Facts, Policy, RequiredEvidence, TestSet, Uses, render};
 
 /// Maximum size of a file of the artifact or of a sample, in bytes.
@@ -165,10 +165,17 @@ impl Gate {
 
     /// Returns the candidate's evaluation folder.
     fn evaluation(&self) -> Result<PathBuf, Failure> {
-        if self.candidate.is_dir() {
-            return Ok(evaluation_in(&self.candidate));
-        }
         let folder = self.candidate.display();
+        if self.candidate.is_dir() {
+            let found = evaluation_in(&self.candidate);
+            if found != self.candidate && !found.join(REPORT_FILE).exists() {
+                return Err(exit::invalid(format!(
+                    "the folder `{folder}` has no evaluation: its last training failed, or has not ended\n  help: run \
+                     `slipway train --out {folder}`"
+                )));
+            }
+            return Ok(found);
+        }
         Err(exit::invalid(format!(
             "the folder `{folder}` does not exist\n  help: create it with `slipway train --out {folder}`, or set \
              another with `--candidate DIR`"

@@ -82,7 +82,7 @@ impl Files {
 
 fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     use slipway_contract::{
-        EvaluationReport, ExportReport, Job, Model, ModelCard, Progress, Signature, TrainingReport,
+        BaselineReport, EvaluationReport, ExportReport, Job, Model, ModelCard, Progress, Signature, TrainingReport,
     };
     Ok(vec![
         ("model.schema.json", text_of(&of_a_file("model", schema_for!(Model)))?),
@@ -94,6 +94,7 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
         ("progress.schema.json", schema::<Progress>()?),
         ("training-report.schema.json", schema::<TrainingReport>()?),
         ("evaluation-report.schema.json", schema::<EvaluationReport>()?),
+        ("baseline-report.schema.json", schema::<BaselineReport>()?),
         ("model-card.schema.json", schema::<ModelCard>()?),
         ("signature.schema.json", schema::<Signature>()?),
         ("export-report.schema.json", schema::<ExportReport>()?),

@@ -1,5 +1,6 @@
 //! `slipway train`: trains a model on this machine, as a server would, and evaluates it on the test rows.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
-    DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Model, Progress, SampleRequest,
-    TrainingJob, counted,
+    BaselineReport, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Metric, Model,
+    Progress, SampleRequest, TrainingJob, counted,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +36,7 @@ pub(super) struct Train {
     #[arg(long, default_value = "out", value_name = "DIR")]
     pub(super) out: PathBuf,
     /// Number of threads; the default is all processors
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
     /// Device of the computation
     #[arg(long, value_enum, default_value_t = Device::Auto)]
@@ -64,7 +65,10 @@ enum Device {
 const NO_DEADLINE: Duration = Duration::from_hours(30 * 24);
 
 impl Train {
-    pub(super) fn run(self) -> Result<Exit, Failure> {
+    pub(super) fn run(mut self) -> Result<Exit, Failure> {
+        if self.spec.is_dir() {
+            self.spec.push("slipway.yaml");
+        }
         let file = self.spec.display().to_string();
         let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
         let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
@@ -75,6 +79,7 @@ impl Train {
             )));
         }
         self.warn();
+        self.forget_evaluation()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
@@ -102,15 +107,16 @@ impl Train {
         } else {
             runtime.block_on(self.train(&model, &*executor, describe))?
         };
+        let baselines = self.baselines()?;
         let document = json!({
             "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics,
-            "baselines": report.baselines
+            "baselines": baselines
         });
         self.format.show(&document, |_, _| {
             let figures = report.metrics.iter();
             let figures = figures
                 .map(|(metric, value)| format!("{metric}: {value:.4} on {}\n", counted(report.rows, "test row")));
-            let baselines = report.baselines.iter().map(|(name, values)| {
+            let baselines = baselines.iter().map(|(name, values)| {
                 let values: Vec<String> = values.iter().map(|(metric, value)| format!("{metric} {value:.4}")).collect();
                 format!("baseline {name}: {}\n", values.join(", "))
             });
@@ -118,6 +124,29 @@ impl Train {
             format!("{lines}{} in {}", report.artifact, self.out.display())
         })?;
         Ok(Exit::Done)
+    }
+
+    /// What predictions without a model reach, by the name of the baseline.
+    fn baselines(&self) -> Result<BTreeMap<String, BTreeMap<Metric, f64>>, Failure> {
+        let file = self.out.join(EVALUATION).join(BaselineReport::FILE);
+        let broken = |error: &dyn std::fmt::Display| exit::defect(format!("`{}`: {error}", file.display()));
+        let text = std::fs::read(&file).map_err(|error| broken(&error))?;
+        Ok(serde_json::from_slice::<BaselineReport>(&text).map_err(|error| broken(&error))?.baselines)
+    }
+
+    /// Removes the report of an earlier training, which a failed training would otherwise leave for `slipway gate` to pass.
+    fn forget_evaluation(&self) -> Result<(), Failure> {
+        if self.out.exists() && !self.out.is_dir() {
+            let folder = self.out.display();
+            return Err(exit::invalid(format!("`{folder}` is a file, expected a folder for the results")));
+        }
+        let report = self.out.join(EVALUATION).join(REPORT_FILE);
+        match std::fs::remove_file(&report) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(exit::invalid(format!("`{}` cannot be replaced: {error}", report.display())))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Warns about what a server would refuse, and trains anyway, because an experiment need not be committed.
@@ -173,7 +202,7 @@ impl Train {
         };
         let kept = self.out.join(EVALUATION);
         std::fs::create_dir_all(&kept).map_err(broken(&kept))?;
-        for name in [REPORT_FILE, PREDICTIONS_FILE, LATENCIES] {
+        for name in [REPORT_FILE, PREDICTIONS_FILE, BaselineReport::FILE, LATENCIES] {
             std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
         }
         let beside = self.out.join(SAMPLES);

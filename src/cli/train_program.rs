@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use slipway_contract::{
-    Digest, EvaluationReport, Expectation, Job, JobWork, Model, ScoredArtifact, ScoringJob, TrainingJob,
+    BaselineReport, Digest, EvaluationReport, Expectation, Job, JobWork, Model, ScoredArtifact, ScoringJob, TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +79,7 @@ impl Train {
         let name = outputs.as_ref().and_then(|outputs| outputs.model.rsplit('/').next()).unwrap_or("model");
         moved(&made, &self.out.join(name))?;
         moved(&resolved, &self.out.join(Job::RESOLVED))?;
-        for name in [REPORT_FILE, PREDICTIONS_FILE] {
+        for name in [REPORT_FILE, PREDICTIONS_FILE, BaselineReport::FILE] {
             moved(&output.join("candidate").join(name), &kept.join(name))?;
         }
         let beside = self.out.join(SAMPLES);

@@ -82,6 +82,18 @@ fn what_training_wrote_is_found_and_judged_as_by_a_server() {
 }
 
 #[test]
+fn what_an_earlier_training_wrote_does_not_pass_for_a_training_that_failed() {
+    let folder = model_with(&policy(&["metric: accuracy, at_least: 0.1"]));
+    trained(folder.path());
+    assert_eq!(run(folder.path(), &["gate"], &[]).status.code(), Some(0));
+    std::fs::write(folder.path().join("data/train-labels"), "no labels").expect("written");
+    assert_eq!(run(folder.path(), &["train", "--threads", "1"], &[]).status.code(), Some(2));
+    let judged = run(folder.path(), &["gate"], &[]);
+    assert_eq!(judged.status.code(), Some(2), "{}", said(&judged));
+    assert!(said(&judged).contains("slipway train"), "{}", said(&judged));
+}
+
+#[test]
 fn a_test_row_that_was_learnt_from_is_found_by_hand() {
     let folder = model_with(&policy(&["metric: accuracy, at_least: 0.1", "leakage: {at_most: 0}"]));
     let read = |path: &str| std::fs::read(folder.path().join(path)).expect("a file");

@@ -65,13 +65,29 @@ pub struct EvaluationReport {
     pub classes: Vec<String>,
     /// The value of each metric over all rows.
     pub metrics: BTreeMap<Metric, f64>,
-    /// The values of the same metrics for predictions without a model, by the name of the baseline: `class_frequencies` predicts the
-    /// share of each class among the training rows, `mean` and `median` those of their labels. A metric that is undefined for a
-    /// baseline is left out.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub baselines: BTreeMap<String, BTreeMap<Metric, f64>>,
     /// `cpu` or `cuda`.
     pub device: String,
     /// Wall time in seconds.
     pub seconds: f64,
+}
+
+/// `baselines.json`, beside the candidate's `report.json`: what predictions without a model reach on the same test rows. It is a
+/// document of its own, because servers of earlier releases refuse reports with keys that they do not know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BaselineReport {
+    /// Always `slipway.dev/v1alpha1`.
+    pub api_version: String,
+    /// Always `BaselineReport`.
+    pub kind: String,
+    /// SHA-256 of the weights file of the evaluation.
+    pub artifact: Digest,
+    /// The metrics of the report, by the name of the baseline: `class_frequencies` predicts the share of each class among the training
+    /// rows, `mean` and `median` those of their labels. A metric that is undefined for a baseline is left out.
+    pub baselines: BTreeMap<String, BTreeMap<Metric, f64>>,
+}
+
+impl BaselineReport {
+    /// The name of its file.
+    pub const FILE: &'static str = "baselines.json";
 }

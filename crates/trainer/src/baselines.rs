@@ -1,15 +1,27 @@
-//! Predictions without a model: constants of the training rows, which every report of a candidate states beside its own metrics.
+//! Predictions without a model: constants of the training rows, which every evaluation of a candidate states beside its metrics.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use slipway_contract::metrics::{Estimates, Predictions, Table};
-use slipway_contract::{Architecture, Fault, Metric, Model};
+use slipway_contract::{API_VERSION, Architecture, BaselineReport, EvaluationReport, Fault, Metric, Model};
 
 use crate::data::{self, Target};
+use crate::output;
 
 /// The values of metrics, by the name of the baseline.
 pub(crate) type Baselines = BTreeMap<String, BTreeMap<Metric, f64>>;
+
+/// Writes the baselines beside the report of an evaluation.
+pub(crate) fn write(folder: &Path, report: &EvaluationReport, baselines: Baselines) -> Result<(), Fault> {
+    let document = BaselineReport {
+        api_version: API_VERSION.to_owned(),
+        kind: "BaselineReport".to_owned(),
+        artifact: report.artifact.clone(),
+        baselines,
+    };
+    output::write_json(&folder.join(BaselineReport::FILE), &document)
+}
 
 /// Measures the baselines of the training file's labels on the rows of a table.
 pub(crate) fn measure(

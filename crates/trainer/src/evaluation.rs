@@ -66,11 +66,7 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     let table = predict(&rows, &loaded, context.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
-    let baselines = if name == CANDIDATE {
-        baselines_of(&job.model, &source, &loaded.architecture, &table)
-    } else {
-        Baselines::new()
-    };
+    let baselines = (name == CANDIDATE).then(|| baselines_of(&job.model, &source, &loaded.architecture, &table));
     // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
     let folder = context.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
@@ -88,11 +84,13 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
         evaluator: evaluator(job.model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
-        baselines,
         classes: loaded.architecture.classes.clone(),
         device: device::name(context.device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
+    if let Some(baselines) = baselines {
+        baselines::write(&folder, &report, baselines)?;
+    }
     output::write_json(&folder.join("report.json"), &report)?;
     Ok(loaded.architecture)
 }

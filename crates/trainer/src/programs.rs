@@ -86,7 +86,7 @@ fn one(
     let model = &job.model;
     let metrics = evaluation::measure(model, &table)?;
     let of_candidate = artifact.name == evaluation::CANDIDATE;
-    let baselines = of_candidate.then(|| baselines::of_labels(model, &training.target, &table)).unwrap_or_default();
+    let baselines = of_candidate.then(|| baselines::of_labels(model, &training.target, &table));
     let folder = context.output.join(&artifact.name);
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(model, source)?)?;
@@ -98,10 +98,12 @@ fn one(
         evaluator: evaluation::evaluator(model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
-        baselines,
         classes: test.classes().to_vec(),
         device: "cpu".to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
+    if let Some(baselines) = baselines {
+        baselines::write(&folder, &report, baselines)?;
+    }
     output::write_json(&folder.join("report.json"), &report)
 }

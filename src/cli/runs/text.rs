@@ -116,6 +116,9 @@ fn next(run: &Value) -> String {
         "done" if run["pull_request"].is_u64() => {
             "merge the pull request; the judged artifact is then promoted without training".to_owned()
         }
+        "done" if run["promotion_commit"].is_null() => {
+            format!("see what {environment} names with `slipway environments show {environment}`")
+        }
         "done" => format!(
             "see the result with `slipway environments show {environment}`; undo it with `slipway rollback {model} \
              {environment} --reason …`"

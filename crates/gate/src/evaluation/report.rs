@@ -43,7 +43,6 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
         rows,
         classes,
         metrics,
-        baselines,
         seconds,
         artifact: _,
         data: _,
@@ -69,9 +68,6 @@ fn mistake(report: &EvaluationReport) -> Option<String> {
     }
     if let Some((metric, value)) = metrics.iter().find(|(_, value)| !value.is_finite()) {
         return Some(format!("{metric} is {value}, expected a number"));
-    }
-    if let Some((name, _)) = baselines.iter().find(|(_, values)| values.values().any(|value| !value.is_finite())) {
-        return Some(format!("the baseline {} has a value that is no number", shown(name)));
     }
     (!seconds.is_finite()).then(|| format!("`seconds` is {seconds}, expected a number"))
 }

@@ -40,7 +40,6 @@ pub(super) fn evaluation(name: &str, table: Table) -> Evaluation {
             rows: table.len() as u64,
             classes,
             metrics: BTreeMap::new(),
-            baselines: BTreeMap::new(),
             device: "cpu".to_owned(),
             seconds: 1.0,
         },
