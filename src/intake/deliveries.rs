@@ -123,14 +123,14 @@ impl Intake {
                 Ok(Intent::Command(command)) => triggers.push((stored, command)),
                 // Dead letters are logged one by one below. The many deliveries without an effect are only logged for debugging.
                 Ok(Intent::Known(outcome)) if outcome.closed.is_empty() && outcome.state != DeliveryState::Dead => {
-                    let DeliveryOutcome { state, note, .. } = outcome;
+                    let DeliveryOutcome { state, note, .. } = *outcome;
                     tracing::debug!(delivery.id = stored.delivery.id, note, "{}: {note}", state.as_str());
                     without_effect.push((&*stored.delivery.id, state, note));
                 }
                 Ok(Intent::Known(outcome)) => {
                     // It may close a pull request that deliveries before it opened.
                     self.read_pull_requests(name, source, std::mem::take(&mut pull_requests), &fetched).await?;
-                    self.acknowledge_or_requeue(stored, Ok(outcome)).await?;
+                    self.acknowledge_or_requeue(stored, Ok(*outcome)).await?;
                 }
                 Err(error) => self.requeue_read(stored, &error).await?,
             }
@@ -208,7 +208,7 @@ impl Intake {
                     all.extend(contributors);
                     intent
                 }
-                Err(NotOurs { state, note }) => Ok(Intent::Known(DeliveryOutcome::nothing(state, note))),
+                Err(NotOurs { state, note }) => Ok(Intent::known(DeliveryOutcome::nothing(state, note))),
             });
         }
         Ok((intents, all))

@@ -34,7 +34,13 @@ pub(super) enum Intent {
     /// A command. It sends requests to the forge first, so it runs beside everything else.
     Command(CommandTrigger),
     /// An outcome that needs no further read.
-    Known(DeliveryOutcome),
+    Known(Box<DeliveryOutcome>),
+}
+
+impl Intent {
+    pub(super) fn known(outcome: DeliveryOutcome) -> Self {
+        Self::Known(Box::new(outcome))
+    }
 }
 
 /// Reads the intents of deliveries from their bodies alone. The bodies come from outside, so they are parsed on a separate
@@ -68,11 +74,11 @@ fn poisoned(attempts: u64) -> Result<Intent, StepError> {
     }
     let note =
         format!("reading the delivery panicked {MAX_PANICS} times: this is a defect of Slipway, please report it");
-    Ok(Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, note)))
+    Ok(Intent::known(DeliveryOutcome::nothing(DeliveryState::Dead, note)))
 }
 
 fn intent_of((kind, forge): (&str, &dyn Forge), served: &str, event: &str, body: &[u8]) -> Read {
-    let dead = |reason: String| Intent::Known(DeliveryOutcome::nothing(DeliveryState::Dead, reason));
+    let dead = |reason: String| Intent::known(DeliveryOutcome::nothing(DeliveryState::Dead, reason));
     let of_nobody = |about, intent| Read { about, intent: Ok(intent), contributors: Vec::new() };
     if event == missed_push::EVENT {
         let read = missed_push::read(body).map(|announced| Intent::Branch(vec![announced]));
@@ -127,7 +133,7 @@ fn intent_of_events(served: &str, events: Vec<Event>) -> Intent {
         return Intent::Branch(announced);
     }
     let state = if closed.is_empty() { DeliveryState::Ignored } else { DeliveryState::Done };
-    Intent::Known(DeliveryOutcome { closed, ..DeliveryOutcome::nothing(state, notes.join("; ")) })
+    Intent::known(DeliveryOutcome { closed, ..DeliveryOutcome::nothing(state, notes.join("; ")) })
 }
 
 /// The push of the served branch, or the reason why the push has no effect.

@@ -34,7 +34,7 @@ pub(super) fn count_rows(model: &Model, bytes: &[u8]) -> Option<u64> {
     match model.spec.data.table_format() {
         None => rows_of_idx(bytes),
         Some(TableFormat::Csv(Dialect { encoding: Encoding::Utf16, .. }) | TableFormat::Parquet) => None,
-        Some(TableFormat::Csv(dialect)) => rows_of_csv(bytes, &dialect),
+        Some(TableFormat::Csv(dialect)) => rows_of_csv(bytes, dialect),
         Some(TableFormat::Jsonl) => {
             Some(bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count() as u64)
         }
@@ -61,7 +61,7 @@ fn rows_of_idx(bytes: &[u8]) -> Option<u64> {
 
 /// Rows of a table with a header (RFC 4180): records that are not empty, without the header. A line end inside quotes ends no
 /// record. A quote that does not begin a field is part of its text, as in `screen 15"`.
-fn rows_of_csv(bytes: &[u8], dialect: &Dialect) -> Option<u64> {
+fn rows_of_csv(bytes: &[u8], dialect: Dialect) -> Option<u64> {
     let (delimiter, quote) = (dialect.delimiter.byte(), dialect.quote.byte());
     let (mut records, mut quoted, mut begun, mut at_field) = (0_u64, false, false, true);
     for byte in bytes {
@@ -105,7 +105,7 @@ mod tests {
             ("", None),
             ("a\n\"open", None),
         ] {
-            assert_eq!(rows_of_csv(table.as_bytes(), &Dialect::default()), rows, "{table:?}");
+            assert_eq!(rows_of_csv(table.as_bytes(), Dialect::default()), rows, "{table:?}");
         }
     }
 

@@ -108,7 +108,8 @@ fn tree_of(nodes: &[Split], output: usize) -> Tree {
         Split::Leaf(value) => TreeNode::Leaf { value: rounded(value) },
         Split::Split { feature, threshold, test, missing_left, left, right } => TreeNode::Branch {
             feature: feature as usize,
-            threshold: rounded(threshold),
+            // A split of missing values from all others has the largest 64-bit float as its threshold.
+            threshold: rounded(threshold).clamp(f32::MIN, f32::MAX),
             rule: match test {
                 Test::AtMost => Rule::AtMost,
                 Test::Equal => Rule::Equal,

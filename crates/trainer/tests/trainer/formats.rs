@@ -26,7 +26,7 @@ fn typed(format: &str, ending: &str, dialect: Option<Value>) -> Value {
 /// Rows of the columns `height`, `weight`, `home` and `kind`, of which some are missing.
 fn rows(count: u32, first: u32) -> Vec<[String; 4]> {
     let row = |row: u32| {
-        let height = if row % 9 == 0 { String::new() } else { format!("{}.5", row % 7) };
+        let height = if row.is_multiple_of(9) { String::new() } else { format!("{}.5", row % 7) };
         let home = ["Köln", "Genève, rive", "İzmir; \"old\""][(row % 3) as usize].to_owned();
         [height, (row * 3 % 50).to_string(), home, ["cat", "dog"][(row % 2) as usize].to_owned()]
     };
@@ -192,7 +192,7 @@ fn several_files_are_one_table_in_the_order_of_their_names() {
     let digest = bench.train(&model, 1).data;
     bench.write("part-10.csv", separated(&all[100..], ',', '"').replace("cat", "dog"));
     assert_ne!(bench.train(&model, 1).data, digest, "every file counts");
-    let broken = separated(&all[100..], ',', '"').replacen("\"", "x\"", 1);
+    let broken = separated(&all[100..], ',', '"').replacen('"', "x\"", 1);
     bench.write("part-10.csv", broken.replacen("x\"", "\"x", 1));
     let fault = first_fault(&bench, &model);
     assert_eq!((fault.file.as_deref(), fault.line), (Some("data/part-10.csv"), Some(2)), "{fault}");
