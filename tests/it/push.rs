@@ -294,6 +294,7 @@ async fn a_push_that_removes_a_model_ends_its_run_and_promotes_nothing() {
     let ended = bench.end_of(&long).await;
     assert_eq!(text(&ended, "state"), "cancelled");
     assert_eq!(text(&ended, "reason"), "a later push removed `slipway.yaml`");
+    bench.until_no_trainer_is_left(DEADLINE).await;
     assert_eq!(bench.promotions().await, 0);
     bench.finish().await;
 }

@@ -183,10 +183,11 @@ fn network_of(model: &Model, stack: &LayerStack, store: &nn::VarStore, input: &S
     Ok(network)
 }
 
-/// The width of a network's last layer; `None` for families whose width follows from the data. The specification was checked to end
-/// with a linear layer.
+/// The width of a network's last layer; `None` for families and programs, whose width follows from the data. The specification
+/// was checked to end with a linear layer.
 pub(super) fn outputs_of(model: &Model) -> Option<u32> {
-    match model.spec.model.layers()?.sequential.last() {
+    let layers = model.spec.model.layers().filter(|layers| !layers.is_empty())?;
+    match layers.sequential.last() {
         Some(Layer::Linear(outputs)) => Some(*outputs),
         _ => Some(0),
     }
