@@ -318,7 +318,10 @@ fn shown_as_debug(src: &Path) -> Vec<String> {
     let mut found = Vec::new();
     each_source(src, &mut |path, text| {
         let relative = path.strip_prefix(src).expect("walked from src");
-        if relative.iter().any(|part| part == "tests" || part == "tests.rs") {
+        let is_test = |part: &std::ffi::OsStr| {
+            part == "tests" || part == "tests.rs" || part.to_string_lossy().ends_with("_tests.rs")
+        };
+        if relative.iter().any(is_test) {
             return;
         }
         let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();

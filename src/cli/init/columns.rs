@@ -89,6 +89,11 @@ fn why_not(column: &Column, is_twice: bool, rows: usize) -> Option<String> {
         Some("its name occurs twice in the header".to_owned())
     } else if name.chars().any(char::is_control) {
         Some("its name contains a control character".to_owned())
+    } else if let Some(count) = values.as_ref().map(BTreeSet::len).filter(|count| is_group(name, *count, rows)) {
+        Some(format!(
+            "its {count} values name {rows} rows, so rows of one value are trained on and tested; to keep them apart, name \
+             the whole table as `rows`, with `split: {{by: {{group: {name}}}, test: 0.2}}`"
+        ))
     } else if is_identifier(name) {
         Some("its name is that of an identifier, which does not help to predict new rows".to_owned())
     } else if *counts_rows && rows >= MIN_COUNTED {
@@ -140,6 +145,11 @@ fn is_identifier(name: &str) -> bool {
     IDENTIFIERS.contains(&lower.as_str()) || camel || ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
+/// Whether a column names groups of rows, such as the customer of several orders.
+fn is_group(name: &str, values: usize, rows: usize) -> bool {
+    is_identifier(name) && values > 1 && values * 2 <= rows
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::table::Input;
@@ -150,6 +160,19 @@ mod tests {
         let path = folder.path().join("t.csv");
         std::fs::write(&path, table).expect("written");
         Profile::of(&Input::of(&path, "t.csv").expect("a table")).expect("a table")
+    }
+
+    #[test]
+    fn an_identifier_that_repeats_is_reported_as_a_group_of_rows() {
+        let profile = table("customer_id,age,y", |row| format!("c{},{},{}", row / 6, row * 37 % 24, row % 2));
+        let (_, left_out) = choose(&profile, "y");
+        let expected = "its 4 values name 24 rows, so rows of one value are trained on and tested";
+        assert!(left_out[0].reason.starts_with(expected), "{}", left_out[0].reason);
+        assert!(
+            left_out[0].reason.contains("`split: {by: {group: customer_id}, test: 0.2}`"),
+            "{}",
+            left_out[0].reason
+        );
     }
 
     /// A table of 24 rows; `row` makes the values.
