@@ -192,14 +192,8 @@ pub(super) async fn close_pull_request(
     let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id = $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let rows = sqlx::query(select).bind(source.as_str().to_owned()).bind(super::database::stored(pull_request));
-    for row in rows.fetch_all(&mut *connection).await? {
-        let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
-        if run.state.may_be_terminated() {
-            let cause = format!("pull request {pull_request} was closed");
-            terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
-        }
-    }
-    Ok(())
+    let rows = rows.fetch_all(&mut *connection).await?;
+    cancel(database, connection, &rows, |_| Some(format!("pull request {pull_request} was closed"))).await
 }
 
 /// Ends the runs of pushes whose model file does not exist any more. Rollbacks and promotions by people go on.
@@ -215,10 +209,24 @@ pub(super) async fn end_runs_of_removed(
     let select = "SELECT id AS key, source, document FROM runs WHERE source = $1 AND active = 1 AND change_id IS NULL";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let rows = sqlx::query(select).bind(source.as_str().to_owned());
-    for row in rows.fetch_all(&mut *connection).await? {
-        let Some(run) = read_or_set_aside(connection, &row).await? else { continue };
-        if run.origin.is_none() && files.contains(&run.file) && run.state.may_be_terminated() {
-            let cause = format!("a later push removed `{}`", run.file);
+    let rows = rows.fetch_all(&mut *connection).await?;
+    let cause = |run: &Run| {
+        let is_removed = run.origin.is_none() && files.contains(&run.file);
+        is_removed.then(|| format!("a later push removed `{}`", run.file))
+    };
+    cancel(database, connection, &rows, cause).await
+}
+
+/// Cancels the runs of locked rows for which there is a cause, and that may still be ended from outside.
+async fn cancel(
+    database: &Database,
+    connection: &mut AnyConnection,
+    rows: &[AnyRow],
+    cause: impl Fn(&Run) -> Option<String>,
+) -> Result<(), StoreError> {
+    for row in rows {
+        let Some(run) = read_or_set_aside(connection, row).await? else { continue };
+        if let Some(cause) = cause(&run).filter(|_| run.state.may_be_terminated()) {
             terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
         }
     }
