@@ -188,6 +188,7 @@ impl Train {
             champion: None,
             seeds: Vec::new(),
             latencies: true,
+            baselines: true,
             samples: samples_for(model, &spec_folder.join(&model.spec.policy)),
         };
         let work = JobWork::Evaluate(evaluation.clone());

@@ -86,6 +86,7 @@ impl Runs {
                 champion: with_champion.then(|| CHAMPION.to_owned()),
                 seeds,
                 latencies,
+                baselines: false,
                 samples: samples.clone(),
             }),
             threads: self.context.settings.threads,

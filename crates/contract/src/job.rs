@@ -76,6 +76,10 @@ pub struct EvaluationJob {
     /// list of milliseconds.
     #[serde(default)]
     pub latencies: bool,
+    /// Whether the candidate is compared with predictions without a model. Their metrics are written to
+    /// `out/candidate/baselines.json`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub baselines: bool,
     /// The samples of the data to write into `out/samples/`.
     #[serde(default)]
     pub samples: SampleRequest,

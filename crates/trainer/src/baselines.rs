@@ -1,4 +1,4 @@
-//! Predictions without a model: constants of the training rows, which every evaluation of a candidate states beside its metrics.
+//! Predictions without a model: constants of the training rows, which `slipway train` states beside the metrics of a candidate.
 
 use std::collections::BTreeMap;
 use std::path::Path;

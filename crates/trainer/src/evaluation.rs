@@ -66,7 +66,8 @@ fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>)
     let table = predict(&rows, &loaded, context.device)?;
     let metrics = measure(&job.model, &table)?;
     let data = data::digest(&job.model, &source, &[Half::Test])?;
-    let baselines = (name == CANDIDATE).then(|| baselines_of(&job.model, &source, &loaded.architecture, &table));
+    let baselines =
+        (job.baselines && name == CANDIDATE).then(|| baselines_of(&job.model, &source, &loaded.architecture, &table));
     // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
     let folder = context.output.join(name);
     std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;

@@ -60,7 +60,7 @@ pub(crate) fn with_flats() -> Bench {
 
 pub(crate) fn evaluated(bench: &Bench, model: &Value) -> EvaluationReport {
     bench.keep_weights("candidate.safetensors");
-    let ended = bench.evaluate(model, "candidate.safetensors", None);
+    let ended = bench.evaluate_with(model, "candidate.safetensors", &json!({"baselines": true}));
     assert_eq!(ended.code, Some(0), "{:?}", ended.said);
     serde_json::from_slice(&bench.output("candidate/report.json")).expect("a report")
 }
