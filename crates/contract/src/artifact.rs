@@ -36,6 +36,19 @@ pub struct Architecture {
     pub model: ModelFamily,
 }
 
+impl Architecture {
+    /// The number of outputs of a family for tables: one for a number, and one for two classes, which is the log-odds of the second.
+    /// Other classes have an output each.
+    pub fn family_outputs(&self) -> usize {
+        if self.task == Task::Regression || self.shares_one_output() { 1 } else { self.classes.len() }
+    }
+
+    /// Whether two classes share one output of a family for tables. The score of the first class is then zero.
+    pub fn shares_one_output(&self) -> bool {
+        self.task == Task::Classification && self.classes.len() == 2
+    }
+}
+
 /// How the values of one typed column become inputs of the network. The inputs are ordered: first the numbers, then the
 /// indicators, then the binary columns, then the categories, each in the order of the columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_family_is_told_with_the_known_ones() {
+    fn an_unknown_family_is_reported_with_the_known_ones() {
         for value in [
             serde_json::json!("gradient_boosted"),
             serde_json::json!({"gradient_boosted": {}}),

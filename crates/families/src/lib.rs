@@ -2,4 +2,5 @@
 
 pub mod linear;
 mod random;
+pub mod stored;
 pub mod trees;

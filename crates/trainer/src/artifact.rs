@@ -11,11 +11,12 @@ use slipway_contract::{
     API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, ModelFamily, Preprocess, Shape,
     Task, counted,
 };
+use slipway_families::stored;
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::encoder;
 use crate::failure::of_file;
-use crate::family::{self, Core};
+use crate::family::Core;
 use crate::head::Head;
 use crate::network::Network;
 use crate::output;
@@ -143,17 +144,20 @@ fn core_of(
         }
         ModelFamily::GradientBoostedTrees(_) => {
             refuse_others(tensors, |name| {
-                family::LISTS.contains(&name) || statistics.iter().any(|known| known == name)
+                stored::TREE_LISTS.contains(&name) || statistics.iter().any(|known| known == name)
             })?;
-            family::read_trees(architecture, tensors).map(Core::Trees)
+            let columns = architecture.columns.as_ref().map_or(0, Vec::len);
+            let forest = stored::read_trees(tensors, columns, architecture.family_outputs());
+            forest.map(Core::Trees).map_err(|error| unusable(error.to_string()))
         }
         ModelFamily::Linear(_) => {
             refuse_others(tensors, |name| {
-                family::PARTS_OF_LINEAR.contains(&name) || statistics.iter().any(|known| known == name)
+                stored::LINEAR_PARTS.contains(&name) || statistics.iter().any(|known| known == name)
             })?;
             let input = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
             let inputs = usize::try_from(input.values()).unwrap_or(usize::MAX);
-            family::read_linear(architecture, tensors, inputs).map(Core::Linear)
+            let fitted = stored::read_linear(tensors, inputs, architecture.family_outputs());
+            fitted.map(Core::Linear).map_err(|error| unusable(error.to_string()))
         }
     }
 }

@@ -279,7 +279,7 @@ fn nothing_is_added_when_no_split_helps() {
 }
 
 #[test]
-fn each_fault_of_lists_is_told() {
+fn each_fault_of_lists_is_reported() {
     let (rows, _) = mixed();
     let sound = fitted(&rows, Loss::Squared, &Options { max_leaves: 3, ..options() }, 2).parts();
     let fault = |change: fn(&mut Parts)| {

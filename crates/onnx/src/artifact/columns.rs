@@ -11,19 +11,24 @@ use crate::{Attribute, ElementType, Node, Tensor, Value, Values};
 /// The code of a text that no category has.
 const UNSEEN: i64 = -1;
 
-impl Builder<'_> {
-    /// Adds an input for each column. Returns the inputs of the first layer, and the shape of a row of them: first the numbers
-    /// after the steps, then the indicators, the binary columns and the categories.
-    pub(super) fn typed_columns(&mut self, signature: &Signature) -> Result<(Value, Shape), ExportError> {
-        let architecture = self.architecture;
-        let encodings = architecture.encodings.as_deref().unwrap_or_default();
-        let names = architecture.columns.as_deref().unwrap_or_default();
+impl<'a> Builder<'a> {
+    /// The names of typed columns with their encodings.
+    pub(super) fn columns(&self) -> Result<(&'a [String], &'a [ColumnEncoding]), ExportError> {
+        let encodings = self.architecture.encodings.as_deref().unwrap_or_default();
+        let names = self.architecture.columns.as_deref().unwrap_or_default();
         if names.len() != encodings.len() || encodings.is_empty() {
             let (columns, encodings) = (names.len(), encodings.len());
             return Err(ExportError::artifact(format!(
                 "has {encodings} encodings for {columns} columns, expected one for each"
             )));
         }
+        Ok((names, encodings))
+    }
+
+    /// Adds an input for each column. Returns the inputs of the first layer, and the shape of a row of them: first the numbers
+    /// after the steps, then the indicators, the binary columns and the categories.
+    pub(super) fn typed_columns(&mut self, signature: &Signature) -> Result<(Value, Shape), ExportError> {
+        let (names, encodings) = self.columns()?;
         let (mut numbers, mut number_names, mut indicated) = (Vec::new(), Vec::new(), Vec::new());
         let (mut binary, mut categories) = (Vec::new(), Vec::new());
         for ((name, encoding), input) in names.iter().zip(encodings).zip(&signature.inputs) {

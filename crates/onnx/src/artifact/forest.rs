@@ -3,20 +3,20 @@
 use std::collections::BTreeMap;
 
 use slipway_contract::{ColumnEncoding, Signature};
-use slipway_families::trees::{Forest, Node as Split, Parts, Test};
+use slipway_families::stored::read_trees;
+use slipway_families::trees::{Node as Split, Test};
 
 use super::columns::{spellings, texts};
 use super::{Builder, ExportError, rounded};
 use crate::{Attribute, ElementType, Node, Rule, Tensor, Tree, TreeEnsemble, TreeNode, Value, Values};
 
-/// The form of the lists of trees that is read.
-const FORM: i32 = 1;
-
 impl Builder<'_> {
     /// The outputs of the trees and their number.
     pub(super) fn forest(&mut self, signature: &Signature) -> Result<(Value, u32), ExportError> {
         let rows = self.values_of_columns(signature)?;
-        let forest = self.read_forest()?;
+        let columns = self.architecture.columns.as_ref().map_or(0, Vec::len);
+        let forest = read_trees(self.weights.tensors, columns, self.architecture.family_outputs())
+            .map_err(|error| ExportError::artifact(error.to_string()))?;
         let outputs = forest.base().len();
         let ensemble = TreeEnsemble {
             base: forest.base().iter().map(|value| rounded(*value)).collect(),
@@ -27,12 +27,8 @@ impl Builder<'_> {
                 .map(|(place, tree)| tree_of(tree.nodes(), place % outputs))
                 .collect(),
         };
-        let rows = if ensemble.trees.is_empty() {
-            return Err(ExportError::artifact("has no trees"));
-        } else {
-            self.graph.node(ensemble.node(rows, forest.features())?)
-        };
-        if !self.shares_one_output() {
+        let rows = self.graph.node(ensemble.node(rows, forest.features())?);
+        if !self.architecture.shares_one_output() {
             return Ok((rows, u32::try_from(outputs).unwrap_or(u32::MAX)));
         }
         let zero = self.graph.constant("trees.first", Tensor::new(&[1, 1], Values::Float(vec![0.0]))?);
@@ -42,18 +38,11 @@ impl Builder<'_> {
 
     /// The values of all columns side by side, as 32-bit floats: numbers, and the codes of texts. Missing ones are NaN.
     fn values_of_columns(&mut self, signature: &Signature) -> Result<Value, ExportError> {
-        let architecture = self.architecture;
-        let Some(encodings) = architecture.encodings.as_deref() else {
+        if self.architecture.encodings.is_none() {
             let rows = self.add_input(&signature.inputs[0].field);
             return Ok(self.cast(rows, ElementType::Float));
-        };
-        let names = architecture.columns.as_deref().unwrap_or_default();
-        if names.len() != encodings.len() || encodings.is_empty() {
-            let (columns, encodings) = (names.len(), encodings.len());
-            return Err(ExportError::artifact(format!(
-                "has {encodings} encodings for {columns} columns, expected one for each"
-            )));
         }
+        let (names, encodings) = self.columns()?;
         let mut columns = Vec::with_capacity(names.len());
         for ((name, encoding), input) in names.iter().zip(encodings).zip(&signature.inputs) {
             let column = self.add_input(&input.field);
@@ -80,26 +69,6 @@ impl Builder<'_> {
             .with("values_floats", Attribute::Floats(codes.values().copied().collect()))
             .with("default_float", Attribute::Float(f32::NAN));
         self.graph.node(encoder)
-    }
-
-    fn read_forest(&self) -> Result<Forest, ExportError> {
-        let weights = &self.weights;
-        let form = weights.whole("trees.form")?;
-        if form != [FORM] {
-            return Err(ExportError::artifact(format!("stores trees in the form {form:?}, expected {FORM}")));
-        }
-        let parts = Parts {
-            base: weights.doubles("trees.base")?,
-            sizes: weights.counts("trees.sizes")?,
-            features: weights.whole("trees.features")?,
-            numbers: weights.doubles("trees.numbers")?,
-            left: weights.counts("trees.left")?,
-            right: weights.counts("trees.right")?,
-            flags: weights.bytes("trees.flags")?,
-        };
-        let columns = self.architecture.columns.as_ref().map_or(0, Vec::len);
-        Forest::from_parts(&parts, columns, parts.base.len())
-            .map_err(|error| ExportError::artifact(format!("holds no trees: {error}")))
     }
 }
 

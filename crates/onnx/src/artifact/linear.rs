@@ -1,6 +1,7 @@
 //! A linear model as nodes: one product of the encoded inputs with the coefficients, in 64-bit floats.
 
 use slipway_contract::Task;
+use slipway_families::stored::read_linear;
 
 use super::{Builder, ExportError};
 use crate::{ElementType, Node, Tensor, Value, Values};
@@ -9,15 +10,10 @@ impl Builder<'_> {
     /// The outputs of the model and their number, for rows of `width` inputs.
     pub(super) fn linear(&mut self, inputs: Value, width: u32) -> Result<(Value, u32), ExportError> {
         let of_output = width as usize;
-        let mut coefficients = self.weights.doubles("linear.coefficients")?;
-        let mut intercepts = self.weights.doubles("linear.intercepts")?;
-        if coefficients.len() != intercepts.len().saturating_mul(of_output) {
-            let (found, outputs) = (coefficients.len(), intercepts.len());
-            return Err(ExportError::artifact(format!(
-                "holds {found} coefficients, expected {width} for each of {outputs} outputs"
-            )));
-        }
-        if self.shares_one_output() {
+        let model = read_linear(self.weights.tensors, of_output, self.architecture.family_outputs())
+            .map_err(|error| ExportError::artifact(error.to_string()))?;
+        let (mut coefficients, mut intercepts) = (model.coefficients().to_vec(), model.intercepts().to_vec());
+        if self.architecture.shares_one_output() {
             coefficients.splice(..0, std::iter::repeat_n(0.0, of_output));
             intercepts.insert(0, 0.0);
         }
@@ -30,10 +26,5 @@ impl Builder<'_> {
         let rows =
             if self.architecture.task == Task::Classification { self.cast(rows, ElementType::Float) } else { rows };
         Ok((rows, u32::try_from(outputs).unwrap_or(u32::MAX)))
-    }
-
-    /// Whether two classes share one output: the log-odds of the second. The score of the first is then zero.
-    pub(super) fn shares_one_output(&self) -> bool {
-        self.architecture.task == Task::Classification && self.architecture.classes.len() == 2
     }
 }

@@ -7,7 +7,7 @@ use crate::{Tensor, Values};
 
 /// The tensors of an artifact.
 pub(super) struct Weights<'a> {
-    tensors: &'a SafeTensors<'a>,
+    pub(super) tensors: &'a SafeTensors<'a>,
 }
 
 impl<'a> Weights<'a> {
@@ -36,42 +36,6 @@ impl<'a> Weights<'a> {
             }
         };
         Ok(Tensor::new(&sizes, values)?)
-    }
-}
-
-impl Weights<'_> {
-    /// A list of whole numbers.
-    pub(super) fn whole(&self, name: &str) -> Result<Vec<i32>, ExportError> {
-        Ok(little_endian(self.list(name, Dtype::I32)?, i32::from_le_bytes))
-    }
-
-    /// A list of whole numbers that are not negative.
-    pub(super) fn counts(&self, name: &str) -> Result<Vec<u32>, ExportError> {
-        let count = |number: i32| {
-            u32::try_from(number)
-                .map_err(|_| ExportError::artifact(format!("holds {number} in `{name}`, expected zero or more")))
-        };
-        self.whole(name)?.into_iter().map(count).collect()
-    }
-
-    /// A list of 64-bit floats.
-    pub(super) fn doubles(&self, name: &str) -> Result<Vec<f64>, ExportError> {
-        Ok(little_endian(self.list(name, Dtype::F64)?, f64::from_le_bytes))
-    }
-
-    /// A list of bytes.
-    pub(super) fn bytes(&self, name: &str) -> Result<Vec<u8>, ExportError> {
-        self.list(name, Dtype::U8).map(<[u8]>::to_vec)
-    }
-
-    fn list(&self, name: &str, kind: Dtype) -> Result<&[u8], ExportError> {
-        let view =
-            self.tensors.tensor(name).map_err(|_| ExportError::artifact(format!("lacks the tensor `{name}`")))?;
-        if view.dtype() != kind || view.shape().len() != 1 {
-            let found = format!("{:?} of shape {:?}", view.dtype(), view.shape());
-            return Err(ExportError::artifact(format!("holds `{name}` as {found}, expected a list of {kind:?}")));
-        }
-        Ok(view.data())
     }
 }
 

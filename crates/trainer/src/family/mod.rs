@@ -3,14 +3,13 @@
 mod linear;
 mod trees;
 
-use safetensors::{Dtype, SafeTensors};
-use slipway_contract::{Architecture, Fault, FaultKind, Task};
+use slipway_contract::Fault;
 use tch::{Kind, Tensor, nn};
 
 use crate::network::Network;
 use crate::pipeline::Pipeline;
-pub(crate) use linear::{PARTS as PARTS_OF_LINEAR, read as read_linear, tensors as tensors_of_linear};
-pub(crate) use trees::{LISTS, columns_of, order_categories, read as read_trees, tensors as tensors_of_trees};
+pub(crate) use linear::tensors as tensors_of_linear;
+pub(crate) use trees::{columns_of, order_categories, tensors as tensors_of_trees};
 
 /// A trained model, ready to predict.
 pub(crate) enum Core {
@@ -75,29 +74,4 @@ pub(crate) fn values_of(tensor: &Tensor) -> Result<Vec<f64>, Fault> {
 /// second.
 pub(crate) fn margins(outputs: &[f64], classes: usize) -> Vec<f64> {
     if classes == 2 { vec![0.0, outputs[0]] } else { outputs.to_vec() }
-}
-
-/// The number of outputs of a family.
-fn outputs_of(architecture: &Architecture) -> usize {
-    let classes = architecture.classes.len();
-    if architecture.task == Task::Regression || classes == 2 { 1 } else { classes }
-}
-
-/// A list of one dimension of an artifact.
-fn list<T, const WIDTH: usize>(
-    tensors: &SafeTensors<'_>,
-    name: &str,
-    kind: Dtype,
-    number: impl Fn([u8; WIDTH]) -> T,
-) -> Result<Vec<T>, Fault> {
-    let view = tensors.tensor(name).map_err(|_| unusable(format!("lacks the tensor `{name}`")))?;
-    if view.dtype() != kind || view.shape().len() != 1 {
-        let found = format!("{:?} of shape {:?}", view.dtype(), view.shape());
-        return Err(unusable(format!("holds `{name}` as {found}, expected a list of {kind:?}")));
-    }
-    Ok(view.data().as_chunks::<WIDTH>().0.iter().map(|bytes| number(*bytes)).collect())
-}
-
-fn unusable(what: impl std::fmt::Display) -> Fault {
-    Fault::new(FaultKind::Artifact, format!("the artifact {what}"))
 }

@@ -93,19 +93,8 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
         shape = Shape(vec![u32::try_from(encoder.width()).unwrap_or(u32::MAX)]);
     }
     let head = Head::fit(&rows, &training).map_err(|fault| said.faults.push(fault)).ok()?;
-    let stack = match &model.spec.model {
-        ModelFamily::Layers(stack) => Some(stack),
-        ModelFamily::GradientBoostedTrees(options) => {
-            let found = check_weights(model, &rows, &training);
-            let found = found.and_then(|()| precision::lost_digits(&rows));
-            said.warnings.extend(found.map_err(|fault| said.faults.push(fault)).ok()?);
-            let subject = Subject::Trees(options.clone());
-            return Some(Prepared { rows, training, validation, pipeline, head, steps, subject });
-        }
-        ModelFamily::Linear(_) => None,
-    };
-    let subject = match (stack, &model.spec.model) {
-        (Some(stack), _) => {
+    let subject = match &model.spec.model {
+        ModelFamily::Layers(stack) => {
             tch::manual_seed(seed);
             let store = nn::VarStore::new(device);
             let network = network_of(model, stack, &store, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
@@ -113,11 +102,18 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
             let objective = objective.map_err(|fault| said.faults.push(fault)).ok();
             objective.map(|objective| Subject::Network { network, store, objective })
         }
-        (None, ModelFamily::Linear(options)) => {
+        ModelFamily::Linear(options) => {
             let found = check_weights(model, &rows, &training).map_err(|fault| said.faults.push(fault));
             found.ok().map(|()| Subject::Linear(options.clone()))
         }
-        (None, _) => None,
+        // Trees read the values of the columns, which no step of preprocessing can make too large.
+        ModelFamily::GradientBoostedTrees(options) => {
+            let found = check_weights(model, &rows, &training);
+            let found = found.and_then(|()| precision::lost_digits(&rows));
+            said.warnings.extend(found.map_err(|fault| said.faults.push(fault)).ok()?);
+            let subject = Subject::Trees(options.clone());
+            return Some(Prepared { rows, training, validation, pipeline, head, steps, subject });
+        }
     };
     let before = said.faults.len();
     said.faults.extend(precision::every_value_fits(&rows, &pipeline));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use slipway_contract::{BaselineReport, FaultKind, Metric};
 
 use crate::support::Bench;
-use crate::trees::{trees, with_start};
+use crate::trees::{by_district, trees, with_start};
 use crate::typed_tables::{evaluated, with_flats};
 
 fn linear(task: &str, label: &str) -> Value {
@@ -53,11 +53,7 @@ fn two_and_three_classes_are_predicted_better_than_by_their_frequencies() {
             if metric.higher_is_better() { value > &frequencies[metric] } else { value < &frequencies[metric] };
         assert!(is_better, "{metric}: {value} against {frequencies:?}");
     }
-    let mut three = linear("classification", "district");
-    let columns = three["spec"]["data"]["columns"].as_object_mut().expect("a mapping");
-    columns.remove("district");
-    columns.insert("rent".to_owned(), json!("number"));
-    three["spec"]["data"]["ignore"] = json!(["dear"]);
+    let three = by_district(linear("classification", "district"));
     bench.train(&three, 1);
     assert!(evaluated(&bench, &three).metrics[&Metric::Accuracy] > 0.6);
 }

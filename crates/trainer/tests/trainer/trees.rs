@@ -20,6 +20,15 @@ pub(crate) fn trees(task: &str, label: &str) -> Value {
     model
 }
 
+/// The model that predicts the three districts, with the rent among its columns.
+pub(crate) fn by_district(mut model: Value) -> Value {
+    let columns = model["spec"]["data"]["columns"].as_object_mut().expect("a mapping");
+    columns.remove("district");
+    columns.insert("rent".to_owned(), json!("number"));
+    model["spec"]["data"]["ignore"] = json!(["dear"]);
+    model
+}
+
 #[test]
 fn numbers_are_predicted_and_the_best_round_is_kept() {
     let bench = with_flats();
@@ -58,11 +67,7 @@ fn two_and_three_classes_are_predicted_and_every_loss_is_learnt() {
         .map(|(_, value)| *value);
     assert!(recall > Some(0.95), "{recall:?}");
 
-    let mut three = trees("classification", "district");
-    let columns = three["spec"]["data"]["columns"].as_object_mut().expect("a mapping");
-    columns.remove("district");
-    columns.insert("rent".to_owned(), json!("number"));
-    three["spec"]["data"]["ignore"] = json!(["dear"]);
+    let three = by_district(trees("classification", "district"));
     bench.train(&three, 1);
     assert!(evaluated(&bench, &three).metrics[&Metric::Accuracy] > 0.8);
 
