@@ -38,7 +38,7 @@ pub(crate) async fn measure(world: &World) -> Result<(f64, f64)> {
         let begun = Instant::now();
         let (claimed, lease) = store.claim_run(claim).await?.context("a run that waits")?;
         times.push(begun.elapsed());
-        store.record_run(&lease, &Run { state: RunState::Refused, ..claimed }, None).await?;
+        store.record_run(&lease, &claimed.with(|run| run.status.state = RunState::Refused), None).await?;
         store.release_run(&lease, Timestamp::now()).await?;
     }
     store.close().await;

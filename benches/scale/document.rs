@@ -50,21 +50,17 @@ pub(crate) fn finished() -> Result<String> {
         "candidate": digest("candidate"), "champion": digest("champion"), "rows": 360, "checks": checks,
     });
     let parts = ["specification", "data", "trainer", "device", "threads", "seed"];
-    let run = Run {
-        id: ID.parse()?,
-        state: RunState::Done,
-        reason: Some("promoted by commit 0123456789ab".to_owned()),
-        author: Some("ada@example.com".to_owned()),
-        cache_key: Some(digest("key")),
-        cache_key_parts: parts
-            .iter()
-            .map(|part| ((*part).to_owned(), digest(part).to_string()))
-            .collect::<BTreeMap<_, _>>(),
-        artifact: Some(digest("artifact")),
-        champion: Some(digest("champion")),
-        evidence: Some(digest("evidence")),
-        verdict: Some(serde_json::from_value(verdict).context("the verdict is not what the product writes any more")?),
-        ..Run::queued(cause, at)
-    };
+    let mut run = Run { id: ID.parse()?, ..Run::queued(cause, at) };
+    run.status.state = RunState::Done;
+    run.status.reason = Some("promoted by commit 0123456789ab".to_owned());
+    run.promotion.author = Some("ada@example.com".to_owned());
+    run.training.cache_key = Some(digest("key"));
+    run.training.cache_key_parts =
+        parts.iter().map(|part| ((*part).to_owned(), digest(part).to_string())).collect::<BTreeMap<_, _>>();
+    run.training.artifact = Some(digest("artifact"));
+    run.judgement.champion = Some(digest("champion"));
+    run.judgement.evidence = Some(digest("evidence"));
+    run.judgement.verdict =
+        Some(serde_json::from_value(verdict).context("the verdict is not what the product writes any more")?);
     Ok(serde_json::to_string(&run)?.replace('\'', "''"))
 }

@@ -170,14 +170,15 @@ impl Commands {
         let entry = command.action().map(|action| {
             let (target, detail) = match command {
                 Command::Environment(_, environment) => {
-                    let artifact = run.artifact.as_ref().map_or_else(String::new, |digest| format!(" {digest}"));
-                    (format!("{environment}/{}{artifact}", run.model), format!("of run {}", run.id))
+                    let artifact =
+                        run.training.artifact.as_ref().map_or_else(String::new, |digest| format!(" {digest}"));
+                    (format!("{environment}/{}{artifact}", run.cause.model), format!("of run {}", run.id))
                 }
                 _ => (run.id.to_string(), String::new()),
             };
             request.entry(action, target, &detail)
         });
-        let model = run.model.clone();
+        let model = run.cause.model.clone();
         Ok(match plan {
             Ok((effect, line)) => {
                 Planned { model, audited_effect: AuditedEffect { effect, entry }, possible: true, line }
@@ -201,7 +202,7 @@ impl Commands {
         let operates = matches!(command, EnvironmentCommand::Hold | EnvironmentCommand::Rollback);
         if operates
             && let Some(why) =
-                self.promotions.may_not_operate(&request.actor, request.source, environment, &run.model).await?
+                self.promotions.may_not_operate(&request.actor, request.source, environment, &run.cause.model).await?
         {
             return Err(ActionError::Conflict(why));
         }
@@ -213,12 +214,13 @@ impl Commands {
                 (Effect::Approve(approval), escaped(&line))
             }
             EnvironmentCommand::Hold => {
-                let hold = self.promotions.hold_of(environment, Some(&run.model), &reason, None, &request.actor)?;
+                let hold =
+                    self.promotions.hold_of(environment, Some(&run.cause.model), &reason, None, &request.actor)?;
                 (Effect::Hold(hold), "held until a person releases it".to_owned())
             }
             EnvironmentCommand::Rollback => {
                 let (back, hold) =
-                    self.promotions.rollback_of(environment, &run.model, None, &reason, &request.actor).await?;
+                    self.promotions.rollback_of(environment, &run.cause.model, None, &reason, &request.actor).await?;
                 let line = format!("run `{}` restores the earlier artifact, and promotions are held", back.id);
                 (Effect::RollBack(Box::new(back), hold), line)
             }
@@ -240,7 +242,7 @@ impl Commands {
         }
         if let Command::Environment(_, environment) = command {
             for run in runs {
-                self.promotions.wake_waiting(Some(environment), Some(&run.model)).await?;
+                self.promotions.wake_waiting(Some(environment), Some(&run.cause.model)).await?;
             }
         }
         self.context.due.notify_one();
@@ -257,8 +259,8 @@ fn retrain(request: &CommandRequest<'_>, run: &Run, meant: Option<RunId>) -> Res
 }
 
 fn cancel(request: &CommandRequest<'_>, run: &Run) -> Result<(Effect, String), String> {
-    if !run.state.is_active() {
-        return Err(format!("run {} has ended: {}", run.id, run.state.as_str()));
+    if !run.status.state.is_active() {
+        return Err(format!("run {} has ended: {}", run.id, run.status.state.as_str()));
     }
     let cause = format!("cancelled by {}", request.actor);
     Ok((Effect::Cancel { run: Box::new(run.clone()), cause }, String::new()))

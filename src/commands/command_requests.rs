@@ -119,7 +119,7 @@ impl Commands {
             (ReportButton::Retrain, _) => Command::Retrain,
             (ReportButton::Cancel, _) => Command::Cancel,
             (ReportButton::Approve, Some(run)) => {
-                Command::Environment(EnvironmentCommand::Approve, run.environment.clone())
+                Command::Environment(EnvironmentCommand::Approve, run.cause.environment.clone())
             }
             (ReportButton::Approve, None) => return ignored("there is nothing to approve"),
             (ReportButton::Judge, _) => Command::Judge(action.head.clone()),
@@ -150,7 +150,7 @@ impl Commands {
         let CheckAction { check, head, .. } = action;
         if let Some(run) = check.as_ref().and_then(|check| check.external_id.as_ref()?.parse::<RunId>().ok()) {
             return Ok(match self.context.store.run(run).await {
-                Ok(run) if run.source == *source && run.head == *head => (Some(run.id), vec![run]),
+                Ok(run) if run.cause.source == *source && run.cause.head == *head => (Some(run.id), vec![run]),
                 Ok(_) | Err(StoreError::NoSuchRun { .. }) => (None, Vec::new()),
                 Err(error) => return Err(error),
             });

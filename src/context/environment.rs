@@ -143,9 +143,9 @@ impl Context {
     pub(crate) fn environment(&self, run: &Run) -> Result<&Environment, StepError> {
         // Workers do not claim runs of environments that this server does not serve. A run whose environment was removed from the
         // settings waits until it is added again.
-        self.environment_by_name(&run.environment).ok_or_else(|| StepError::Transient {
+        self.environment_by_name(&run.cause.environment).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
-            reason: format!("the environment `{}` is not in the settings of this server", run.environment),
+            reason: format!("the environment `{}` is not in the settings of this server", run.cause.environment),
         })
     }
 

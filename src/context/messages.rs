@@ -11,7 +11,7 @@ use slipway_manifest::Values;
 
 /// A model can be trained; `shown` are warnings about checks that only a candidate clearly better than the champion could pass.
 pub(crate) fn sound(run: &Run, shown: &[Diagnostic]) -> String {
-    let mut said = format!("`{}` at {} is valid", run.file, run.head.short());
+    let mut said = format!("`{}` at {} is valid", run.cause.file, run.cause.head.short());
     for Diagnostic { file, position, message, .. } in shown {
         let line = position.map_or_else(String::new, |position| format!(":{}", position.line));
         said = format!("{said}; warning: {message} ({file}{line})");
@@ -37,7 +37,7 @@ pub(crate) fn awaits(run: &Run, reason: &str) -> String {
     format!(
         "stalled: {reason}\n  help: fix `{}`; the run then continues by itself, or at once with `slipway runs retry \
          {}`",
-        run.environment, run.id
+        run.cause.environment, run.id
     )
 }
 
@@ -46,13 +46,13 @@ pub(crate) fn unreadable(run: &Run, reason: &str) -> String {
     format!(
         "the artifact that `{}` names for `{}` cannot be read: {reason}\n  help: write the digest of an artifact into \
          the marked place, or `none` to start again",
-        run.environment, run.model
+        run.cause.environment, run.cause.model
     )
 }
 
 /// The run's environment was fixed.
 pub(crate) fn environment_fixed(run: &Run) -> String {
-    format!("`{}` was fixed", run.environment)
+    format!("`{}` was fixed", run.cause.environment)
 }
 
 /// A run still waits for the end of an outage.
@@ -90,8 +90,8 @@ pub(crate) fn champion_fault(fault: Option<Fault>) -> String {
 
 /// Evaluation is done.
 pub(crate) fn evaluated(run: &Run) -> String {
-    let unusable = run.evaluation.as_ref().and_then(|evaluation| evaluation.champion_unusable.as_ref());
-    match (&run.champion, unusable) {
+    let unusable = run.judgement.evaluation.as_ref().and_then(|evaluation| evaluation.champion_unusable.as_ref());
+    match (&run.judgement.champion, unusable) {
         (_, Some(reason)) => format!("the candidate is evaluated; the champion cannot be evaluated: {reason}"),
         (Some(champion), None) => {
             format!("the candidate and the champion {} are evaluated on the same rows", champion.short())
@@ -112,12 +112,12 @@ pub(crate) fn judged(pull_request: u64) -> String {
 
 /// The promotion landed.
 pub(crate) fn promoted(run: &Run, commit: &CommitSha) -> String {
-    format!("`{}` names the artifact since {}", run.environment, commit.short())
+    format!("`{}` names the artifact since {}", run.cause.environment, commit.short())
 }
 
 /// The environment already named the artifact.
 pub(crate) fn already_deployed(run: &Run) -> String {
-    format!("`{}` already named the artifact: there is nothing to commit", run.environment)
+    format!("`{}` already named the artifact: there is nothing to commit", run.cause.environment)
 }
 
 /// A commit claims to be a run's promotion, but it is not.
@@ -126,7 +126,7 @@ pub(crate) fn claimed_by(run: &Run, commit: &CommitSha) -> String {
         "{} in `{}` claims to be this promotion, but this installation did not write it and it does not make the \
          environment name the artifact: nothing was promoted; push again to judge and promote it again",
         commit.short(),
-        run.environment
+        run.cause.environment
     )
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &C
     format!(
         "`{}` named the artifact of this revision since {}, by run {by}, which is not in this store, and names another \
          artifact since {}: Slipway does not promote it a second time; push again if you want it",
-        run.environment,
+        run.cause.environment,
         promoted.short(),
         now.short()
     )
@@ -143,7 +143,7 @@ pub(crate) fn replaced_since(run: &Run, by: RunId, promoted: &CommitSha, now: &C
 
 /// The candidate has the same weights as the champion.
 pub(crate) fn nothing_to_promote(run: &Run) -> String {
-    format!("there is nothing to promote: `{}` already names these weights", run.environment)
+    format!("there is nothing to promote: `{}` already names these weights", run.cause.environment)
 }
 
 /// The environment changed after the comparison.
@@ -156,8 +156,8 @@ pub(crate) fn champion_moved(run: &Run, now: &DeployedArtifact) -> String {
     };
     format!(
         "`{}` named {} at the comparison, but now names {now}: the candidate is compared again",
-        run.environment,
-        name(run.champion.as_ref())
+        run.cause.environment,
+        name(run.judgement.champion.as_ref())
     )
 }
 
@@ -172,14 +172,14 @@ pub(crate) fn blocking_rules(held: &[BlockingRule]) -> String {
 
 /// A newer candidate passed meanwhile.
 pub(crate) fn overtaken(newer: &Run) -> String {
-    format!("superseded by run {} of {}, which passed its policy in the meantime", newer.id, newer.head.short())
+    format!("superseded by run {} of {}, which passed its policy in the meantime", newer.id, newer.cause.head.short())
 }
 
 /// The environment names the artifact of the revision, promoted by a run that is not in the store.
 pub(crate) fn found(run: &Run, by: RunId, commit: &CommitSha) -> String {
     format!(
         "`{}` names the artifact of this revision since {}, by run {by}, which is not in this store",
-        run.environment,
+        run.cause.environment,
         commit.short()
     )
 }
@@ -249,7 +249,7 @@ pub(crate) struct PromotionMessage<'a> {
 pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &PromotionMessage<'_>) -> String {
     let Promotion { run: id, model, environment, artifact } = promotion;
     let PromotionMessage { source, replaced, values, templates, author } = parts;
-    let verdict = run.verdict.as_ref().map(Verdict::for_authors);
+    let verdict = run.judgement.verdict.as_ref().map(Verdict::for_authors);
     let sentences = verdict.iter().flat_map(|verdict| &verdict.checks);
     let shown = |check: &CheckResult| match &check.exception {
         Some(exception) => excepted(check, exception),
@@ -262,8 +262,8 @@ pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &Promot
         DeployedArtifact::Artifact(artifact) => artifact.to_string(),
         DeployedArtifact::Unclear(reason) => one_line(&format!("unclear: {reason}")),
     };
-    let evidence = run.evidence.as_ref().map_or("none", Digest::as_str);
-    let (source, head) = (one_line(source), &run.head);
+    let evidence = run.judgement.evidence.as_ref().map_or("none", Digest::as_str);
+    let (source, head) = (one_line(source), &run.cause.head);
     let (id, version) = (id.to_string(), one_line(&values.version));
     let of_team = CommitValues {
         model: model.as_str(),
@@ -271,7 +271,7 @@ pub(crate) fn promotion_message(run: &Run, promotion: &Promotion, parts: &Promot
         version: &version,
         artifact: artifact.as_str(),
         run: &id,
-        source: run.source.as_str(),
+        source: run.cause.source.as_str(),
         revision: head.as_str(),
     };
     let subject = |template: &Option<Template>, default: String| {

@@ -220,9 +220,9 @@ impl Context {
     /// The source of a run. Workers do not claim runs of sources that this server does not serve. Such runs wait for a server
     /// that serves them.
     pub(crate) fn source(&self, run: &Run) -> Result<&Source, StepError> {
-        self.settings.sources.get(&run.source).ok_or_else(|| StepError::Transient {
+        self.settings.sources.get(&run.cause.source).ok_or_else(|| StepError::Transient {
             retry: Retry::Backoff,
-            reason: format!("the source `{}` is not in the settings of this server", run.source),
+            reason: format!("the source `{}` is not in the settings of this server", run.cause.source),
         })
     }
 

@@ -17,5 +17,5 @@ pub(crate) fn run(model: &str, state: RunState) -> Run {
         environment: SourceName::try_from("production".to_owned()).expect("a name"),
         delivered_at: Timestamp::UNIX_EPOCH,
     };
-    Run { state, ..Run::queued(cause, Timestamp::UNIX_EPOCH) }
+    Run::queued(cause, Timestamp::UNIX_EPOCH).with(|run| run.status.state = state)
 }

@@ -128,7 +128,7 @@ pub(crate) fn panicked(error: &tokio::task::JoinError) -> StepError {
 
 /// The artifact of the run. Steps after training have one.
 pub(crate) fn artifact_of(run: &Run) -> Result<Digest, StepError> {
-    run.artifact.clone().ok_or_else(|| StepError::Failed {
+    run.training.artifact.clone().ok_or_else(|| StepError::Failed {
         reason: "the run has no artifact: report this defect of Slipway".to_owned(),
     })
 }

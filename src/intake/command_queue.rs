@@ -166,7 +166,7 @@ impl Intake {
             CommandTrigger::Button(action, _) => action,
         };
         let runs = self.context.store.newest_at(name, &action.head).await?;
-        Ok(match runs.iter().find_map(|run| run.pull_request.as_ref()) {
+        Ok(match runs.iter().find_map(|run| run.cause.pull_request.as_ref()) {
             Some(pull_request) => format!("change {}", pull_request.number),
             None => format!("commit {}", action.head),
         })

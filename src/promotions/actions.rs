@@ -87,14 +87,14 @@ impl Promotions {
         self.known(environment)?;
         let mut runs = self.context.store.runs_under_way(environment).await?;
         let owner = self.owner_of(environment, model).await?;
-        let is_owned = |run: &Run| owner.as_ref().is_none_or(|owner| *owner == run.source);
-        runs.retain(|run| run.model == model && run.artifact.is_some() && is_owned(run));
+        let is_owned = |run: &Run| owner.as_ref().is_none_or(|owner| *owner == run.cause.source);
+        runs.retain(|run| run.cause.model == model && run.training.artifact.is_some() && is_owned(run));
         let Some(newest) = runs.last().cloned() else {
             self.check_known_model(environment, model).await?;
             return Err(ActionError::Missing(format!("no run of `{model}` is in progress for `{environment}`")));
         };
-        let Some(run) = runs.into_iter().rfind(|run| run.artifact.as_ref() == Some(artifact)) else {
-            let now = newest.artifact.as_ref().map_or("no artifact", Digest::as_str);
+        let Some(run) = runs.into_iter().rfind(|run| run.training.artifact.as_ref() == Some(artifact)) else {
+            let now = newest.training.artifact.as_ref().map_or("no artifact", Digest::as_str);
             return Err(ActionError::Conflict(format!(
                 "{artifact} is not in progress for `{environment}`, but {now} of run {} is",
                 newest.id
@@ -102,7 +102,7 @@ impl Promotions {
         };
         let approval = self.approval_of(environment, &run, actor).await?;
         self.context.store.approve(&approval).await?;
-        self.wake_waiting(Some(environment), Some(&run.model)).await?;
+        self.wake_waiting(Some(environment), Some(&run.cause.model)).await?;
         let objection = self.objection(&run, &approval).await?;
         Ok(Approved { run, objection })
     }
@@ -117,13 +117,13 @@ impl Promotions {
     ) -> Result<Approval, ActionError> {
         self.known(environment)?;
         self.require_ownership(environment, run).await?;
-        let Some(artifact) = run.artifact.clone().filter(|_| run.verdict.is_some()) else {
-            let state = run.state.as_str();
+        let Some(artifact) = run.training.artifact.clone().filter(|_| run.judgement.verdict.is_some()) else {
+            let state = run.status.state.as_str();
             return Err(ActionError::Conflict(format!("run {} is {state} and not judged yet", run.id)));
         };
         Ok(Approval {
             environment: environment.clone(),
-            model: run.model.clone(),
+            model: run.cause.model.clone(),
             artifact,
             person: self.context.settings.people.behind(actor),
             actor: actor.clone(),
@@ -228,7 +228,7 @@ impl Promotions {
         let run = match of {
             // A run outside the scope is reported as if it did not exist.
             Some(id) => match self.context.store.run(id).await? {
-                run if covers(&run.source) => {
+                run if covers(&run.cause.source) => {
                     self.artifact_is_kept(id).await?;
                     run
                 }
@@ -237,22 +237,22 @@ impl Promotions {
             None => self.newest_to_promote(environment, model, scope).await?,
         };
         self.require_ownership(environment, &run).await?;
-        if run.model != model {
-            return Err(ActionError::Conflict(format!("run {} is of `{}`, not of `{model}`", run.id, run.model)));
+        if run.cause.model != model {
+            return Err(ActionError::Conflict(format!("run {} is of `{}`, not of `{model}`", run.id, run.cause.model)));
         }
-        let Some(artifact) = run.artifact.clone().filter(|_| has_passed(&run)) else {
+        let Some(artifact) = run.training.artifact.clone().filter(|_| has_passed(&run)) else {
             return Err(ActionError::Conflict(format!("run {} has not passed its policy", run.id)));
         };
         if deployed.artifact() == Some(&artifact) {
             return Err(ActionError::Conflict(format!("`{environment}` already names the artifact of run {}", run.id)));
         }
-        if let Some(rejection) = self.context.store.rejection(&run.source, model, &artifact).await? {
+        if let Some(rejection) = self.context.store.rejection(&run.cause.source, model, &artifact).await? {
             return Err(ActionError::Conflict(messages::rejected(&rejection)));
         }
         let downstream = run.downstream(environment.clone(), Timestamp::now());
         self.context.store.open_run(&downstream, actor, None).await?;
         self.context.due.notify_one();
-        self.context.notify_changed(&downstream.source);
+        self.context.notify_changed(&downstream.cause.source);
         Ok(downstream)
     }
 
@@ -310,7 +310,7 @@ impl Promotions {
 
     /// Refuses a run whose model belongs to another source in the environment.
     async fn require_ownership(&self, environment: &SourceName, run: &Run) -> Result<(), ActionError> {
-        match self.foreign_model(environment, &run.model, &run.source).await? {
+        match self.foreign_model(environment, &run.cause.model, &run.cause.source).await? {
             Some(reason) => Err(ActionError::Conflict(reason)),
             None => Ok(()),
         }
@@ -339,6 +339,6 @@ impl Promotions {
 /// Whether a run's candidate passed on a branch. The candidate of a pull request is promoted only after the merge.
 pub(crate) fn has_passed(run: &Run) -> bool {
     let passed = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
-    let far_enough = matches!(run.state, RunState::Waiting | RunState::Promoting | RunState::Done);
-    run.pull_request.is_none() && far_enough && run.verdict.as_ref().is_some_and(passed)
+    let far_enough = matches!(run.status.state, RunState::Waiting | RunState::Promoting | RunState::Done);
+    run.cause.pull_request.is_none() && far_enough && run.judgement.verdict.as_ref().is_some_and(passed)
 }

@@ -45,11 +45,11 @@ impl Promotions {
     /// first time.
     pub(super) async fn know_contributors(&self, run: &mut Run) -> Result<bool, StepError> {
         let asked_for = self.context.environment(run)?.rules().approvals.is_some() || run.policy_requires_approval();
-        if run.contributors.is_some() || !asked_for {
+        if run.promotion.contributors.is_some() || !asked_for {
             return Ok(false);
         }
         match self.find_contributors(run).await {
-            Ok(found) => run.contributors = Some(found),
+            Ok(found) => run.promotion.contributors = Some(found),
             Err(StepError::Store(error)) => return Err(error.into()),
             Err(error) => {
                 tracing::warn!(
@@ -65,15 +65,18 @@ impl Promotions {
     /// The known contributors to a run's revision; `None` before the first search. The pusher may be reported later. Until then,
     /// a run of a branch has an unknown pusher.
     pub(super) async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
-        let Some(mut all) = run.contributors.clone() else { return Ok(None) };
-        for reported in self.context.store.contributors(&run.source, std::slice::from_ref(&run.head)).await? {
+        let Some(mut all) = run.promotion.contributors.clone() else { return Ok(None) };
+        for reported in
+            self.context.store.contributors(&run.cause.source, std::slice::from_ref(&run.cause.head)).await?
+        {
             if !all.contains(&reported) {
                 all.push(reported);
             }
         }
-        let is_pushed = |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.head;
-        if run.pull_request.is_none() && !all.iter().any(is_pushed) {
-            all.push(Contributor::unknown(Part::Pusher, run.head.clone(), ""));
+        let is_pushed =
+            |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.cause.head;
+        if run.cause.pull_request.is_none() && !all.iter().any(is_pushed) {
+            all.push(Contributor::unknown(Part::Pusher, run.cause.head.clone(), ""));
         }
         Ok(Some(all))
     }
@@ -93,9 +96,9 @@ impl Promotions {
             return Ok(None);
         }
         let mut run = run.clone();
-        if run.contributors.is_none() {
+        if run.promotion.contributors.is_none() {
             match self.find_contributors(&run).await {
-                Ok(found) => run.contributors = Some(found),
+                Ok(found) => run.promotion.contributors = Some(found),
                 Err(StepError::Store(error)) => return Err(error.into()),
                 Err(_) => return Ok(Some("the contributors of the revision are not known yet".to_owned())),
             }
@@ -108,7 +111,7 @@ impl Promotions {
     async fn find_contributors(&self, run: &Run) -> Result<Vec<Contributor>, StepError> {
         let source = self.context.source(run)?;
         let since = self.approved_revision(run).await?;
-        let (mirror, head, base) = (source.mirror.clone(), run.head.clone(), run.base.clone());
+        let (mirror, head, base) = (source.mirror.clone(), run.cause.head.clone(), run.cause.base.clone());
         let written = blocking(move || {
             let since = match since {
                 Some(since) if mirror.contains(&since)? => Some(since),
@@ -117,18 +120,18 @@ impl Promotions {
             mirror.written_since(since.as_ref(), &head, MAX_COMMITS)
         });
         let Some(written) = written.await?? else {
-            let unknown = Contributor::unknown(Part::Author, run.head.clone(), "");
+            let unknown = Contributor::unknown(Part::Author, run.cause.head.clone(), "");
             return Ok(vec![unknown]);
         };
         let commits: Vec<CommitSha> = written.iter().map(|(commit, _)| commit.clone()).collect();
-        let mut contributors = self.context.store.contributors(&run.source, &commits).await?;
+        let mut contributors = self.context.store.contributors(&run.cause.source, &commits).await?;
         let mut addresses: BTreeMap<String, CommitSha> = BTreeMap::new();
         for (commit, email) in written {
             addresses.entry(email.to_lowercase()).or_insert(commit);
         }
         for (number, (email, commit)) in addresses.into_iter().enumerate() {
             let author = if number < MAX_ADDRESSES {
-                self.writer_of(&run.source, commit, email).await?
+                self.writer_of(&run.cause.source, commit, email).await?
             } else {
                 Contributor::unknown(Part::Author, commit, &email)
             };
@@ -164,14 +167,20 @@ impl Promotions {
     /// The revision of the artifact that the environment names now, if a run in the store promoted it: earlier commits were
     /// approved with it, later ones were not. Otherwise the revision before the first run of the model on the branch.
     async fn approved_revision(&self, run: &Run) -> Result<Option<CommitSha>, StoreError> {
-        if let Some(champion) = &run.champion {
-            let promoted = self.context.store.promoted_runs(&run.environment, &run.model, &run.source).await?;
-            let is_it = |earlier: &Run| earlier.artifact.as_ref() == Some(champion) && earlier.source == run.source;
+        if let Some(champion) = &run.judgement.champion {
+            let promoted =
+                self.context.store.promoted_runs(&run.cause.environment, &run.cause.model, &run.cause.source).await?;
+            let is_it = |earlier: &Run| {
+                earlier.training.artifact.as_ref() == Some(champion) && earlier.cause.source == run.cause.source
+            };
             if let Some(earlier) = promoted.into_iter().find(is_it) {
-                return Ok(Some(earlier.head));
+                return Ok(Some(earlier.cause.head));
             }
         }
-        let of_branch = Run { origin: None, pull_request: None, ..run.clone() };
+        let of_branch = run.clone().with(|run| {
+            run.origin = None;
+            run.cause.pull_request = None;
+        });
         self.context.store.start_of_concurrency_group(&of_branch).await
     }
 }

@@ -122,7 +122,7 @@ impl Promotions {
 
     /// The short name in an environment's manifests: that of the run that wrote it, otherwise that of the run that made it.
     async fn version_at(&self, record: &DeploymentRecord, made_by: &Run) -> Result<String, StoreError> {
-        let artifact = made_by.artifact.as_ref().or(record.deployed.artifact());
+        let artifact = made_by.training.artifact.as_ref().or(record.deployed.artifact());
         let mut created_at = made_by.created_at;
         if let DeployedBy::Run(wrote) = &record.by
             && let Some(run) = self.run_if_known(*wrote).await?

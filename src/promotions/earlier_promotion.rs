@@ -17,16 +17,19 @@ impl Promotions {
     /// Then the run has nothing to do, and promotions downstream continue from it. If the environment named the artifact once and
     /// names another one now, the promotion was undone, and a person has to decide.
     pub(crate) async fn find_earlier_promotion(&self, run: &mut Run) -> Result<Option<(RunEvent, String)>, StepError> {
-        if run.pull_request.is_some() || run.origin.is_some() {
+        if run.cause.pull_request.is_some() || run.origin.is_some() {
             return Ok(None);
         }
         // The branch was fetched just now. If that failed, it is read again before it is written.
-        if let Err(error) = self.read_history(&run.environment, false).await {
-            tracing::warn!(%error, "the history of `{}` cannot be read further: {error}", run.environment);
+        if let Err(error) = self.read_history(&run.cause.environment, false).await {
+            tracing::warn!(%error, "the history of `{}` cannot be read further: {error}", run.cause.environment);
             return Ok(None);
         }
-        let deployment_records =
-            self.context.store.deployment_records_of(&run.environment, &run.model, MAX_DEPLOYMENT_RECORDS).await?;
+        let deployment_records = self
+            .context
+            .store
+            .deployment_records_of(&run.cause.environment, &run.cause.model, MAX_DEPLOYMENT_RECORDS)
+            .await?;
         let Some(newest) = deployment_records.first().cloned() else { return Ok(None) };
         let Some((record, by)) = self.promoted_by_unknown(run, deployment_records).await? else { return Ok(None) };
         let Some(artifact) = record.deployed.artifact() else { return Ok(None) };
@@ -40,8 +43,8 @@ impl Promotions {
             Err(error) if error.is_lost() => return Ok(None),
             read => read?,
         }
-        run.artifact = Some(artifact.clone());
-        run.promotion_commit = Some(record.commit.clone());
+        run.training.artifact = Some(artifact.clone());
+        run.promotion.commit = Some(record.commit.clone());
         Ok(Some((RunEvent::Found, messages::found(run, by, &record.commit))))
     }
 
@@ -53,7 +56,7 @@ impl Promotions {
         deployment_records: Vec<DeploymentRecord>,
     ) -> Result<Option<(DeploymentRecord, RunId)>, StepError> {
         let mirror = self.context.environment(run)?.mirror().clone();
-        let revision = format!("{}@{}", self.context.source(run)?.mirror.remote().url(), run.head);
+        let revision = format!("{}@{}", self.context.source(run)?.mirror.remote().url(), run.cause.head);
         // Promotions of known runs are not relevant here.
         let foreign = deployment_records.into_iter().filter(|record| !matches!(record.by, DeployedBy::Run(_)));
         let foreign: Vec<DeploymentRecord> = foreign.filter(|record| record.deployed.artifact().is_some()).collect();

@@ -22,10 +22,11 @@ impl Promotions {
     /// The environments downstream of a promoted run, whose repositories have follow-ups besides its own. A rollback is not
     /// promoted downstream.
     pub(crate) fn next_after(&self, run: &Run) -> Vec<SourceName> {
-        if run.artifact.is_none() || matches!(run.origin, Some(Origin::Rollback { .. })) {
+        if run.training.artifact.is_none() || matches!(run.origin, Some(Origin::Rollback { .. })) {
             return Vec::new();
         }
-        let next = self.context.settings.environments.iter().filter(|(_, next)| next.comes_after(&run.environment));
+        let next =
+            self.context.settings.environments.iter().filter(|(_, next)| next.comes_after(&run.cause.environment));
         next.map(|(name, _)| name.clone()).collect()
     }
 
@@ -102,7 +103,7 @@ impl Promotions {
             }
             Err(error) => return Err(error.into()),
         };
-        if run.environment == one.environment {
+        if run.cause.environment == one.environment {
             self.read_history(&one.environment, false).await?;
             self.context.store.acknowledge_follow_up(one, None).await?;
             return Ok(());
@@ -114,7 +115,7 @@ impl Promotions {
         let next = wanted.then(|| run.downstream(one.environment.clone(), Timestamp::now()));
         if self.context.store.acknowledge_follow_up(one, next.as_ref()).await? && wanted {
             self.context.due.notify_one();
-            self.context.notify_changed(&run.source);
+            self.context.notify_changed(&run.cause.source);
         }
         Ok(())
     }
@@ -128,16 +129,17 @@ impl Promotions {
         tip: Option<&CommitSha>,
     ) -> Result<bool, StepError> {
         let Some(tip) = tip.cloned() else { return Ok(false) };
-        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        let (mirror, marks, model) =
+            (environment.mirror().clone(), environment.marks().clone(), run.cause.model.clone());
         let has_it = match blocking(move || marks.find_if_marked(&(&mirror, &tip), &model)).await? {
             Ok(Err(_)) => return Ok(false),
             Ok(Ok(marked)) => {
-                matches!(&marked.deployed, DeployedArtifact::Artifact(deployed) if Some(deployed) == run.artifact.as_ref())
+                matches!(&marked.deployed, DeployedArtifact::Artifact(deployed) if Some(deployed) == run.training.artifact.as_ref())
             }
             // The new run reads the marks again, and reports their fault.
             Err(_) => false,
         };
-        let under_way = self.context.store.run_on_its_way(name, &run.model, &run.source).await?;
-        Ok(!has_it && under_way.is_none_or(|under_way| under_way.artifact != run.artifact))
+        let under_way = self.context.store.run_on_its_way(name, &run.cause.model, &run.cause.source).await?;
+        Ok(!has_it && under_way.is_none_or(|under_way| under_way.training.artifact != run.training.artifact))
     }
 }

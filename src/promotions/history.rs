@@ -72,17 +72,17 @@ impl Promotions {
     /// The forge is queried only about requests with this artifact.
     async fn merged_as(&self, record: &DeploymentRecord) -> Result<Option<RunId>, StepError> {
         let Some(artifact) = record.deployed.artifact() else { return Ok(None) };
-        let is_it = |run: &Run| run.model == record.model && run.artifact.as_ref() == Some(artifact);
+        let is_it = |run: &Run| run.cause.model == record.model && run.training.artifact.as_ref() == Some(artifact);
         let promoted = match self.owner_of(&record.environment, &record.model).await? {
             Some(owner) => self.context.store.promoted_runs(&record.environment, &record.model, &owner).await?,
             None => Vec::new(),
         };
-        let known = promoted.iter().find(|run| is_it(run) && run.promotion_commit.as_ref() == Some(&record.commit));
+        let known = promoted.iter().find(|run| is_it(run) && run.promotion.commit.as_ref() == Some(&record.commit));
         if let Some(run) = known {
             return Ok(Some(run.id));
         }
         let under_way = self.context.store.runs_under_way(&record.environment).await?;
-        for run in under_way.iter().filter(|run| run.request.is_some() && is_it(run)) {
+        for run in under_way.iter().filter(|run| run.promotion.request.is_some() && is_it(run)) {
             if self.merge_commit_of(run).await?.as_ref() == Some(&record.commit) {
                 return Ok(Some(run.id));
             }
@@ -101,9 +101,9 @@ impl Promotions {
             Err(StoreError::NoSuchRun { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        let recorded = [run.promotion_commit.as_ref(), run.request.as_ref().map(|request| &request.head)];
+        let recorded = [run.promotion.commit.as_ref(), run.promotion.request.as_ref().map(|request| &request.head)];
         let is_recorded = recorded.into_iter().flatten().any(|known| *known == claim.commit || *known == record.commit);
-        Ok(is_recorded && run.environment == *name && run.model == record.model)
+        Ok(is_recorded && run.cause.environment == *name && run.cause.model == record.model)
     }
 
     /// Logs and audits a change of an environment by hand. Git is the source of truth, so the change stays.

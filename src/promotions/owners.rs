@@ -45,12 +45,12 @@ impl Promotions {
 
     /// Makes a run wait if its model belongs to another source in its environment.
     pub(crate) async fn check_owner(&self, run: &Run) -> Result<(), StepError> {
-        match self.foreign_model(&run.environment, &run.model, &run.source).await? {
+        match self.foreign_model(&run.cause.environment, &run.cause.model, &run.cause.source).await? {
             None => Ok(()),
             Some(reason) => {
                 let help = format!(
                     "help: rename the model, or set `owners: {{{}: {}}}` for the environment",
-                    run.model, run.source
+                    run.cause.model, run.cause.source
                 );
                 Err(StepError::Environment { reason: format!("{reason}\n  {help}") })
             }
@@ -60,13 +60,15 @@ impl Promotions {
     /// Claims a model without an owner for the run's source, directly before it is written. Returns the reason why it may not be
     /// written if it belongs to another source by now.
     pub(super) async fn claim_model(&self, run: &Run) -> Result<Option<String>, StoreError> {
-        let declared =
-            self.context.environment_by_name(&run.environment).and_then(|known| known.owners().get(&run.model));
+        let declared = self
+            .context
+            .environment_by_name(&run.cause.environment)
+            .and_then(|known| known.owners().get(&run.cause.model));
         let owner = match declared {
             Some(declared) => declared.clone(),
-            None => self.context.store.claim_model(&run.environment, &run.model, &run.source).await?,
+            None => self.context.store.claim_model(&run.cause.environment, &run.cause.model, &run.cause.source).await?,
         };
-        Ok((owner != run.source).then(|| belongs_to(&run.environment, &run.model, &owner)))
+        Ok((owner != run.cause.source).then(|| belongs_to(&run.cause.environment, &run.cause.model, &owner)))
     }
 
     /// Whether a caller with access to only these sources may operate a model of an environment: the model belongs to one of

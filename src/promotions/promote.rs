@@ -24,7 +24,7 @@ impl Declined {
             Self::ChampionMoved(cause) => Ok((RunEvent::ChampionMoved, cause)),
             Self::HeldBack(held) => {
                 let cause = messages::blocking_rules(&held);
-                run.blocking_rules = held;
+                run.promotion.blocking_rules = held;
                 Ok((RunEvent::HeldBack, cause))
             }
             Self::Rejected(reason) => Err(StepError::Refused { reason, diagnostics: Vec::new() }),
@@ -38,11 +38,12 @@ impl Promotions {
         let artifact = artifact_of(run)?;
         self.know_contributors(run).await?;
         let model = run
+            .cause
             .model
             .parse()
             .map_err(|error: slipway_contract::NotAModelName| StepError::Failed { reason: error.to_string() })?;
         let promotion =
-            Promotion { run: run.id, model, environment: run.environment.clone(), artifact: artifact.clone() };
+            Promotion { run: run.id, model, environment: run.cause.environment.clone(), artifact: artifact.clone() };
         let values = self.values(run, &artifact).await?;
         let source = self.context.source(run)?.mirror.remote().url().to_owned();
         let environment = self.context.environment(run)?;
@@ -55,7 +56,7 @@ impl Promotions {
             trailer: Trailer { key: TRAILER.to_owned(), value: promotion.id().to_string() },
         };
         let noting = {
-            let (context, environment, run) = (self.context.clone(), run.environment.clone(), run.id);
+            let (context, environment, run) = (self.context.clone(), run.cause.environment.clone(), run.id);
             let asynchronous = tokio::runtime::Handle::current();
             move |commit: &CommitSha| {
                 let noted = context.store.record_pushed(&environment, commit, run);
@@ -116,12 +117,12 @@ impl Promotions {
     /// was restored since, or a forge merged it, the commit must have made the environment name the artifact. Without promotion
     /// requests the rules are then evaluated again, because any author can write a trailer.
     pub(super) async fn landed_before(&self, run: &Run, commit: &CommitSha) -> Result<Result<(), Declined>, StepError> {
-        if self.context.store.pushed_for(&run.environment, commit).await? == Some(run.id) {
+        if self.context.store.pushed_for(&run.cause.environment, commit).await? == Some(run.id) {
             return Ok(Ok(()));
         }
         let environment = self.context.environment(run)?;
         let (mirror, marks) = (environment.mirror().clone(), environment.marks().clone());
-        let (model, landed) = (run.model.clone(), commit.clone());
+        let (model, landed) = (run.cause.model.clone(), commit.clone());
         let deployed = blocking(move || {
             let before = mirror.parent(&landed)?.map(|parent| deployed_artifact(&marks, &mirror, &parent, &model));
             Ok::<_, GitError>((before, deployed_artifact(&marks, &mirror, &landed, &model)))
@@ -166,7 +167,7 @@ impl Promotions {
 
 fn landed_in(run: &mut Run, commit: CommitSha) -> (RunEvent, String) {
     let cause = messages::promoted(run, &commit);
-    run.promotion_commit = Some(commit);
+    run.promotion.commit = Some(commit);
     (RunEvent::Promoted, cause)
 }
 
@@ -198,7 +199,7 @@ impl ProposalBuilder {
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
         let Self { promotions, asynchronous, run, marks, artifact, values, promotion, source, templates, author } =
             self;
-        let marked = marks.find(snapshot, &run.model).map_err(Declined::Step)?;
+        let marked = marks.find(snapshot, &run.cause.model).map_err(Declined::Step)?;
         if has_moved(run, &marked.deployed, artifact) {
             return Err(Declined::ChampionMoved(messages::champion_moved(run, &marked.deployed)));
         }
@@ -220,7 +221,7 @@ impl ProposalBuilder {
         let mut changes = Vec::new();
         for path in marked.files {
             let Some(bytes) = snapshot.read_file(&path, MAX_MANIFEST_BYTES)? else { continue };
-            let edited = slipway_manifest::set(&path, &bytes, &run.model, values).map_err(|refusal| {
+            let edited = slipway_manifest::set(&path, &bytes, &run.cause.model, values).map_err(|refusal| {
                 Declined::Step(StepError::Refused { reason: refusal.to_string(), diagnostics: Vec::new() })
             })?;
             if !edited.changes.is_empty() {
@@ -243,10 +244,11 @@ pub(super) fn has_moved(run: &Run, now: &DeployedArtifact, artifact: &Digest) ->
     if matches!(run.origin, Some(Origin::Rollback { .. })) {
         return false;
     }
-    let was_unclear = run.evaluation.as_ref().is_some_and(|evaluation| evaluation.champion_unusable.is_some());
+    let was_unclear =
+        run.judgement.evaluation.as_ref().is_some_and(|evaluation| evaluation.champion_unusable.is_some());
     match now {
-        DeployedArtifact::Nothing => run.champion.is_some() || was_unclear,
-        DeployedArtifact::Artifact(digest) => Some(digest) != run.champion.as_ref() && digest != artifact,
-        DeployedArtifact::Unclear(_) => run.champion.is_some() || !was_unclear,
+        DeployedArtifact::Nothing => run.judgement.champion.is_some() || was_unclear,
+        DeployedArtifact::Artifact(digest) => Some(digest) != run.judgement.champion.as_ref() && digest != artifact,
+        DeployedArtifact::Unclear(_) => run.judgement.champion.is_some() || !was_unclear,
     }
 }

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 
 use super::Promotions;
 use crate::context::{Declined, Merge, Requests, StepError, blocking, messages};
-use slipway_domain::{BlockingRule, CommitSha, PromotionRequest, Rule, Run, RunEvent};
+use slipway_domain::{BlockingRule, CommitSha, PromotionRequest, Rule, Run, RunCause, RunEvent};
 use slipway_forge::{ApiError, MergeRequest, Merging, NewRequest};
 use slipway_git::{GitError, Heads, PendingPromotion, PromotionBranchOutcome};
 
 /// The promotion branch of a model in an environment. A rollback has its own branch, beside the promotion that people may still
 /// review. No model name contains a dot.
 fn branch_of(run: &Run) -> String {
-    let Run { environment, model, .. } = run;
+    let RunCause { environment, model, .. } = &run.cause;
     if run.is_rollback() {
         format!("slipway/{environment}/{model}.rollback")
     } else {
@@ -22,7 +22,7 @@ fn branch_of(run: &Run) -> String {
 
 /// The title of a run's promotion request.
 fn title_of(run: &Run) -> String {
-    let Run { environment, model, .. } = run;
+    let RunCause { environment, model, .. } = &run.cause;
     if run.is_rollback() {
         format!("Roll {model} in {environment} back")
     } else {
@@ -55,7 +55,7 @@ impl Promotions {
                 }
                 let cause = messages::promoted(run, &commit);
                 self.withdraw_request(run).await;
-                run.promotion_commit = Some(commit);
+                run.promotion.commit = Some(commit);
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
             PromotionBranchOutcome::NothingToDo => {
@@ -66,7 +66,7 @@ impl Promotions {
                     return Ok(Ok((RunEvent::Promoted, messages::already_deployed(run))));
                 };
                 let cause = messages::promoted(run, &commit);
-                run.promotion_commit = Some(commit);
+                run.promotion.commit = Some(commit);
                 return Ok(Ok((RunEvent::Promoted, cause)));
             }
         };
@@ -87,9 +87,9 @@ impl Promotions {
             reason: format!("request {} waits to be merged", request.number),
             earliest: None,
         };
-        run.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
+        run.promotion.request = Some(PromotionRequest { number: request.number, head: commit, branch: head });
         let cause = messages::blocking_rules(std::slice::from_ref(&waits));
-        run.blocking_rules = vec![waits];
+        run.promotion.blocking_rules = vec![waits];
         Ok(Ok((RunEvent::HeldBack, cause)))
     }
 
@@ -137,7 +137,8 @@ impl Promotions {
 
     /// The commit by which the forge merged a run's request, if it did and reports the commit.
     pub(super) async fn merge_commit_of(&self, run: &Run) -> Result<Option<CommitSha>, StepError> {
-        let (Some(request), Some(requests)) = (&run.request, self.context.environment(run)?.requests()) else {
+        let (Some(request), Some(requests)) = (&run.promotion.request, self.context.environment(run)?.requests())
+        else {
             return Ok(None);
         };
         let MergeRequest { head, merged, merge_commit, .. } = requests.api.get_request(request.number).await?;
@@ -155,7 +156,7 @@ impl Promotions {
     /// Closes a run's request, and removes its branch. Failures are only logged, because people see an open request or a
     /// remaining branch at the forge.
     pub(crate) async fn withdraw_request(&self, run: &Run) {
-        let Some(request) = &run.request else { return };
+        let Some(request) = &run.promotion.request else { return };
         let Ok(environment) = self.context.environment(run) else { return };
         if let Some(requests) = environment.requests() {
             let open = requests.api.find_request(&request.branch, environment.mirror().remote().branch()).await;

@@ -21,7 +21,7 @@ impl Promotions {
         let (run, hold) = self.rollback_of(environment, model, to, reason, actor).await?;
         self.context.store.open_run(&run, actor, Some(&hold)).await?;
         self.context.promotable.notify_waiters();
-        self.context.notify_changed(&run.source);
+        self.context.notify_changed(&run.cause.source);
         Ok(run)
     }
 
@@ -42,7 +42,7 @@ impl Promotions {
             None => Vec::new(),
         };
         // A run that found its artifact already deployed promoted nothing, and was not judged.
-        promoted.retain(|run| run.verdict.is_some());
+        promoted.retain(|run| run.judgement.verdict.is_some());
         let target = match to {
             Some(wanted) => {
                 self.artifact_is_kept(wanted).await?;
@@ -52,13 +52,14 @@ impl Promotions {
             }
             None => self.before(&promoted, &now, environment, model).await?,
         };
-        let Some(artifact) = target.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+        let Some(artifact) = target.training.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact))
+        else {
             return Err(ActionError::Conflict(format!(
                 "`{environment}` already names the artifact of run {}",
                 target.id
             )));
         };
-        if let Some(rejection) = self.context.store.rejection(&target.source, model, artifact).await? {
+        if let Some(rejection) = self.context.store.rejection(&target.cause.source, model, artifact).await? {
             return Err(ActionError::Conflict(messages::rejected(&rejection)));
         }
         let run = target.rolled_back_to(&reason.to_string(), Timestamp::now());
@@ -82,12 +83,13 @@ impl Promotions {
         model: &str,
     ) -> Result<&'a Run, ActionError> {
         // Newest first: the runs behind the first run that made the deployed artifact are earlier.
-        let first = promoted.iter().rposition(|run| run.artifact.as_ref() == now.artifact());
+        let first = promoted.iter().rposition(|run| run.training.artifact.as_ref() == now.artifact());
         for run in &promoted[first.map_or(0, |first| first + 1)..] {
-            let Some(artifact) = run.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact)) else {
+            let Some(artifact) = run.training.artifact.as_ref().filter(|artifact| now.artifact() != Some(*artifact))
+            else {
                 continue;
             };
-            if self.context.store.rejection(&run.source, model, artifact).await?.is_none() {
+            if self.context.store.rejection(&run.cause.source, model, artifact).await?.is_none() {
                 return Ok(run);
             }
         }

@@ -35,10 +35,10 @@ impl Promotions {
     /// to a rollback: only a rejection, another owner of the model or a later rollback stops it.
     pub(super) async fn ruling(&self, run: &Run) -> Result<Ruling, StepError> {
         let artifact = artifact_of(run)?;
-        if let Some(rejection) = self.context.store.rejection(&run.source, &run.model, &artifact).await? {
+        if let Some(rejection) = self.context.store.rejection(&run.cause.source, &run.cause.model, &artifact).await? {
             return Ok(Ruling::Rejected(messages::rejected(&rejection)));
         }
-        if let Some(reason) = self.foreign_model(&run.environment, &run.model, &run.source).await? {
+        if let Some(reason) = self.foreign_model(&run.cause.environment, &run.cause.model, &run.cause.source).await? {
             return Err(StepError::Environment { reason });
         }
         if run.is_rollback() {
@@ -51,13 +51,13 @@ impl Promotions {
         let rules = self.context.environment(run)?.rules();
         let mut upstream = Vec::new();
         for environment in rules.after.iter().flat_map(|after| &after.environments) {
-            let newest = self.context.store.deployment_records_of(environment, &run.model, 1).await?.pop();
+            let newest = self.context.store.deployment_records_of(environment, &run.cause.model, 1).await?.pop();
             let since =
                 newest.filter(|record| record.deployed.artifact() == Some(&artifact)).map(|record| record.since());
             upstream.push(Upstream { environment: environment.clone(), since });
         }
-        let approvals = self.context.store.approvals(&run.environment, &run.model, &artifact).await?;
-        let holds = self.context.store.holds(&run.environment, Some(&run.model)).await?;
+        let approvals = self.context.store.approvals(&run.cause.environment, &run.cause.model, &artifact).await?;
+        let holds = self.context.store.holds(&run.cause.environment, Some(&run.cause.model)).await?;
         let contributors = self.contributors_now(run).await?;
         let held = rules.blocked_by(&Candidate {
             now: Timestamp::now(),
@@ -90,10 +90,10 @@ impl Promotions {
         };
         let deployed = self.deployed_now(run).await?;
         if has_moved(run, &deployed, &artifact) {
-            run.blocking_rules.clear();
+            run.promotion.blocking_rules.clear();
             return Ok(Step::Moved(RunEvent::ChampionMoved, messages::champion_moved(run, &deployed)));
         }
-        if let Some(request) = run.request.clone() {
+        if let Some(request) = run.promotion.request.clone() {
             return self.wait_for_request(run, &request, held, &deployed).await;
         }
         if held.is_empty() {
@@ -102,24 +102,24 @@ impl Promotions {
         let next_check = next_check_at(&held);
         if learned {
             // The contributors are stored with the run, even if the same rules block it.
-            run.blocking_rules.clear();
+            run.promotion.blocking_rules.clear();
         }
         Ok(blocked_by(run, held, next_check))
     }
 
     /// A run with its current blocking rules, as far as the store contains them: a rule from the last check may have ended.
     pub async fn with_current_rules(&self, run: Run) -> Result<Run, ActionError> {
-        if run.state != RunState::Waiting || run.blocking_rules.is_empty() {
+        if run.status.state != RunState::Waiting || run.promotion.blocking_rules.is_empty() {
             return Ok(run);
         }
-        let open = run.blocking_rules.iter().filter(|held| held.rule == Rule::Request).cloned();
+        let open = run.promotion.blocking_rules.iter().filter(|held| held.rule == Rule::Request).cloned();
         let blocking_rules: Vec<BlockingRule> = match self.ruling(&run).await {
             Ok(Ruling::Free) => open.collect(),
             Ok(Ruling::Held(held)) => held.into_iter().chain(open).collect(),
             Ok(Ruling::Rejected(_) | Ruling::Overtaken(_)) | Err(StepError::Environment { .. }) => return Ok(run),
             Err(error) => return Err(error.into()),
         };
-        if blocking_rules == run.blocking_rules {
+        if blocking_rules == run.promotion.blocking_rules {
             return Ok(run);
         }
         let reason = if blocking_rules.is_empty() {
@@ -127,7 +127,10 @@ impl Promotions {
         } else {
             messages::blocking_rules(&blocking_rules)
         };
-        Ok(Run { blocking_rules, reason: Some(reason), ..run })
+        Ok(run.with(|run| {
+            run.promotion.blocking_rules = blocking_rules;
+            run.status.reason = Some(reason);
+        }))
     }
 
     /// Checks a run with an open request, and merges the request if the rules allow it. `held` are the blocking rules, and
@@ -140,7 +143,7 @@ impl Promotions {
         deployed: &DeployedArtifact,
     ) -> Result<Step, StepError> {
         let artifact = artifact_of(run)?;
-        let open = run.blocking_rules.iter().find(|held| held.rule == Rule::Request).cloned();
+        let open = run.promotion.blocking_rules.iter().find(|held| held.rule == Rule::Request).cloned();
         if !held.is_empty() {
             let all: Vec<BlockingRule> = held.into_iter().chain(open).collect();
             let next_check = next_check_at(&all);
@@ -165,7 +168,7 @@ impl Promotions {
     /// The artifact that a run's environment names for its model now. If no further attempt can read the environment, a person
     /// has to fix it.
     pub(crate) async fn deployed_now(&self, run: &Run) -> Result<DeployedArtifact, StepError> {
-        match self.context.marked_now(self.context.environment(run)?, &run.model).await.map_err(held_up) {
+        match self.context.marked_now(self.context.environment(run)?, &run.cause.model).await.map_err(held_up) {
             Ok(marked) => Ok(marked.deployed),
             Err(StepError::Transient { retry: Retry::Never, reason }) => Err(StepError::Environment { reason }),
             Err(error) => Err(error),
@@ -186,16 +189,16 @@ impl Promotions {
 
 /// Records the blocking rules of a run. If they are recorded already, the run waits until the next check.
 fn blocked_by(run: &mut Run, held: Vec<BlockingRule>, next_check: Timestamp) -> Step {
-    if held == run.blocking_rules {
+    if held == run.promotion.blocking_rules {
         return Step::Waits(next_check);
     }
     let cause = messages::blocking_rules(&held);
-    run.blocking_rules = held;
+    run.promotion.blocking_rules = held;
     Step::Moved(RunEvent::HeldBack, cause)
 }
 
 fn cleared(run: &mut Run, cause: String) -> Step {
-    run.blocking_rules.clear();
+    run.promotion.blocking_rules.clear();
     Step::Moved(RunEvent::Cleared, cause)
 }
 

@@ -69,7 +69,7 @@ impl Reconciler {
             last = Some(end);
             for run in page {
                 stalled.insert(run.id);
-                if !run.awaits_environment || !self.context.settings.sources.contains_key(&run.source) {
+                if !run.status.awaits_environment || !self.context.settings.sources.contains_key(&run.cause.source) {
                     continue;
                 }
                 if tip.is_none() {
@@ -83,7 +83,7 @@ impl Reconciler {
     }
 
     async fn resume_if_taken(&self, run: &Run, tip: &CommitSha, last_checks: &mut LastChecks) -> Result<(), StepError> {
-        let owner = self.promotions.owner_of(&run.environment, &run.model).await?;
+        let owner = self.promotions.owner_of(&run.cause.environment, &run.cause.model).await?;
         let state = CheckedState { tip: tip.clone(), owner };
         let now = Instant::now();
         if !last_checks.is_due(run.id, &state, now) {
@@ -121,7 +121,7 @@ impl Reconciler {
         tracing::info!(run.id = %run.id, "run {} continues: {}", run.id, messages::environment_fixed(run));
         self.context.due.notify_one();
         self.context.promotable.notify_waiters();
-        self.context.notify_changed(&run.source);
+        self.context.notify_changed(&run.cause.source);
         Ok(())
     }
 }

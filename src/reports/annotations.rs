@@ -10,17 +10,18 @@ const MAX_MESSAGE_LENGTH: usize = 4_000;
 
 /// The annotations of a run: mistakes, then a changed policy, then the checks that do not pass of policies in the repository.
 pub(super) fn of_run(run: &Run) -> Vec<Annotation> {
-    let mistakes = run.diagnostics.iter().map(of_mistake);
-    let verdict = run.verdict.as_ref().map(Verdict::for_authors);
+    let mistakes = run.status.diagnostics.iter().map(of_mistake);
+    let verdict = run.judgement.verdict.as_ref().map(Verdict::for_authors);
     let checks = verdict.iter().flat_map(|verdict| &verdict.checks);
     let checks = checks.filter(|check| !is_mandatory(run, check)).filter_map(of_check);
-    let proposed = run.proposed_policy.iter().map(of_proposed);
+    let proposed = run.judgement.proposed_policy.iter().map(of_proposed);
     mistakes.chain(proposed).chain(checks).take(MAX_ANNOTATIONS).collect()
 }
 
 /// Whether a check is in a file of the platform's owner, which is not in the source repository.
 fn is_mandatory(run: &Run, check: &CheckResult) -> bool {
-    run.verdict
+    run.judgement
+        .verdict
         .iter()
         .flat_map(|verdict| &verdict.mandatory_policies)
         .any(|mandatory_policy| mandatory_policy.policy == check.file)

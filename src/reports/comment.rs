@@ -21,7 +21,7 @@ const MAX_TITLE_LENGTH: usize = 200;
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
     let state = state_of(run);
     Report {
-        revision: run.head.clone(),
+        revision: run.cause.head.clone(),
         context: context_of(run),
         id: run.id.to_string(),
         state,
@@ -43,10 +43,10 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Report {
 pub(crate) fn context_of(run: &Run) -> String {
     match run.origin {
         // A promotion downstream or a rollback has its own check, beside that of the revision.
-        Some(_) => format!("{SUMMARY}/{}/{}", run.model, run.environment),
+        Some(_) => format!("{SUMMARY}/{}/{}", run.cause.model, run.cause.environment),
         // The push may change the model as well, and then its training has the other check.
-        None if run.only_policy => format!("{SUMMARY}/{}: policy", run.model),
-        None => format!("{SUMMARY}/{}", run.model),
+        None if run.only_policy => format!("{SUMMARY}/{}: policy", run.cause.model),
+        None => format!("{SUMMARY}/{}", run.cause.model),
     }
 }
 
@@ -117,15 +117,18 @@ fn summary(revision: &CommitSha, state: ReportState, title: String, text: String
 /// The comment of a pull request at one revision, with at most `most` bytes.
 pub(super) fn of_pull_request(revision: &CommitSha, runs: &[Run], pages: Option<&Pages>, most: usize) -> String {
     let report = of_revision(revision, runs, pages);
-    let base = runs.iter().find_map(|run| run.base.as_ref());
+    let base = runs.iter().find_map(|run| run.cause.base.as_ref());
     let base = base.map_or_else(String::new, |base| format!(", policies read at `{}`", base.short()));
     let mut text = format!("{}\nRevision `{}`{base}.\n\n", heading(&report), revision.short());
     text += &table(runs);
     let end = "\nA comment with `/slipway help` shows all commands.\n";
     let mut left_out = 0;
-    for run in runs.iter().filter(|run| run.verdict.is_some() || !run.diagnostics.is_empty()) {
-        let part =
-            format!("\n<details><summary>{}</summary>\n\n{}\n</details>\n", code(&run.model), text_of(run, pages));
+    for run in runs.iter().filter(|run| run.judgement.verdict.is_some() || !run.status.diagnostics.is_empty()) {
+        let part = format!(
+            "\n<details><summary>{}</summary>\n\n{}\n</details>\n",
+            code(&run.cause.model),
+            text_of(run, pages)
+        );
         if left_out == 0 && text.len() + part.len() + end.len() + 200 < most {
             text += &part;
         } else {
@@ -175,9 +178,9 @@ fn table(runs: &[Run]) -> String {
     const MAX: usize = 100;
     let mut table = "| model | state | |\n| --- | --- | --- |\n".to_owned();
     for run in runs.iter().take(MAX) {
-        let state = run.state.as_str();
+        let state = run.status.state.as_str();
         let title = escaped(beside_state(state, &title_of(run)));
-        add(&mut table, format_args!("| {} | {state} | {title} |\n", code(&run.model)));
+        add(&mut table, format_args!("| {} | {state} | {title} |\n", code(&run.cause.model)));
     }
     if runs.len() > MAX {
         add(&mut table, format_args!("\n{} not listed.\n", counted_are(runs.len() - MAX, "more model")));
@@ -186,12 +189,12 @@ fn table(runs: &[Run]) -> String {
 }
 
 fn title_of(run: &Run) -> String {
-    let said = match (state_of(run), &run.reason, &run.verdict) {
+    let said = match (state_of(run), &run.status.reason, &run.judgement.verdict) {
         (ReportState::Queued, ..) => "queued".to_owned(),
         (ReportState::UnderWay, ..) => "training and judging are in progress".to_owned(),
         (_, Some(reason), _) => reason.lines().next().unwrap_or_default().to_owned(),
         (_, None, Some(verdict)) => verdict.for_authors().summary(),
-        (_, None, None) => run.state.as_str().to_owned(),
+        (_, None, None) => run.status.state.as_str().to_owned(),
     };
     said.chars().filter(|c| !c.is_control()).take(MAX_TITLE_LENGTH).collect()
 }
@@ -200,28 +203,28 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     let mut text = String::new();
     let ended = matches!(state_of(run), ReportState::Ended(_));
     // Text that changes before the end would cost a call for each change.
-    if let Some(verdict) = run.verdict.as_ref().filter(|_| ended) {
+    if let Some(verdict) = run.judgement.verdict.as_ref().filter(|_| ended) {
         text += &markdown(&verdict.for_authors());
     }
-    if let Some(proposed) = run.proposed_policy.as_ref().filter(|_| ended) {
+    if let Some(proposed) = run.judgement.proposed_policy.as_ref().filter(|_| ended) {
         text += &proposed::markdown(proposed);
     }
-    for diagnostic in run.diagnostics.iter().take(20) {
+    for diagnostic in run.status.diagnostics.iter().take(20) {
         add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
     }
-    if let Some(reason) = run.reason.as_ref().filter(|_| ended) {
+    if let Some(reason) = run.status.reason.as_ref().filter(|_| ended) {
         add(&mut text, format_args!("\n{}\n", escaped(&reason.replace('\n', " "))));
     }
     if text.is_empty() {
         text = format!("{}.\n", escaped(&title_of(run)));
     }
     if ended
-        && run.verdict.is_some()
+        && run.judgement.verdict.is_some()
         && let Some(pages) = pages
     {
         add(&mut text, format_args!("\n![The confidence interval of every check]({})\n", pages.picture_of(run.id)));
     }
-    if let Some(cost) = run.cost.as_ref().filter(|_| ended) {
+    if let Some(cost) = run.training.cost.as_ref().filter(|_| ended) {
         add(&mut text, format_args!("\n{}\n", describe_cost(cost, &escaped(&cost.device))));
     }
     match pages {
@@ -238,13 +241,13 @@ pub fn describe_cost(cost: &TrainingCost, device: &str) -> String {
 }
 
 fn state_of(run: &Run) -> ReportState {
-    match run.state {
-        _ if run.stalled => ReportState::Ended(Conclusion::ActionRequired),
+    match run.status.state {
+        _ if run.status.stalled => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Queued => ReportState::Queued,
         // A pull request that the policy leaves to a person can be approved before it is merged.
         RunState::Done | RunState::Waiting if needs_approval(run) => ReportState::Ended(Conclusion::ActionRequired),
         RunState::Done => ReportState::Ended(Conclusion::Success),
-        RunState::Failed if run.timed_out => ReportState::Ended(Conclusion::TimedOut),
+        RunState::Failed if run.status.timed_out => ReportState::Ended(Conclusion::TimedOut),
         RunState::Refused | RunState::Failed => ReportState::Ended(Conclusion::Failure),
         RunState::Superseded | RunState::Cancelled => ReportState::Ended(Conclusion::Cancelled),
         _ => ReportState::UnderWay,
@@ -253,8 +256,8 @@ fn state_of(run: &Run) -> ReportState {
 
 /// Whether an approval would help: the run waits for one, or the run of a pull request will need one.
 fn needs_approval(run: &Run) -> bool {
-    let of_pull_request = run.pull_request.is_some() && run.policy_requires_approval();
-    of_pull_request || run.blocking_rules.iter().any(|held| held.rule == Rule::Approval)
+    let of_pull_request = run.cause.pull_request.is_some() && run.policy_requires_approval();
+    of_pull_request || run.promotion.blocking_rules.iter().any(|held| held.rule == Rule::Approval)
 }
 
 fn severity(conclusion: Conclusion) -> u8 {
@@ -276,7 +279,7 @@ mod tests {
 
     #[test]
     fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {
-        let head = run("a", RunState::Done).head;
+        let head = run("a", RunState::Done).cause.head;
         let state = |states: &[RunState]| {
             let runs: Vec<Run> = states.iter().map(|state| run("m", *state)).collect();
             of_revision(&head, &runs, None).state
@@ -291,8 +294,8 @@ mod tests {
 
     #[test]
     fn a_file_that_names_no_model_is_counted_as_a_file() {
-        let broken = Run { model: "m/slipway.yaml".to_owned(), ..run("m", RunState::Refused) };
-        let title = |runs: &[Run]| of_revision(&broken.head, runs, None).title;
+        let broken = run("m", RunState::Refused).with(|run| run.cause.model = "m/slipway.yaml".to_owned());
+        let title = |runs: &[Run]| of_revision(&broken.cause.head, runs, None).title;
         assert_eq!(title(std::slice::from_ref(&broken)), "a file has mistakes");
         let runs = [run("a", RunState::Done), broken.clone(), broken.clone()];
         assert_eq!(title(&runs), "1 of 1 models passed, and 2 files have mistakes");
@@ -301,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_run_that_waits_for_a_person_asks_for_action_wherever_it_stands() {
-        let stalled = Run { stalled: true, ..run("a", RunState::Promoting) };
+        let stalled = run("a", RunState::Promoting).with(|run| run.status.stalled = true);
         assert_eq!(of_run(&stalled, None).state, ReportState::Ended(Conclusion::ActionRequired));
         assert_eq!(of_run(&run("a", RunState::Promoting), None).buttons, [ReportButton::Cancel]);
     }
@@ -310,9 +313,9 @@ mod tests {
     fn what_a_pull_request_chose_stays_text() {
         let hostile = "x`|</details><img src=x>\n# @everyone [a](http://b)";
         let mut run = run(hostile, RunState::Failed);
-        run.reason = Some(format!("{hostile}\n/approve"));
-        run.diagnostics = vec![Diagnostic::new(hostile, hostile)];
-        let text = of_pull_request(&run.head.clone(), &[run], None, 60_000);
+        run.status.reason = Some(format!("{hostile}\n/approve"));
+        run.status.diagnostics = vec![Diagnostic::new(hostile, hostile)];
+        let text = of_pull_request(&run.cause.head.clone(), &[run], None, 60_000);
         // Inside code and HTML, brackets have no special meaning.
         let text = text.replace(&code(hostile), "");
         assert!(!text.contains("<img") && !text.contains("@everyone"), "{text}");
@@ -325,9 +328,9 @@ mod tests {
     fn a_comment_never_outgrows_its_forge() {
         let mut runs: Vec<Run> = (0..150).map(|number| run(&format!("model-{number}"), RunState::Refused)).collect();
         for run in &mut runs {
-            run.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
+            run.status.diagnostics = vec![Diagnostic::new("slipway.yaml", "x".repeat(2_000))];
         }
-        let text = of_pull_request(&runs[0].head.clone(), &runs, None, 32_000);
+        let text = of_pull_request(&runs[0].cause.head.clone(), &runs, None, 32_000);
         assert!(text.len() < 32_000, "{}", text.len());
         assert!(
             text.contains("more models do not fit here") && text.contains("50 more models are not listed"),

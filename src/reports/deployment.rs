@@ -8,12 +8,12 @@ const MAX_TITLE_LENGTH: usize = 140;
 
 /// The state of a run's promotion, if the run can be promoted and has passed its gate.
 pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
-    if run.pull_request.is_some() {
+    if run.cause.pull_request.is_some() {
         return None;
     }
-    let (state, title) = match run.state {
+    let (state, title) = match run.status.state {
         RunState::Waiting => (DeploymentState::Waiting, waits_for(run)),
-        RunState::Promoting if run.stalled => (DeploymentState::Waiting, reason_of(run)),
+        RunState::Promoting if run.status.stalled => (DeploymentState::Waiting, reason_of(run)),
         RunState::Done => (DeploymentState::Active, named(run)),
         RunState::Failed if has_passed(run) => (DeploymentState::Failed, reason_of(run)),
         RunState::Refused | RunState::Superseded | RunState::Cancelled if has_passed(run) => {
@@ -22,8 +22,8 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
         _ => return None,
     };
     Some(Deployment {
-        revision: run.head.clone(),
-        environment: format!("{}/{}", run.environment, run.model),
+        revision: run.cause.head.clone(),
+        environment: format!("{}/{}", run.cause.environment, run.cause.model),
         run: run.id,
         state,
         title: title.chars().filter(|c| !c.is_control()).take(MAX_TITLE_LENGTH).collect(),
@@ -32,7 +32,7 @@ pub(super) fn of_run(run: &Run, pages: Option<&Pages>) -> Option<Deployment> {
 }
 
 fn waits_for(run: &Run) -> String {
-    let reasons: Vec<String> = run.blocking_rules.iter().map(ToString::to_string).collect();
+    let reasons: Vec<String> = run.promotion.blocking_rules.iter().map(ToString::to_string).collect();
     if reasons.is_empty() { "waits for an earlier promotion".to_owned() } else { reasons.join("; ") }
 }
 
@@ -41,20 +41,20 @@ fn named(run: &Run) -> String {
         Some(Origin::Rollback { .. }) => "rolled back",
         _ => "promoted",
     };
-    match &run.promotion_commit {
+    match &run.promotion.commit {
         Some(commit) => format!("{what} by commit {}", commit.short()),
         None => "the environment already named the artifact".to_owned(),
     }
 }
 
 fn reason_of(run: &Run) -> String {
-    let reason = run.reason.as_deref().and_then(|reason| reason.lines().next());
-    reason.unwrap_or(run.state.as_str()).to_owned()
+    let reason = run.status.reason.as_deref().and_then(|reason| reason.lines().next());
+    reason.unwrap_or(run.status.state.as_str()).to_owned()
 }
 
 fn has_passed(run: &Run) -> bool {
     let passed = |outcome| matches!(outcome, Outcome::Pass | Outcome::NeedsApproval);
-    run.verdict.as_ref().is_some_and(|verdict| passed(verdict.outcome))
+    run.judgement.verdict.as_ref().is_some_and(|verdict| passed(verdict.outcome))
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
     use slipway_domain::{BlockingRule, Rule};
 
     fn run(state: RunState) -> Run {
-        Run { pull_request: None, ..of_pull_request("digits", state) }
+        of_pull_request("digits", state).with(|run| run.cause.pull_request = None)
     }
 
     #[test]
@@ -81,7 +81,8 @@ mod tests {
     fn what_blocks_it_is_said_in_as_much_text_as_github_takes() {
         let reason = format!("{}\n", "so many more approvals ".repeat(20));
         let blocking_rules = vec![BlockingRule { rule: Rule::Approval, reason, earliest: None }];
-        let reported = of_run(&Run { blocking_rules, ..run(RunState::Waiting) }, None).expect("a deployment");
+        let reported = of_run(&run(RunState::Waiting).with(|run| run.promotion.blocking_rules = blocking_rules), None)
+            .expect("a deployment");
         assert_eq!((reported.state, reported.title.chars().count()), (DeploymentState::Waiting, 140));
         assert!(!reported.title.contains('\n'));
     }

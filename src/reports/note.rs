@@ -10,11 +10,11 @@ impl Reports {
     /// Writes a note with the states of the models at a run's revision, as far as their runs have ended or wait for a person.
     pub(super) async fn put_note(&self, source: &Source, run: &Run) -> Result<(), StepError> {
         let Some(notes) = source.notes.clone() else { return Ok(()) };
-        let lines = lines_of(run, &self.context.store.newest_at(&run.source, &run.head).await?);
+        let lines = lines_of(run, &self.context.store.newest_at(&run.cause.source, &run.cause.head).await?);
         if lines.is_empty() {
             return Ok(());
         }
-        let commit = run.head.clone();
+        let commit = run.cause.head.clone();
         self.context.remotes.call(&source.mirror, move || notes.put(&commit, lines)).await?.map_err(StepError::from)
     }
 }
@@ -31,7 +31,7 @@ fn lines_of(run: &Run, newest: &[Run]) -> NoteLines {
 
 /// State and reason. The state is not repeated if the reason begins with it.
 fn sentence(run: &Run, reason: &str) -> String {
-    let state = if run.stalled { "stalled" } else { run.state.as_str() };
+    let state = if run.status.stalled { "stalled" } else { run.status.state.as_str() };
     match beside_state(state, reason) {
         "" => state.to_owned(),
         reason => format!("{state}: {reason}"),
@@ -47,7 +47,10 @@ mod tests {
     #[test]
     fn a_broken_policy_has_a_line_beside_that_of_its_model() {
         let reason = Some("policy.yaml:7:7: unknown key `at_laest`".to_owned());
-        let policy = Run { only_policy: true, reason, ..run("digits", RunState::Refused) };
+        let policy = run("digits", RunState::Refused).with(|run| {
+            run.only_policy = true;
+            run.status.reason = reason;
+        });
         let lines = lines_of(&policy, &[run("digits", RunState::Done)]);
         let contexts: Vec<&str> = lines.keys().map(String::as_str).collect();
         assert_eq!(contexts, ["slipway/digits", "slipway/digits: policy"]);

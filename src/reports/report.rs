@@ -224,13 +224,13 @@ impl Reports {
         (api, pages): (&dyn ForgeApi, Option<&Pages>),
         run: &Run,
     ) -> Result<(), NotReported> {
-        let runs = self.context.store.newest_at(&run.source, &run.head).await?;
+        let runs = self.context.store.newest_at(&run.cause.source, &run.cause.head).await?;
         let run = &runs.iter().find(|newest| newest.id == run.id).unwrap_or(run).clone();
         // First the check that a merge waits for and that people expect after they have opened a pull request.
-        reporter.report(&comment::of_revision(&run.head, &runs, pages)).await?;
+        reporter.report(&comment::of_revision(&run.cause.head, &runs, pages)).await?;
         // If a revision has only one status per name, that status belongs to the newest run.
         let of_run = comment::of_run(run, pages);
-        let newest = runs.iter().find(|newest| newest.file == run.file && newest.id != run.id);
+        let newest = runs.iter().find(|newest| newest.cause.file == run.cause.file && newest.id != run.id);
         let newest = newest.map(|newest| comment::of_run(newest, pages)).filter(|_| !api.keeps_each_report());
         match newest.filter(|newest| newest.context == of_run.context) {
             Some(newest) => reporter.report(&newest).await?,
@@ -239,18 +239,18 @@ impl Reports {
         if let Some(deployment) = deployment::of_run(run, pages) {
             reporter.deployment(&deployment).await?;
         }
-        let Some(pull_request) = &run.pull_request else { return Ok(()) };
+        let Some(pull_request) = &run.cause.pull_request else { return Ok(()) };
         let of_pull_request: Vec<Run> =
-            runs.into_iter().filter(|run| run.pull_request.as_ref() == Some(pull_request)).collect();
-        let all_ended = of_pull_request.iter().all(|run| run.stalled || !run.state.is_active());
+            runs.into_iter().filter(|run| run.cause.pull_request.as_ref() == Some(pull_request)).collect();
+        let all_ended = of_pull_request.iter().all(|run| run.status.stalled || !run.status.state.is_active());
         let summary = Marker::summary();
         // A comment that everything is in progress is worth a call only if an older comment has other content.
         if !all_ended && !reporter.has_comment(pull_request.number, &summary).await?
-            || self.context.store.newest_in_concurrency_group(run).await?.head != run.head
+            || self.context.store.newest_in_concurrency_group(run).await?.cause.head != run.cause.head
         {
             return Ok(());
         }
-        let text = comment::of_pull_request(&run.head, &of_pull_request, pages, api.longest_comment());
+        let text = comment::of_pull_request(&run.cause.head, &of_pull_request, pages, api.longest_comment());
         reporter.comment(pull_request.number, &summary, &text).await
     }
 

@@ -125,7 +125,7 @@ impl Revisions {
                 let (mut note, broken) = blocking(read).await??;
                 for file in broken {
                     let run = Run { only_policy: true, ..new_run(name, source, &cause, &file) };
-                    note = format!("{note}; the policy of {} has mistakes", run.model);
+                    note = format!("{note}; the policy of {} has mistakes", run.cause.model);
                     runs.push(run);
                 }
                 for path in misnamed {

@@ -43,11 +43,12 @@ impl Revisions {
         }
         let Some(number) = number_in(&group.head_branch) else { return ignored("its branch names no pull request") };
         let approved = self.context.store.newest_of_pull_request(name, number).await?;
-        let approved =
-            approved.into_iter().find(|run| run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork));
+        let approved = approved
+            .into_iter()
+            .find(|run| run.cause.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork));
         let (mirror, reference) = (source.mirror.clone(), reference_of_group(group));
         let (wanted, base) = (reference.clone(), group.base.clone());
-        let approved = approved.map(|run| run.head);
+        let approved = approved.map(|run| run.cause.head);
         let find_place = move || place_of(&mirror, &wanted, &base, approved.as_ref());
         let place = match self.context.remotes.call(&source.mirror, find_place).await? {
             Err(GitError::BranchMissing { .. }) => return ignored("its branch does not exist any more"),

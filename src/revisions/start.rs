@@ -86,8 +86,10 @@ impl Revisions {
         file: &ModelFile,
     ) -> Result<Option<CommitSha>, ActionError> {
         let earlier = self.context.store.newest_at(source, head).await?;
-        if let Some(run) = earlier.into_iter().find(|run| run.file == file.path && run.pull_request.is_none()) {
-            return Ok(run.base);
+        if let Some(run) =
+            earlier.into_iter().find(|run| run.cause.file == file.path && run.cause.pull_request.is_none())
+        {
+            return Ok(run.cause.base);
         }
         let of_model =
             RunFilter { source: Some(source.clone()), model: Some(source::stored_name(file)), ..RunFilter::default() };

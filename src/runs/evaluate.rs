@@ -49,14 +49,16 @@ impl Runs {
         let deployed = readable(run, self.promotions.deployed_now(run).await?)?;
         let artifact = artifact_of(run)?;
         if deployed.artifact() == Some(&artifact) {
-            run.champion = Some(artifact);
+            run.judgement.champion = Some(artifact);
             // A pull request still shows the verdict that its changed policy would give for this model.
-            if run.pull_request.is_none() || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none() {
+            if run.cause.pull_request.is_none()
+                || self.proposed_policy(run, &plan.model, policies.place()).await?.is_none()
+            {
                 return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
             }
         }
         let RequiredEvidence { latencies, leakage, drift, training_runs: _ } = policies.required_evidence();
-        let columns = self.context.store.test_columns(&run.source, &run.model).await?;
+        let columns = self.context.store.test_columns(&run.cause.source, &run.cause.model).await?;
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
         let folder = self.context.fresh_folder(run.id, "evaluate").await?;
         let exported = self.export(run, &plan, &folder).await?;
@@ -75,7 +77,7 @@ impl Runs {
             fetched => fetched?,
         }
         let artifact = artifact_of(run)?;
-        let seeds = (0..run.seeds.len()).map(seed_file).collect();
+        let seeds = (0..run.training.seeds.len()).map(seed_file).collect();
         let (champion, mut unusable) = self.fetch_champion(deployed, &folder).await?;
         let with_champion = champion.is_some() && unusable.is_none();
         let job = Job {
@@ -104,7 +106,7 @@ impl Runs {
             }
         }
         let mut seeds = Vec::new();
-        for index in 0..run.seeds.len() {
+        for index in 0..run.training.seeds.len() {
             seeds.push(self.keep_evaluation(run.id, &artifact, &output, &seed_name(index)).await?);
         }
         let latencies =
@@ -113,8 +115,8 @@ impl Runs {
         for file in samples.files() {
             kept.insert(file.to_owned(), self.keep(run.id, &artifact, &output, (SAMPLES, file)).await?);
         }
-        run.champion = champion;
-        run.evaluation = Some(EvaluationRecord {
+        run.judgement.champion = champion;
+        run.judgement.evaluation = Some(EvaluationRecord {
             candidate,
             champion: compared,
             champion_unusable: unusable,
@@ -127,10 +129,10 @@ impl Runs {
 
     /// Writes the weights of the candidate and of its other seeds into the job's folder.
     async fn fetch_trained(&self, run: &Run, folder: &Path) -> Result<(), ArtifactError> {
-        if let Some(artifact) = &run.artifact {
+        if let Some(artifact) = &run.training.artifact {
             self.context.artifacts.get_weights(artifact, &folder.join(CANDIDATE)).await?;
         }
-        for (index, seed) in run.seeds.iter().enumerate() {
+        for (index, seed) in run.training.seeds.iter().enumerate() {
             self.context.artifacts.get_weights(&seed.artifact, &folder.join(seed_file(index))).await?;
         }
         Ok(())

@@ -46,23 +46,22 @@ impl Runs {
     /// Explains why a run trained, or why it did not need to.
     pub async fn explain(&self, run: RunId) -> Result<Explanation, StoreError> {
         let run = self.context.store.run(run).await?;
-        let earlier = match run.reused_from {
+        let earlier = match run.training.reused_from {
             Some(earlier) => Some(self.context.store.run(earlier).await?),
             None => self.context.store.earlier_with_key(&run).await?,
         };
         let nothing = BTreeMap::new();
-        let before = earlier.as_ref().map_or(&nothing, |run| &run.cache_key_parts);
-        let parts = run.cache_key_parts.iter().map(|(name, value)| CacheKeyPart {
+        let before = earlier.as_ref().map_or(&nothing, |run| &run.training.cache_key_parts);
+        let parts = run.training.cache_key_parts.iter().map(|(name, value)| CacheKeyPart {
             name: name.clone(),
             value: value.clone(),
             before: before.get(name).cloned(),
             same: before.get(name) == Some(value),
         });
         let parts = parts.collect();
-        let sentence = run
-            .reuse
-            .clone()
-            .unwrap_or_else(|| format!("run {} is {} and has not reached training yet", run.id, run.state.as_str()));
+        let sentence = run.training.reuse.clone().unwrap_or_else(|| {
+            format!("run {} is {} and has not reached training yet", run.id, run.status.state.as_str())
+        });
         let differences = match &earlier {
             Some(earlier) => self.differences(&run, earlier).await,
             None => Vec::new(),
@@ -70,8 +69,8 @@ impl Runs {
         Ok(Explanation {
             run: run.id,
             sentence,
-            cache_key: run.cache_key,
-            reused_from: run.reused_from,
+            cache_key: run.training.cache_key,
+            reused_from: run.training.reused_from,
             compared_with: earlier.map(|run| run.id),
             parts,
             differences,
@@ -92,15 +91,16 @@ impl Runs {
         let (mirror, run, earlier) = (source.mirror.clone(), run.clone(), earlier.clone());
         let found = crate::context::blocking(move || {
             let model_at = |run: &Run| {
-                let text =
-                    source::read_text(&Revision { mirror: &mirror, commit: &run.head }, &run.file).ok()??.ok()?;
-                source::valid_model(&run.file, &text)
+                let text = source::read_text(&Revision { mirror: &mirror, commit: &run.cause.head }, &run.cause.file)
+                    .ok()??
+                    .ok()?;
+                source::valid_model(&run.cause.file, &text)
             };
             let (now, before) = (model_at(&run)?, model_at(&earlier)?);
-            let files = ModelFiles::of(&run.file, &now);
-            let changed = mirror.changed_paths(Some(&earlier.head), &run.head).ok()?;
+            let files = ModelFiles::of(&run.cause.file, &now);
+            let changed = mirror.changed_paths(Some(&earlier.cause.head), &run.cause.head).ok()?;
             let mut differences: Vec<String> =
-                changed.into_iter().filter(|path| *path != run.file && files.contain(path)).collect();
+                changed.into_iter().filter(|path| *path != run.cause.file && files.contain(path)).collect();
             let values = [now, before].map(|model| serde_json::to_value(model).unwrap_or_default());
             compare("", &values[0], &values[1], &mut differences);
             Some(differences)
@@ -148,10 +148,10 @@ fn shown(value: &Value) -> String {
 pub(super) fn differing(run: &Run, earlier: &Run) -> Vec<String> {
     let short = |value: &String| value.trim_start_matches("sha256:").chars().take(12).collect::<String>();
     let differs = |(name, value): (&String, &String)| {
-        let before = earlier.cache_key_parts.get(name)?;
+        let before = earlier.training.cache_key_parts.get(name)?;
         (before != value).then(|| format!("{name} ({} before, {} now)", short(before), short(value)))
     };
-    run.cache_key_parts.iter().filter_map(differs).collect()
+    run.training.cache_key_parts.iter().filter_map(differs).collect()
 }
 
 /// The sentence for a run that trained, with the reason why no earlier weights fit.

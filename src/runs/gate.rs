@@ -10,7 +10,7 @@ use super::policies::Policies;
 use super::test_set::TestSetAllowance;
 use crate::context::{Context, StepError, artifact_of, blocking, messages};
 use slipway_domain::{
-    Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunEvent, TrainingCost, Verdict,
+    Actor, EvaluationDigests, EvaluationRecord, Feedback, Outcome, Run, RunCause, RunEvent, TrainingCost, Verdict,
 };
 use slipway_gate::evaluation::{self, Evaluation, PREDICTIONS_FILE, PredictionsFile, REPORT_FILE, Samples};
 use slipway_gate::policy::{Champion, Data, Evidence, Facts};
@@ -19,7 +19,7 @@ use slipway_store::NewAuditEntry;
 impl Runs {
     pub(crate) async fn gate(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
-        let record = run.evaluation.clone().ok_or_else(|| StepError::Failed {
+        let record = run.judgement.evaluation.clone().ok_or_else(|| StepError::Failed {
             reason: "the run has no evaluation: report this defect of Slipway".to_owned(),
         })?;
         let plan = self.read_plan(run).await?;
@@ -70,17 +70,17 @@ impl Runs {
         })
         .await?;
         self.record_use_outcome(run, &counted, &verdict).await?;
-        if run.champion.as_ref() == Some(&artifact) {
-            (run.cost, run.proposed_policy) = (cost, proposed);
+        if run.judgement.champion.as_ref() == Some(&artifact) {
+            (run.training.cost, run.judgement.proposed_policy) = (cost, proposed);
             return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
         }
         self.write_down_exceptions(run, &verdict).await?;
         let summary = verdict.for_authors().summary();
         // A candidate that the policy leaves to a person is blocked until a person approves it.
         let passed = matches!(verdict.outcome, Outcome::Pass | Outcome::NeedsApproval);
-        run.verdict = Some(verdict);
-        run.cost = cost;
-        run.proposed_policy = proposed;
+        run.judgement.verdict = Some(verdict);
+        run.training.cost = cost;
+        run.judgement.proposed_policy = proposed;
         if passed {
             Ok((RunEvent::Passed, summary))
         } else {
@@ -96,7 +96,7 @@ impl Runs {
                 actor: Actor::controller(),
                 action: "gate.exception".to_owned(),
                 target: run.id.to_string(),
-                detail: format!("{}: {}", run.model, messages::excepted(check, exception)),
+                detail: format!("{}: {}", run.cause.model, messages::excepted(check, exception)),
             };
             self.context.store.audit(&entry).await?;
         }
@@ -147,17 +147,19 @@ impl StoredEvidence<'_> {
         Ok(match (champion, champion_unusable) {
             (_, Some(reason)) => Compared::Unusable(reason.clone()),
             (None, None) => Compared::None,
-            (Some(digests), None) => match self.evaluation("champion", digests, self.run.champion.as_ref()).await? {
-                Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
-                Err(reason) => Compared::Unusable(reason),
-            },
+            (Some(digests), None) => {
+                match self.evaluation("champion", digests, self.run.judgement.champion.as_ref()).await? {
+                    Ok(evaluation) => Compared::Evaluated(Box::new(evaluation)),
+                    Err(reason) => Compared::Unusable(reason),
+                }
+            }
         })
     }
 
     /// The evaluations of trainings with other seeds.
     async fn seeds(&self, record: &EvaluationRecord) -> Result<Vec<Evaluation>, StepError> {
         let mut seeds = Vec::new();
-        for (index, (digests, seed)) in record.seeds.iter().zip(&self.run.seeds).enumerate() {
+        for (index, (digests, seed)) in record.seeds.iter().zip(&self.run.training.seeds).enumerate() {
             let evaluation = self.evaluation(&seed_name(index), digests, Some(&seed.artifact)).await?;
             seeds.push(evaluation.map_err(broken(&format!("the evaluation with seed {}", seed.seed)))?);
         }
@@ -192,11 +194,11 @@ impl StoredEvidence<'_> {
     /// Facts about artifact, run and environment, and the cost of the artifact.
     async fn facts(&self, record: &EvaluationRecord) -> Result<(Facts, Option<TrainingCost>), StepError> {
         let (mut facts, mut cost) = (Facts::default(), None);
-        let Run { model, branch, environment, training, .. } = self.run;
+        let RunCause { model, branch, environment, .. } = &self.run.cause;
         facts.texts.insert("run.model", model.clone());
         facts.texts.insert("run.branch", branch.clone());
         facts.texts.insert("environment.name", environment.to_string());
-        if let Some(training) = training {
+        if let Some(training) = &self.run.training.report {
             let bytes = self.context.artifacts.get_document(self.artifact, &training.name, &training.digest).await?;
             if let Ok(report) = serde_json::from_slice::<ProgramReport>(&bytes) {
                 self.check_artifact(&report.artifact)?;

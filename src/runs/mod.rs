@@ -47,7 +47,7 @@ impl Runs {
         let run =
             self.context.store.terminate(run, RunEvent::Cancelled, &format!("cancelled by {actor}"), actor).await?;
         self.promotions.withdraw_request(&run).await;
-        self.context.notify_changed(&run.source);
+        self.context.notify_changed(&run.cause.source);
         Ok(run)
     }
 
@@ -56,7 +56,7 @@ impl Runs {
         let run = self.context.store.retry_run(run, &format!("retried by {actor}"), actor).await?;
         self.context.due.notify_one();
         self.context.promotable.notify_waiters();
-        self.context.notify_changed(&run.source);
+        self.context.notify_changed(&run.cause.source);
         Ok(run)
     }
 }

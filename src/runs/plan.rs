@@ -28,8 +28,8 @@ impl Runs {
         }
         let plan = self.check_revision(run, plan).await?;
         self.check_commands(run, &plan)?;
-        run.author = Some(self.author_of(run).await?);
-        plan.model.metadata.name.as_str().clone_into(&mut run.model);
+        run.promotion.author = Some(self.author_of(run).await?);
+        plan.model.metadata.name.as_str().clone_into(&mut run.cause.model);
         self.promotions.check_owner(run).await?;
         let warnings = self.check_policies(run, &plan.model).await?;
         self.check_environment(run).await?;
@@ -42,12 +42,12 @@ impl Runs {
     /// Reads the model at the run's revision. Every step that needs it reads it again, because the revision never changes.
     pub(super) async fn read_plan(&self, run: &Run) -> Result<Plan, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
-        let (head, file) = (run.head.clone(), run.file.clone());
+        let (head, file) = (run.cause.head.clone(), run.cause.file.clone());
         let (known, wanted) = (mirror.clone(), head.clone());
         let there = move || Ok::<_, GitError>(known.known_tip().is_some() && known.contains(&wanted)?);
         if !blocking(there).await?? {
             // This also fetches the served branch, where the policies are read.
-            match run.pull_request.clone() {
+            match run.cause.pull_request.clone() {
                 Some(pull_request) => {
                     let fetching = mirror.clone();
                     self.context
@@ -71,14 +71,14 @@ impl Runs {
     /// The address of the revision's author, whose own approval does not suffice.
     async fn author_of(&self, run: &Run) -> Result<String, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
-        let head = run.head.clone();
+        let head = run.cause.head.clone();
         Ok(blocking(move || mirror.commit_info(&head)).await??.author_email)
     }
 
     /// Checks the whole revision once: each model name is unique, and every data file is present.
     async fn check_revision(&self, run: &Run, plan: Plan) -> Result<Plan, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
-        let (head, file) = (run.head.clone(), run.file.clone());
+        let (head, file) = (run.cause.head.clone(), run.cause.file.clone());
         blocking(move || {
             let others = source::model_files(&mirror, &head)?;
             let revision = Revision { mirror: &mirror, commit: &head };
@@ -111,7 +111,8 @@ impl Runs {
     /// Checks whether a run could be promoted to its environment at a commit, without promoting it.
     pub(crate) async fn dry_run(&self, run: &Run, tip: CommitSha) -> Result<(), StepError> {
         let environment = self.context.environment(run)?;
-        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        let (mirror, marks, model) =
+            (environment.mirror().clone(), environment.marks().clone(), run.cause.model.clone());
         // Any artifact suffices: whether a place accepts a value does not depend on it.
         let artifact = Digest::of(run.id.to_string().as_bytes());
         let values = Values {
@@ -129,10 +130,11 @@ impl Runs {
     /// Refuses a name in the environment that is close to the model's name and that no model has. It is a misspelling, and its
     /// places would not be updated.
     async fn check_close_names(&self, run: &Run, environment: &Environment, tip: CommitSha) -> Result<(), StepError> {
-        let (mirror, marks, model) = (environment.mirror().clone(), environment.marks().clone(), run.model.clone());
+        let (mirror, marks, model) =
+            (environment.mirror().clone(), environment.marks().clone(), run.cause.model.clone());
         let Ok(close) = blocking(move || marks.close_names(&(&mirror, &tip), &model)).await? else { return Ok(()) };
         for (name, diagnostic) in close {
-            if !self.promotions.is_known_model(&run.environment, &name).await? {
+            if !self.promotions.is_known_model(&run.cause.environment, &name).await? {
                 return Err(held_up(refusal_of(&diagnostic)));
             }
         }

@@ -119,7 +119,7 @@ impl Runs {
     /// The number of test rows of the model at the run's revision, if its files show it.
     async fn test_rows(&self, run: &Run, model: &Model) -> Result<Option<u64>, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
-        let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
+        let (head, file, model) = (run.cause.head.clone(), run.cause.file.clone(), model.clone());
         blocking(move || model_check::test_rows(&Revision { mirror: &mirror, commit: &head }, &file, &model)).await
     }
 
@@ -129,9 +129,9 @@ impl Runs {
         run: &mut Run,
         model: &Model,
     ) -> Result<(RunEvent, String), StepError> {
-        model.metadata.name.as_str().clone_into(&mut run.model);
+        model.metadata.name.as_str().clone_into(&mut run.cause.model);
         let mirror = self.context.source(run)?.mirror.clone();
-        let (head, file, model) = (run.head.clone(), run.file.clone(), model.clone());
+        let (head, file, model) = (run.cause.head.clone(), run.cause.file.clone(), model.clone());
         let mistakes = blocking(move || mistakes_of(&mirror, &head, &file, &model, |_| true)).await??;
         if mistakes.is_empty() {
             return Ok((RunEvent::NothingToPromote, "the policy is valid; the model did not change".to_owned()));
@@ -144,8 +144,9 @@ impl Runs {
     pub(super) async fn read_policies(&self, run: &Run, model: &Model) -> Result<Policies, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let mandatory_policies = self.context.settings.mandatory_policies.clone();
-        let path = folder_path(&run.file, &model.spec.policy);
-        let (file, head, base, judged) = (run.file.clone(), run.head.clone(), run.base.clone(), run.clone());
+        let path = folder_path(&run.cause.file, &model.spec.policy);
+        let (file, head, base, judged) =
+            (run.cause.file.clone(), run.cause.head.clone(), run.cause.base.clone(), run.clone());
         blocking(move || {
             let (revision, path) = place_of_policy(&mirror, &file, &head, base.as_ref(), &path)?;
             let (own, place) = read_policy(&mirror, &revision, &path).map_err(|error| match error {
@@ -172,10 +173,10 @@ fn noted(diagnostic: Diagnostic, note: &str) -> Diagnostic {
 
 /// A suffix for messages with the place where a policy was read; empty for the run's own revision.
 fn read_where(revision: &CommitSha, run: &Run) -> String {
-    if *revision == run.head {
+    if *revision == run.cause.head {
         return String::new();
     }
-    let before = match &run.pull_request {
+    let before = match &run.cause.pull_request {
         Some(_) => "the merge base of this pull request",
         None => "the revision before this push",
     };

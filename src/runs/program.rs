@@ -34,10 +34,10 @@ impl Runs {
         let fault = |message: String, help: &str| {
             let fault = Fault::new(slipway_contract::FaultKind::Specification, message);
             let fault = fault.key("spec.training.command").help(help);
-            refused(vec![locate(&run.file, &plan.text, &fault)])
+            refused(vec![locate(&run.cause.file, &plan.text, &fault)])
         };
         if self.context.source(run)?.commands.is_none() {
-            let message = format!("the server's settings do not allow commands for the source `{}`", run.source);
+            let message = format!("the server's settings do not allow commands for the source `{}`", run.cause.source);
             let help = "ask the platform's owner to set `commands: {allowed: true}` in this source's settings, or let \
                         Slipway train the model";
             return Err(fault(message, help));
@@ -54,7 +54,7 @@ impl Runs {
     /// Whether the run judges the revision of a fork that needed no approval. With `after_approval`, the approval of exactly this
     /// revision created the run.
     fn is_unapproved_fork(&self, run: &Run) -> Result<bool, StepError> {
-        let is_fork = run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
+        let is_fork = run.cause.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
         Ok(is_fork && self.context.source(run)?.pull_requests != PullRequestPolicy::AfterApproval)
     }
 
@@ -63,7 +63,10 @@ impl Runs {
         let allowed =
             self.context.source(run)?.commands.as_ref().filter(|_| !matches!(self.is_unapproved_fork(run), Ok(true)));
         allowed.ok_or_else(|| StepError::Refused {
-            reason: format!("the server's settings do not allow this command of the source `{}` any more", run.source),
+            reason: format!(
+                "the server's settings do not allow this command of the source `{}` any more",
+                run.cause.source
+            ),
             diagnostics: Vec::new(),
         })
     }
@@ -161,7 +164,7 @@ impl Runs {
                 let _ = lines.try_send(progress.to_line());
             }
         };
-        let from_fork = run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
+        let from_fork = run.cause.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
         let provenance = if from_fork { Provenance::Fork } else { Provenance::Repository };
         let work = async {
             let ended = self.executor.run_program(job, provenance, &mut sink, place.cancel).await;
@@ -185,9 +188,9 @@ impl Runs {
             self.prepare(run, model, place).await?;
         }
         let candidate = artifact_of(run)?;
-        let training = run.training.clone();
+        let training = run.training.report.clone();
         let mut artifacts = vec![self.scored(run, "candidate", &candidate, training.as_ref(), place).await??];
-        for (index, seed) in run.seeds.iter().enumerate() {
+        for (index, seed) in run.training.seeds.iter().enumerate() {
             let trained = self.context.store.trained(&seed.cache_key).await?.map(|trained| trained.report);
             let name = seed_name(index);
             artifacts.push(self.scored(run, &name, &seed.artifact, trained.as_ref(), place).await??);
@@ -223,7 +226,7 @@ impl Runs {
             }
         }
         let mut seeds = Vec::new();
-        for index in 0..run.seeds.len() {
+        for index in 0..run.training.seeds.len() {
             seeds.push(self.keep_evaluation(run.id, &candidate, &output, &seed_name(index)).await?);
         }
         let mut kept = std::collections::BTreeMap::new();
@@ -231,8 +234,8 @@ impl Runs {
             let digest = self.keep(run.id, &candidate, &output, (super::evaluate::SAMPLES, file)).await?;
             kept.insert(file.to_owned(), digest);
         }
-        run.champion = champion;
-        run.evaluation = Some(EvaluationRecord {
+        run.judgement.champion = champion;
+        run.judgement.evaluation = Some(EvaluationRecord {
             candidate: evaluated,
             champion: compared,
             champion_unusable: unusable,
@@ -321,7 +324,8 @@ impl Runs {
             return none("its training is not recorded");
         };
         let maker = self.context.store.run(trained.run).await.ok();
-        let Some((maker, record)) = maker.and_then(|maker| maker.evaluation.clone().map(|record| (maker, record)))
+        let Some((maker, record)) =
+            maker.and_then(|maker| maker.judgement.evaluation.clone().map(|record| (maker, record)))
         else {
             return none("its run is not stored any more");
         };

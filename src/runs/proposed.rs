@@ -64,12 +64,12 @@ impl Runs {
         judging: &PolicyPlace,
     ) -> Result<Option<Proposal>, StepError> {
         // If there is no revision before, or the model is new, its first policy judges it.
-        if judging.revision == run.head {
+        if judging.revision == run.cause.head {
             return Ok(None);
         }
         let mirror = self.context.source(run)?.mirror.clone();
-        let head = run.head.clone();
-        let proposed = folder_path(&run.file, &model.spec.policy);
+        let head = run.cause.head.clone();
+        let proposed = folder_path(&run.cause.file, &model.spec.policy);
         let PolicyPlace { path, digest, texts: old, .. } = judging.clone();
         blocking(move || {
             let (policy, new) = match read_policy(&mirror, &head, &proposed) {

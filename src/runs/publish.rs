@@ -40,22 +40,22 @@ impl Runs {
             api_version: API_VERSION,
             kind: "Evidence",
             run: run.id,
-            model: &run.model,
+            model: &run.cause.model,
             source: self.context.source(run)?.mirror.remote().url(),
-            revision: &run.head,
-            base: run.base.as_ref(),
-            cache_key: run.cache_key.as_ref(),
+            revision: &run.cause.head,
+            base: run.cause.base.as_ref(),
+            cache_key: run.training.cache_key.as_ref(),
             artifact: &artifact,
-            champion: run.champion.as_ref(),
-            training: run.training.as_ref(),
-            seeds: &run.seeds,
-            evaluation: run.evaluation.as_ref(),
-            verdict: run.verdict.as_ref(),
+            champion: run.judgement.champion.as_ref(),
+            training: run.training.report.as_ref(),
+            seeds: &run.training.seeds,
+            evaluation: run.judgement.evaluation.as_ref(),
+            verdict: run.judgement.verdict.as_ref(),
         };
         let content = serde_json::to_vec_pretty(&evidence).expect("evidence holds only texts and numbers");
         let digest = self.context.artifacts.put_document(&artifact, &evidence_name(run.id), content).await?;
-        run.evidence = Some(digest);
-        Ok(match &run.pull_request {
+        run.judgement.evidence = Some(digest);
+        Ok(match &run.cause.pull_request {
             Some(pull_request) => (RunEvent::Judged, messages::judged(pull_request.number)),
             None => (RunEvent::Published, messages::published(&artifact)),
         })

@@ -22,10 +22,10 @@ impl Runs {
         let plan = self.read_plan(run).await?;
         let policies = self.read_policies(run, &plan.model).await?;
         let wanted = policies.required_evidence().training_runs;
-        if run.training.is_none() {
-            run.training = self.training_of(run, artifact).await?;
+        if run.training.report.is_none() {
+            run.training.report = self.training_of(run, artifact).await?;
         }
-        run.seeds = if wanted > 1 {
+        run.training.seeds = if wanted > 1 {
             let folder = self.context.fresh_folder(run.id, "train").await?;
             let exported = self.export(run, &plan, &folder).await?;
             let expected = policies.expected(run, plan.model.metadata.name.as_str());
@@ -35,8 +35,8 @@ impl Runs {
         } else {
             Vec::new()
         };
-        let cause = run.reuse.clone().unwrap_or_else(|| messages::trained(artifact));
-        Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
+        let cause = run.training.reuse.clone().unwrap_or_else(|| messages::trained(artifact));
+        Ok((RunEvent::Trained, messages::with_seeds(cause, run.training.seeds.len())))
     }
 
     /// The report of the training that made an artifact, otherwise the report that the run which made it has stored.
@@ -44,22 +44,22 @@ impl Runs {
         if let Some(trained) = self.context.store.training_of(artifact).await? {
             return Ok(Some(trained.report));
         }
-        Ok(self.maker_of(run).await.and_then(|maker| maker.training))
+        Ok(self.maker_of(run).await.and_then(|maker| maker.training.report))
     }
 
     /// The known trainings of an artifact with other seeds.
     async fn known_seeds(&self, run: &Run, artifact: &Digest) -> Result<Vec<SeedRun>, StepError> {
-        let mut known = run.seeds.clone();
+        let mut known = run.training.seeds.clone();
         known.extend(self.context.store.seeds_of(artifact).await?);
         if known.is_empty() {
-            known.extend(self.maker_of(run).await.map(|maker| maker.seeds).unwrap_or_default());
+            known.extend(self.maker_of(run).await.map(|maker| maker.training.seeds).unwrap_or_default());
         }
         Ok(known)
     }
 
     /// The run that made the artifact, if the store still has it.
     async fn maker_of(&self, run: &Run) -> Option<Run> {
-        self.context.store.run(run.reused_from?).await.ok()
+        self.context.store.run(run.training.reused_from?).await.ok()
     }
 
     /// Repeats the training with other seeds until there are as many trainings as the policies require, including the

@@ -75,7 +75,7 @@ impl Runs {
 
     /// A sample that the run's evaluation has stored; empty if an earlier version stored none.
     async fn sample(&self, run: &Run, record: &EvaluationRecord, file: &str) -> Result<Vec<u8>, StepError> {
-        let (Some(artifact), Some(digest)) = (&run.artifact, record.samples.get(file)) else {
+        let (Some(artifact), Some(digest)) = (&run.training.artifact, record.samples.get(file)) else {
             return Ok(Vec::new());
         };
         let name = document_name(run.id, SAMPLES, file);
@@ -103,8 +103,8 @@ impl Counted {
     fn new_use<'a>(&'a self, run: &'a Run) -> NewUse<'a> {
         NewUse {
             run: run.id,
-            source: &run.source,
-            model: &run.model,
+            source: &run.cause.source,
+            model: &run.cause.model,
             set: &self.set,
             rows: &self.rows,
             alike: &self.alike,

@@ -51,7 +51,7 @@ impl Runs {
         run: &mut Run,
         cancel: &CancellationToken,
     ) -> Result<(RunEvent, String), StepError> {
-        if let (Some(_), Some(artifact)) = (&run.origin, run.artifact.clone()) {
+        if let (Some(_), Some(artifact)) = (&run.origin, run.training.artifact.clone()) {
             return self.reuse_training(run, &artifact, cancel).await;
         }
         let plan = self.read_plan(run).await?;
@@ -61,20 +61,20 @@ impl Runs {
         let folder = self.context.fresh_folder(run.id, "train").await?;
         let exported = self.export(run, &plan, &folder).await?;
         let place = JobContext { plan: &plan, folder: &folder, exported: &exported, expected: &expected, cancel };
-        run.cache_key_parts = self.cache_key_parts(run, &exported, &plan.model)?;
-        let key = cache_key_of(&run.cache_key_parts);
-        run.cache_key = Some(key.clone());
+        run.training.cache_key_parts = self.cache_key_parts(run, &exported, &plan.model)?;
+        let key = cache_key_of(&run.training.cache_key_parts);
+        run.training.cache_key = Some(key.clone());
         let (trained, cause) = match self.trained_earlier(&key, &folder).await? {
             Some(trained) if trained.run != run.id => {
                 let reused = messages::reused(trained.run, &key);
-                run.reused_from = Some(trained.run);
-                run.reuse = Some(reused.clone());
+                run.training.reused_from = Some(trained.run);
+                run.training.reuse = Some(reused.clone());
                 (trained, reused)
             }
             // Weights that this run itself made before an interruption are not a reuse.
             own => {
                 let earlier = self.context.store.earlier_with_key(run).await?;
-                run.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
+                run.training.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
                 let trained = match own {
                     Some(own) => own,
                     None => self.train_one(run, &plan.model, &key, &place).await?,
@@ -83,11 +83,11 @@ impl Runs {
                 (trained, cause)
             }
         };
-        run.seeds = self.train_seeds(run, required_evidence.training_runs, &[], &place).await?;
-        self.context.store.record_seeds(&trained.artifact, &run.seeds).await?;
-        run.artifact = Some(trained.artifact);
-        run.training = Some(trained.report);
-        Ok((RunEvent::Trained, messages::with_seeds(cause, run.seeds.len())))
+        run.training.seeds = self.train_seeds(run, required_evidence.training_runs, &[], &place).await?;
+        self.context.store.record_seeds(&trained.artifact, &run.training.seeds).await?;
+        run.training.artifact = Some(trained.artifact);
+        run.training.report = Some(trained.report);
+        Ok((RunEvent::Trained, messages::with_seeds(cause, run.training.seeds.len())))
     }
 
     /// The result of an earlier training with the same key, if its weights and its report are still available and undamaged. A
@@ -182,7 +182,7 @@ impl Runs {
     /// Writes the model's files of the run's revision into the job's folder.
     pub(crate) async fn export(&self, run: &Run, plan: &Plan, folder: &Path) -> Result<SourceTree, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
-        let (head, files, into) = (run.head.clone(), plan.files.clone(), folder.join(SOURCE));
+        let (head, files, into) = (run.cause.head.clone(), plan.files.clone(), folder.join(SOURCE));
         let exported = blocking(move || {
             mirror.export(
                 &head,
@@ -194,7 +194,7 @@ impl Runs {
         })
         .await?;
         exported.map_err(|error| match error.retry() {
-            Retry::Never => refused(vec![slipway_domain::Diagnostic::new(&run.file, error.to_string())]),
+            Retry::Never => refused(vec![slipway_domain::Diagnostic::new(&run.cause.file, error.to_string())]),
             _ => StepError::from(error),
         })
     }
@@ -238,7 +238,7 @@ impl Runs {
                 let _ = lines.try_send(progress.to_line());
             }
         };
-        let from_fork = run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
+        let from_fork = run.cause.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork);
         let provenance = if from_fork { Provenance::Fork } else { Provenance::Repository };
         let work = async {
             let ended = self.executor.run(folder, provenance, &mut sink, cancel).await;
@@ -263,7 +263,7 @@ async fn faults_of(folder: &Path, ended_with: Fault) -> Vec<Fault> {
 /// The error of a run for the faults that the trainer reported.
 fn of_faults(run: &Run, place: &JobContext<'_>, faults: &[Fault]) -> StepError {
     if faults.iter().any(|fault| fault.kind == FaultKind::Specification) {
-        let located = |fault| source::locate_expected(&run.file, &place.plan.text, fault, place.expected);
+        let located = |fault| source::locate_expected(&run.cause.file, &place.plan.text, fault, place.expected);
         return refused(faults.iter().map(located).collect());
     }
     let reason = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

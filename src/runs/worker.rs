@@ -141,7 +141,7 @@ impl Runs {
     }
 
     /// Processes a run under its lease.
-    #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.model))]
+    #[tracing::instrument(skip_all, fields(run.id = %run.id, model = %run.cause.model))]
     async fn process_leased(
         self: &Arc<Self>,
         mut run: Run,
@@ -149,64 +149,65 @@ impl Runs {
         handler: RunHandler,
         stop: &CancellationToken,
     ) -> Result<Processed, StoreError> {
-        while handler.serves(run.state) {
-            run.awaits_environment = false;
+        while handler.serves(run.status.state) {
+            run.status.awaits_environment = false;
             let mut attempted = run.clone();
             let cancel = stop.child_token();
             let work = catch_panic(self.step(&mut attempted, &cancel));
             let ended = tokio::select! {
                 ended = work => ended,
                 // A check changes nothing, and may wait long for a server. The next server repeats it.
-                () = stop.cancelled(), if run.state == RunState::Waiting => return Ok(Processed::until(Timestamp::now())),
+                () = stop.cancelled(), if run.status.state == RunState::Waiting => return Ok(Processed::until(Timestamp::now())),
             };
-            let interruptible = matches!(run.state, RunState::Training | RunState::Evaluating);
+            let interruptible = matches!(run.status.state, RunState::Training | RunState::Evaluating);
             if stop.is_cancelled() && interruptible && ended.is_err() {
                 return Ok(Processed::until(Timestamp::now()));
             }
             match ended {
                 Ok(Step::Waits(until)) => return Ok(Processed::until(until)),
                 Ok(Step::Moved(event, cause)) => {
-                    (attempted.attempts, attempted.interruptions) = (0, 0);
+                    (attempted.status.attempts, attempted.status.interruptions) = (0, 0);
                     run = self.record_or_fail(lease, run, attempted, event, cause).await?;
                 }
                 Err(StepError::Refused { reason, diagnostics }) => {
-                    attempted.diagnostics = diagnostics;
+                    attempted.status.diagnostics = diagnostics;
                     run = self.record_or_fail(lease, run, attempted, RunEvent::Refused, reason).await?;
                 }
                 Err(StepError::Environment { reason }) => {
-                    run.awaits_environment = true;
+                    run.status.awaits_environment = true;
                     return self.requeue(lease, run, Retry::Never, reason).await;
                 }
                 Err(StepError::TimedOut { reason }) => {
-                    attempted.timed_out = true;
+                    attempted.status.timed_out = true;
                     run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
                 }
                 Err(StepError::Failed { reason }) => {
                     run = self.record_or_fail(lease, run, attempted, RunEvent::Failed, reason).await?;
                 }
                 Err(StepError::Interrupted { reason }) => {
-                    run.interruptions += 1;
-                    let again = if run.interruptions < MAX_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
+                    run.status.interruptions += 1;
+                    let again =
+                        if run.status.interruptions < MAX_INTERRUPTIONS { Retry::Backoff } else { Retry::Never };
                     return self.requeue(lease, run, again, reason).await;
                 }
                 Err(StepError::Transient { retry, reason }) => return self.requeue(lease, run, retry, reason).await,
                 // A newer server may soon be able to read the row, so the step is retried for a while.
                 Err(StepError::Store(error)) if error.is_of_one_row() => {
-                    let again = if run.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
+                    let again = if run.status.attempts < LONG_OUTAGE { Retry::Backoff } else { Retry::Never };
                     return self.requeue(lease, run, again, error.to_string()).await;
                 }
                 Err(StepError::Store(error)) => return Err(error),
             }
-            if (stop.is_cancelled() || self.context.retired.is_cancelled()) && run.state.is_active() {
+            if (stop.is_cancelled() || self.context.retired.is_cancelled()) && run.status.state.is_active() {
                 return Ok(Processed::until(Timestamp::now()));
             }
         }
-        Ok(Processed { due_at: Timestamp::now(), goes_on: run.state.is_active() })
+        Ok(Processed { due_at: Timestamp::now(), goes_on: run.status.state.is_active() })
     }
 
     /// Executes the step of the run's state.
     async fn step(self: &Arc<Self>, run: &mut Run, cancel: &CancellationToken) -> Result<Step, StepError> {
-        let (event, cause) = match run.state {
+        let (event, cause) = match run.status.state {
             RunState::Queued => self.plan(run).await,
             RunState::Training => self.train(run, cancel).await,
             RunState::Evaluating => self.evaluate(run, cancel).await,
@@ -215,7 +216,9 @@ impl Runs {
             RunState::Waiting => return self.promotions.wait(run).await,
             RunState::Promoting => self.promotions.promote(run).await,
             RunState::Done | RunState::Refused | RunState::Failed | RunState::Superseded | RunState::Cancelled => {
-                Err(StepError::Failed { reason: format!("a run that is {} has no next step", run.state.as_str()) })
+                Err(StepError::Failed {
+                    reason: format!("a run that is {} has no next step", run.status.state.as_str()),
+                })
             }
         }?;
         Ok(Step::Moved(event, cause))
@@ -261,34 +264,39 @@ impl Runs {
 
     /// Records the state after an event.
     async fn record(&self, lease: &Lease, mut run: Run, event: RunEvent, cause: String) -> Result<Run, StoreError> {
-        let from = run.state;
-        run.state = from.after(event)?;
-        run.updated_at = Timestamp::now();
-        run.reason = Some(cause.clone());
-        let transition =
-            Transition { from: Some(from), to: run.state, at: run.updated_at, cause, actor: Actor::controller() };
+        let from = run.status.state;
+        run.status.state = from.after(event)?;
+        run.status.updated_at = Timestamp::now();
+        run.status.reason = Some(cause.clone());
+        let transition = Transition {
+            from: Some(from),
+            to: run.status.state,
+            at: run.status.updated_at,
+            cause,
+            actor: Actor::controller(),
+        };
         let since = self.context.store.in_state_since(run.id).await;
         let promoted = matches!(event, RunEvent::Promoted | RunEvent::Found);
         let concerned = if promoted { self.concerned_by(&run).await } else { Vec::new() };
-        failpoint::reach(run.state, false);
+        failpoint::reach(run.status.state, false);
         self.context.store.record_moved(lease, &run, &transition, &concerned).await?;
-        failpoint::reach(run.state, true);
+        failpoint::reach(run.status.state, true);
         if !concerned.is_empty() {
             self.context.promoted.notify_waiters();
         }
-        self.context.notify_changed(&run.source);
-        measure(from, since.ok().flatten(), run.updated_at);
-        let seconds = run.updated_at.duration_since(run.created_at).as_secs();
+        self.context.notify_changed(&run.cause.source);
+        measure(from, since.ok().flatten(), run.status.updated_at);
+        let seconds = run.status.updated_at.duration_since(run.created_at).as_secs();
         tracing::info!(
-            state = run.state.as_str(),
+            state = run.status.state.as_str(),
             cause = transition.cause,
             seconds,
             "run {} is {}",
             run.id,
-            run.state.as_str()
+            run.status.state.as_str()
         );
-        if !run.state.is_active() {
-            metrics::counter!("slipway_runs_ended_total", "state" => run.state.as_str()).increment(1);
+        if !run.status.state.is_active() {
+            metrics::counter!("slipway_runs_ended_total", "state" => run.status.state.as_str()).increment(1);
         }
         Ok(run)
     }
@@ -297,9 +305,9 @@ impl Runs {
     /// as far as the mirror contains it, so that it contains the promotion as soon as the promotion is reported.
     async fn concerned_by(&self, run: &Run) -> Vec<SourceName> {
         let mut concerned = self.promotions.next_after(run);
-        if let Err(error) = self.promotions.read_history(&run.environment, false).await {
-            tracing::warn!(%error, "the rest of the history of `{}` will be read later: {error}", run.environment);
-            concerned.push(run.environment.clone());
+        if let Err(error) = self.promotions.read_history(&run.cause.environment, false).await {
+            tracing::warn!(%error, "the rest of the history of `{}` will be read later: {error}", run.cause.environment);
+            concerned.push(run.cause.environment.clone());
         }
         concerned
     }
@@ -313,28 +321,32 @@ impl Runs {
         retry: Retry,
         reason: String,
     ) -> Result<Processed, StoreError> {
-        run.attempts += 1;
+        run.status.attempts += 1;
         let pause = match retry {
             Retry::After(pause) => Some(pause),
-            Retry::Backoff => Some(backoff(run.attempts, jitter())),
+            Retry::Backoff => Some(backoff(run.status.attempts, jitter())),
             Retry::Never => None,
         };
-        run.stalled = pause.is_none();
-        run.updated_at = Timestamp::now();
+        run.status.stalled = pause.is_none();
+        run.status.updated_at = Timestamp::now();
         let said = if let Some(pause) = pause {
-            tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.attempts + 1);
-            (run.attempts == LONG_OUTAGE).then(|| messages::long_outage(run.attempts, &reason))
+            tracing::warn!(reason, "run {} waits {} before attempt {}", run.id, spoken(pause), run.status.attempts + 1);
+            (run.status.attempts == LONG_OUTAGE).then(|| messages::long_outage(run.status.attempts, &reason))
         } else {
             tracing::error!(reason, "run {} is stalled: {reason}", run.id);
-            Some(if run.awaits_environment { messages::awaits(&run, &reason) } else { messages::stalled(&reason) })
+            Some(if run.status.awaits_environment {
+                messages::awaits(&run, &reason)
+            } else {
+                messages::stalled(&reason)
+            })
         };
         let said = said.map(|cause| {
-            let (at, actor) = (run.updated_at, Actor::controller());
-            Transition { from: Some(run.state), to: run.state, at, cause, actor }
+            let (at, actor) = (run.status.updated_at, Actor::controller());
+            Transition { from: Some(run.status.state), to: run.status.state, at, cause, actor }
         });
-        run.reason = Some(reason);
+        run.status.reason = Some(reason);
         self.context.store.record_run(lease, &run, said.as_ref()).await?;
-        self.context.notify_changed(&run.source);
+        self.context.notify_changed(&run.cause.source);
         Ok(Processed::until(Timestamp::now() + pause.unwrap_or_default()))
     }
 }

@@ -111,18 +111,20 @@ async fn opened_by(shared: &Shared, source: &SourceName, id: &str) -> Result<(Ve
     let pages = shared.activities.context.sources().find(|(name, _)| *name == source);
     let pages = pages.and_then(|(_, source)| source.pages.as_ref());
     let mut runs = shared.store.newest_at(source, &revision).await?;
-    runs.retain(|run| run.pull_request.is_none() && (run.state.is_active() || run.created_at >= delivery.received_at));
+    runs.retain(|run| {
+        run.cause.pull_request.is_none() && (run.status.state.is_active() || run.created_at >= delivery.received_at)
+    });
     let (named, nameless): (Vec<Run>, Vec<Run>) = runs.into_iter().partition(|run| run.model_name().is_some());
     let opened = named.into_iter().map(|run| Opened {
         id: run.id.to_string(),
         page: pages.map(|pages| pages.of(run.id)),
-        environment: run.environment.to_string(),
-        model: run.model,
+        environment: run.cause.environment.to_string(),
+        model: run.cause.model,
     });
     let broken = nameless.into_iter().map(|run| Broken {
         run: run.id.to_string(),
         page: pages.map(|pages| pages.of(run.id)),
-        file: run.file,
+        file: run.cause.file,
     });
     Ok((opened.collect(), broken.collect()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Origin, PullRequestHead, Run};
+use super::{Origin, PullRequestHead, Run, RunCause};
 
 /// Runs of one group execute one after the other, and a newer run supersedes older ones. A group is a model on a branch, in a
 /// pull request, or on its way to an environment.
@@ -12,8 +12,8 @@ pub struct ConcurrencyGroup(String);
 impl ConcurrencyGroup {
     /// The group of a run.
     pub fn of(run: &Run) -> Self {
-        let Run { source, branch, file, environment, id, .. } = run;
-        Self(match (&run.pull_request, &run.origin) {
+        let Run { id, cause: RunCause { source, branch, file, environment, .. }, .. } = run;
+        Self(match (&run.cause.pull_request, &run.origin) {
             (Some(PullRequestHead { number, .. }), _) => format!("{source} change:{number} {file}"),
             (None, Some(Origin::Promotion { .. })) => format!("{source} environment:{environment} {file}"),
             // A rollback does not wait for another run: each rollback is its own group.

@@ -45,8 +45,8 @@ pub use retry::{Retry, backoff, spoken, with_jitter};
 pub use revision::{NotARevision, Revision};
 pub use rules::{After, Approvals, BlockingRule, Candidate, Freeze, Need, Rule, Rules, Upstream};
 pub use run::{
-    Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, PullRequestHead, Run, RunCause, SeedRun,
-    TrainingCost, model_name,
+    Document, EvaluationDigests, EvaluationRecord, Origin, ProposedPolicy, PullRequestHead, Run, RunCause,
+    RunJudgement, RunPromotion, RunStatus, RunTraining, SeedRun, TrainingCost, model_name,
 };
 pub use run_state::{IllegalMove, RunEvent, RunState, beside_state};
 pub use slipway_contract::{counted, counted_are};

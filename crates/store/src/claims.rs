@@ -215,12 +215,12 @@ pub(super) async fn record(
                                       document = $7
                       WHERE id = $8 AND lease = $9";
     let done = sqlx::query(update)
-        .bind(text(&*run.model))
-        .bind(run.state.as_str())
-        .bind(i64::from(run.state.is_active()))
-        .bind(i64::from(run.stalled))
-        .bind(run.cache_key.as_ref().map(Digest::to_string))
-        .bind(run.artifact.as_ref().map(Digest::to_string))
+        .bind(text(&*run.cause.model))
+        .bind(run.status.state.as_str())
+        .bind(i64::from(run.status.state.is_active()))
+        .bind(i64::from(run.status.stalled))
+        .bind(run.training.cache_key.as_ref().map(Digest::to_string))
+        .bind(run.training.artifact.as_ref().map(Digest::to_string))
         .bind(document(run)?)
         .bind(run.id.to_string())
         .bind(lease.token.clone())
@@ -229,7 +229,7 @@ pub(super) async fn record(
     held(lease, done.rows_affected())?;
     if let Some(transition) = transition {
         logs::add_transition(database, connection, run, transition).await?;
-        if run.state == RunState::Promoting && transition.from == Some(RunState::Publishing) {
+        if run.status.state == RunState::Promoting && transition.from == Some(RunState::Publishing) {
             promotions::take_place(database, connection, run).await?;
         }
     }

@@ -33,7 +33,7 @@ pub(super) async fn add(
         let insert = "INSERT INTO follow_ups (environment, run, at) VALUES ($1, $2, $3)
                       ON CONFLICT (environment, run) DO NOTHING";
         let insert = sqlx::query(insert).bind(environment.as_str().to_owned()).bind(run.id.to_string());
-        insert.bind(millis(run.updated_at)).execute(&mut *connection).await?;
+        insert.bind(millis(run.status.updated_at)).execute(&mut *connection).await?;
     }
     Ok(())
 }

@@ -20,14 +20,14 @@ fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
 
 /// Makes the source of a promoting run the owner of the model, if it has none yet.
 pub(super) async fn note_promoted(connection: &mut AnyConnection, run: &Run) -> Result<(), StoreError> {
-    if run.state != RunState::Done || run.pull_request.is_some() || run.promotion_commit.is_none() {
+    if run.status.state != RunState::Done || run.cause.pull_request.is_some() || run.promotion.commit.is_none() {
         return Ok(());
     }
     sqlx::query(CLAIM)
-        .bind(run.environment.as_str().to_owned())
-        .bind(run.model.clone())
-        .bind(run.source.as_str().to_owned())
-        .bind(millis(run.updated_at))
+        .bind(run.cause.environment.as_str().to_owned())
+        .bind(run.cause.model.clone())
+        .bind(run.cause.source.as_str().to_owned())
+        .bind(millis(run.status.updated_at))
         .execute(connection)
         .await?;
     Ok(())
@@ -73,9 +73,9 @@ impl Store {
                           SELECT 1 FROM runs WHERE environment = $1 AND model = $2 AND source = $3 AND change_id IS NULL
                             AND state IN ('waiting', 'promoting', 'done') AND state IN ('promoting', 'done') AND id <> $4)";
         sqlx::query(delete)
-            .bind(run.environment.as_str().to_owned())
-            .bind(run.model.clone())
-            .bind(run.source.as_str().to_owned())
+            .bind(run.cause.environment.as_str().to_owned())
+            .bind(run.cause.model.clone())
+            .bind(run.cause.source.as_str().to_owned())
             .bind(run.id.to_string())
             .execute(&self.database.pool)
             .await?;

@@ -36,20 +36,21 @@ pub(super) async fn take_place(
                     AND opened < (SELECT opened FROM runs WHERE id = $3)";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
     let waiting = sqlx::query(select)
-        .bind(run.environment.as_str().to_owned())
-        .bind(text(&*run.model))
+        .bind(run.cause.environment.as_str().to_owned())
+        .bind(text(&*run.cause.model))
         .bind(run.id.to_string())
-        .bind(run.source.as_str().to_owned())
+        .bind(run.cause.source.as_str().to_owned())
         .fetch_all(&mut *connection)
         .await?;
     for row in waiting {
         let Some(older) = runs::read_or_set_aside(connection, &row).await? else { continue };
-        if older.artifact != run.artifact
-            && let Some(artifact) = &older.artifact
+        if older.training.artifact != run.training.artifact
+            && let Some(artifact) = &older.training.artifact
         {
-            decisions::forget_approvals(connection, &older.environment, &older.model, artifact).await?;
+            decisions::forget_approvals(connection, &older.cause.environment, &older.cause.model, artifact).await?;
         }
-        let cause = format!("superseded by run {} of {}, which passed its policy later", run.id, run.head.short());
+        let cause =
+            format!("superseded by run {} of {}, which passed its policy later", run.id, run.cause.head.short());
         supersede(database, connection, older, &cause).await?;
     }
     Ok(())
@@ -219,10 +220,10 @@ impl Store {
                         AND opened > (SELECT opened FROM runs WHERE id = $3)
                       ORDER BY opened DESC LIMIT 1";
         let row = sqlx::query(select)
-            .bind(run.environment.as_str().to_owned())
-            .bind(text(&*run.model))
+            .bind(run.cause.environment.as_str().to_owned())
+            .bind(text(&*run.cause.model))
             .bind(run.id.to_string())
-            .bind(run.source.as_str().to_owned());
+            .bind(run.cause.source.as_str().to_owned());
         // If the newer run is unreadable, the caller waits and does not overtake it.
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
@@ -235,10 +236,10 @@ impl Store {
                         AND opened > (SELECT opened FROM runs WHERE id = $3)
                       ORDER BY opened DESC LIMIT 1";
         let row = sqlx::query(select)
-            .bind(run.environment.as_str().to_owned())
-            .bind(run.model.clone())
+            .bind(run.cause.environment.as_str().to_owned())
+            .bind(run.cause.model.clone())
             .bind(run.id.to_string())
-            .bind(run.source.as_str().to_owned());
+            .bind(run.cause.source.as_str().to_owned());
         row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
     }
 

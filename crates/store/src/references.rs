@@ -10,7 +10,7 @@ use sqlx::{AnyConnection, Row as _};
 use super::database::{millis, time_of};
 use super::runs::read_document;
 use super::{Store, StoreError};
-use slipway_domain::{DeploymentRecord, Run, RunId, SourceName};
+use slipway_domain::{DeploymentRecord, Run, RunId, RunJudgement, RunTraining, SourceName};
 
 /// The newest deployment records of each model in each environment, up to `$1` of them.
 const NEWEST_RECORDS: &str = "SELECT document FROM (
@@ -81,7 +81,11 @@ impl Store {
                 used.insert(digest(&artifact)?);
             }
             match read_document(&row) {
-                Ok(Run { artifact, champion, seeds, .. }) => {
+                Ok(Run {
+                    training: RunTraining { artifact, seeds, .. },
+                    judgement: RunJudgement { champion, .. },
+                    ..
+                }) => {
                     used.extend(
                         artifact.into_iter().chain(champion).chain(seeds.into_iter().map(|seed| seed.artifact)),
                     );

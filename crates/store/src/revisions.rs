@@ -93,7 +93,7 @@ impl Store {
             .bind(text(run.concurrency_group().as_str()))
             .fetch_optional(&self.database.pool)
             .await?;
-        Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.base))
+        Ok(row.map(|row| read_document(&row)).transpose()?.and_then(|first| first.cause.base))
     }
 
     /// Inserts `new`, which repeats the newest run of its concurrency group. A repetition with the same cause has no effect. The
@@ -118,13 +118,13 @@ impl Store {
         let newest =
             sqlx::query(newest).bind(text(concurrency_group.as_str())).fetch_optional(&mut *connection).await?;
         let newest = read_document(&newest.ok_or(StoreError::NoSuchRun { run: new.id })?)?;
-        if newest.head != new.head {
+        if newest.cause.head != new.cause.head {
             return Ok(Retrained::Overtaken);
         }
         if of.is_some_and(|of| of != newest.id) {
             return Ok(Retrained::Known(Box::new(newest)));
         }
-        if newest.state.is_active() && !newest.stalled {
+        if newest.status.state.is_active() && !newest.status.stalled {
             return Ok(Retrained::UnderWay);
         }
         runs::insert(&self.database, connection, new, cause, actor).await?;

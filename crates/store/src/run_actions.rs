@@ -17,10 +17,10 @@ pub(super) async fn supersede(
     cause: &str,
 ) -> Result<(), StoreError> {
     let actor = Actor::controller();
-    if run.state.may_be_terminated() {
+    if run.status.state.may_be_terminated() {
         terminate(database, connection, run, RunEvent::Superseded, cause, &actor).await?;
     } else {
-        let reason = format!("{}; {cause}", run.reason.take().unwrap_or_default());
+        let reason = format!("{}; {cause}", run.status.reason.take().unwrap_or_default());
         terminate(database, connection, run, RunEvent::Failed, &reason, &actor).await?;
     }
     Ok(())
@@ -35,24 +35,24 @@ pub(super) async fn terminate(
     cause: &str,
     actor: &Actor,
 ) -> Result<Run, StoreError> {
-    let from = run.state;
-    run.state = from.after(event)?;
-    run.updated_at = Timestamp::now();
-    run.reason = Some(cause.to_owned());
-    (run.stalled, run.awaits_environment) = (false, false);
+    let from = run.status.state;
+    run.status.state = from.after(event)?;
+    run.status.updated_at = Timestamp::now();
+    run.status.reason = Some(cause.to_owned());
+    (run.status.stalled, run.status.awaits_environment) = (false, false);
     let update = "UPDATE runs SET state = $1, active = $2, stalled = 0, document = $3, lease = NULL, lease_until = NULL
                   WHERE id = $4";
     sqlx::query(update)
-        .bind(run.state.as_str())
-        .bind(i64::from(run.state.is_active()))
+        .bind(run.status.state.as_str())
+        .bind(i64::from(run.status.state.is_active()))
         .bind(document(&run)?)
         .bind(run.id.to_string())
         .execute(&mut *connection)
         .await?;
     let transition = Transition {
         from: Some(from),
-        to: run.state,
-        at: run.updated_at,
+        to: run.status.state,
+        at: run.status.updated_at,
         cause: cause.to_owned(),
         actor: actor.clone(),
     };
@@ -75,8 +75,8 @@ impl Store {
     pub async fn retry_run(&self, run: RunId, cause: &str, actor: &Actor) -> Result<Run, StoreError> {
         let mut transaction = self.database.begin_moving().await?;
         let mut run = load(&self.database, &mut transaction, run).await?;
-        if !run.stalled {
-            return Err(StoreError::NotStalled { run: run.id, state: run.state });
+        if !run.status.stalled {
+            return Err(StoreError::NotStalled { run: run.id, state: run.status.state });
         }
         if has_newer(&mut transaction, &run).await? {
             let cause = "a newer push of the same model has a run";
@@ -84,19 +84,19 @@ impl Store {
             transaction.commit().await?;
             return Ok(run);
         }
-        (run.stalled, run.awaits_environment) = (false, false);
-        run.attempts = 0;
-        run.interruptions = 0;
-        run.updated_at = Timestamp::now();
+        (run.status.stalled, run.status.awaits_environment) = (false, false);
+        run.status.attempts = 0;
+        run.status.interruptions = 0;
+        run.status.updated_at = Timestamp::now();
         sqlx::query("UPDATE runs SET stalled = 0, due_at = 0, document = $1 WHERE id = $2")
             .bind(document(&run)?)
             .bind(run.id.to_string())
             .execute(&mut *transaction)
             .await?;
         let transition = Transition {
-            from: Some(run.state),
-            to: run.state,
-            at: run.updated_at,
+            from: Some(run.status.state),
+            to: run.status.state,
+            at: run.status.updated_at,
             cause: cause.to_owned(),
             actor: actor.clone(),
         };

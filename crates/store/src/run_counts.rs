@@ -42,7 +42,7 @@ impl Store {
                       FROM runs WHERE source = $1 AND active = 1 AND stalled = 0 AND state <> 'waiting'
                         AND (lease IS NULL OR lease_until < $2)";
         let counts = sqlx::query(counts)
-            .bind(run.source.as_str().to_owned())
+            .bind(run.cause.source.as_str().to_owned())
             .bind(millis(now))
             .bind(priority)
             .bind(created_at)

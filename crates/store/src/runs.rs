@@ -91,7 +91,7 @@ pub(super) async fn open(
     run: &Run,
     actor: &Actor,
 ) -> Result<bool, StoreError> {
-    if run.pull_request.is_some() && is_known(connection, &run.concurrency_group(), &run.head).await? {
+    if run.cause.pull_request.is_some() && is_known(connection, &run.concurrency_group(), &run.cause.head).await? {
         return Ok(false);
     }
     insert(database, connection, run, &cause_of(run), actor).await?;
@@ -114,26 +114,26 @@ pub(super) async fn insert(
                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     sqlx::query(insert)
         .bind(run.id.to_string())
-        .bind(run.source.as_str().to_owned())
+        .bind(run.cause.source.as_str().to_owned())
         .bind(text(concurrency_group.as_str()))
-        .bind(text(&*run.model))
-        .bind(text(&*run.branch))
-        .bind(run.head.to_string())
-        .bind(run.pull_request.as_ref().map(|pull_request| super::database::stored(pull_request.number)))
-        .bind(run.state.as_str())
-        .bind(i64::from(run.state.is_active()))
+        .bind(text(&*run.cause.model))
+        .bind(text(&*run.cause.branch))
+        .bind(run.cause.head.to_string())
+        .bind(run.cause.pull_request.as_ref().map(|pull_request| super::database::stored(pull_request.number)))
+        .bind(run.status.state.as_str())
+        .bind(i64::from(run.status.state.is_active()))
         .bind(i64::from(run.priority))
         .bind(document(run)?)
         .bind(millis(run.created_at))
-        .bind(run.environment.as_str().to_owned())
-        .bind(run.cache_key.as_ref().map(Digest::to_string))
-        .bind(run.artifact.as_ref().map(Digest::to_string))
+        .bind(run.cause.environment.as_str().to_owned())
+        .bind(run.training.cache_key.as_ref().map(Digest::to_string))
+        .bind(run.training.artifact.as_ref().map(Digest::to_string))
         .execute(&mut *connection)
         .await?;
     let queue = sqlx::query("INSERT INTO queues (source) VALUES ($1) ON CONFLICT (source) DO NOTHING");
-    queue.bind(run.source.as_str().to_owned()).execute(&mut *connection).await?;
+    queue.bind(run.cause.source.as_str().to_owned()).execute(&mut *connection).await?;
     let (cause, actor) = (cause.to_owned(), actor.clone());
-    let first = Transition { from: None, to: run.state, at: run.created_at, cause, actor };
+    let first = Transition { from: None, to: run.status.state, at: run.created_at, cause, actor };
     logs::add_transition(database, connection, run, &first).await?;
     let select = "SELECT id AS key, source, document FROM runs WHERE lane = $1 AND active = 1 AND id <> $2";
     let select = AssertSqlSafe(format!("{select}{}", database.locked()));
@@ -144,8 +144,8 @@ pub(super) async fn insert(
         .await?;
     for row in older {
         let Some(older) = read_or_set_aside(connection, &row).await? else { continue };
-        if (older.state.may_be_terminated() && older.state != RunState::Waiting) || older.stalled {
-            let cause = format!("superseded by {}, {}", run.head.short(), because);
+        if (older.status.state.may_be_terminated() && older.status.state != RunState::Waiting) || older.status.stalled {
+            let cause = format!("superseded by {}, {}", run.cause.head.short(), because);
             supersede(database, connection, older, &cause).await?;
         }
     }
@@ -154,13 +154,13 @@ pub(super) async fn insert(
 
 /// The cause of a run as plain text.
 fn cause_of(run: &Run) -> String {
-    match (&run.pull_request, &run.origin) {
-        (Some(pull_request), _) => format!("pull request {} at {}", pull_request.number, run.head.short()),
+    match (&run.cause.pull_request, &run.origin) {
+        (Some(pull_request), _) => format!("pull request {} at {}", pull_request.number, run.cause.head.short()),
         (None, Some(Origin::Promotion { of })) => {
-            format!("promotion to `{}` of the artifact of run {of}", run.environment)
+            format!("promotion to `{}` of the artifact of run {of}", run.cause.environment)
         }
         (None, Some(Origin::Rollback { to, reason })) => format!("rollback to run {to}: {reason}"),
-        (None, None) => format!("push of {}", run.head.short()),
+        (None, None) => format!("push of {}", run.cause.head.short()),
     }
 }
 
@@ -211,8 +211,8 @@ pub(super) async fn end_runs_of_removed(
     let rows = sqlx::query(select).bind(source.as_str().to_owned());
     let rows = rows.fetch_all(&mut *connection).await?;
     let cause = |run: &Run| {
-        let is_removed = run.origin.is_none() && files.contains(&run.file);
-        is_removed.then(|| format!("a later push removed `{}`", run.file))
+        let is_removed = run.origin.is_none() && files.contains(&run.cause.file);
+        is_removed.then(|| format!("a later push removed `{}`", run.cause.file))
     };
     cancel(database, connection, &rows, cause).await
 }
@@ -226,7 +226,7 @@ async fn cancel(
 ) -> Result<(), StoreError> {
     for row in rows {
         let Some(run) = read_or_set_aside(connection, row).await? else { continue };
-        if let Some(cause) = cause(&run).filter(|_| run.state.may_be_terminated()) {
+        if let Some(cause) = cause(&run).filter(|_| run.status.state.may_be_terminated()) {
             terminate(database, connection, run, RunEvent::Cancelled, &cause, &Actor::controller()).await?;
         }
     }
@@ -325,8 +325,8 @@ impl Store {
                         AND (created_at, id) < ($3, $4)
                       ORDER BY created_at DESC, id DESC LIMIT 1";
         let row = sqlx::query(select)
-            .bind(run.source.as_str().to_owned())
-            .bind(text(&*run.model))
+            .bind(run.cause.source.as_str().to_owned())
+            .bind(text(&*run.cause.model))
             .bind(millis(run.created_at))
             .bind(run.id.to_string())
             .fetch_all(&self.database.pool)

@@ -222,11 +222,11 @@ impl ActiveRun {
     pub(super) fn of(run: &slipway_domain::Run, approvals: Vec<Approval>) -> Self {
         Self {
             run: run.id.to_string(),
-            state: run.state.into(),
-            artifact: run.artifact.as_ref().map(ToString::to_string),
-            stalled: run.stalled,
-            reason: run.reason.clone(),
-            blocking_rules: run.blocking_rules.iter().map(BlockingRule::from).collect(),
+            state: run.status.state.into(),
+            artifact: run.training.artifact.as_ref().map(ToString::to_string),
+            stalled: run.status.stalled,
+            reason: run.status.reason.clone(),
+            blocking_rules: run.promotion.blocking_rules.iter().map(BlockingRule::from).collect(),
             approvals,
         }
     }

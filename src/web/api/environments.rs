@@ -292,17 +292,17 @@ impl Shared {
         let owners = self.activities.promotions.owners_in(name).await?;
         for run in self.store.runs_under_way(name).await? {
             // A file that names no model is not promoted.
-            if !caller.covers(&run.source) || run.model_name().is_none() {
+            if !caller.covers(&run.cause.source) || run.model_name().is_none() {
                 continue;
             }
-            let approvals = match &run.artifact {
-                Some(artifact) => self.store.approvals(name, &run.model, artifact).await?,
+            let approvals = match &run.training.artifact {
+                Some(artifact) => self.store.approvals(name, &run.cause.model, artifact).await?,
                 None => Vec::new(),
             };
             let approvals = approvals.iter().map(Approval::from).collect();
             // The stored rules may be outdated: the approval that completes them counts at once.
             let run = self.activities.promotions.with_current_rules(run).await?;
-            let state = models.entry(run.model.clone()).or_insert_with(|| ModelState::of(&run.model));
+            let state = models.entry(run.cause.model.clone()).or_insert_with(|| ModelState::of(&run.cause.model));
             state.add_active_run(ActiveRun::of(&run, approvals));
         }
         for hold in holds {

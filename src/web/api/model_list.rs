@@ -48,7 +48,9 @@ pub(super) fn page_of(
     while page.len() < limit {
         let is_new = match (known.peek(), new.peek()) {
             (None, None) => break,
-            (Some(one), Some(other)) => (&other.source, &other.model) < (&one.newest.source, &one.newest.model),
+            (Some(one), Some(other)) => {
+                (&other.source, &other.model) < (&one.newest.cause.source, &one.newest.cause.model)
+            }
             (one, _) => one.is_none(),
         };
         if is_new {
@@ -57,7 +59,7 @@ pub(super) fn page_of(
             page.push(Listed::New(model));
         } else {
             let Some(model) = known.next() else { break };
-            behind.0 = Some((model.newest.source.clone(), model.newest.model.clone()));
+            behind.0 = Some((model.newest.cause.source.clone(), model.newest.cause.model.clone()));
             page.push(Listed::Known(Box::new(model)));
         }
     }
@@ -110,7 +112,7 @@ mod tests {
             pages.push(
                 page.iter()
                     .map(|model| match model {
-                        Listed::Known(model) => model.newest.model.clone(),
+                        Listed::Known(model) => model.newest.cause.model.clone(),
                         Listed::New(model) => format!("{}*", model.model),
                     })
                     .collect(),

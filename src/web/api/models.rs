@@ -69,11 +69,11 @@ impl From<&slipway_domain::Run> for Promoted {
     fn from(run: &slipway_domain::Run) -> Self {
         Self {
             run: run.id.to_string(),
-            head: run.head.to_string(),
-            environment: run.environment.to_string(),
-            artifact: run.artifact.as_ref().map(ToString::to_string),
-            commit: run.promotion_commit.as_ref().map(ToString::to_string),
-            at: run.updated_at,
+            head: run.cause.head.to_string(),
+            environment: run.cause.environment.to_string(),
+            artifact: run.training.artifact.as_ref().map(ToString::to_string),
+            commit: run.promotion.commit.as_ref().map(ToString::to_string),
+            at: run.status.updated_at,
         }
     }
 }
@@ -81,9 +81,9 @@ impl From<&slipway_domain::Run> for Promoted {
 impl From<&ModelRuns> for ModelSummary {
     fn from(model: &ModelRuns) -> Self {
         Self {
-            source: model.newest.source.to_string(),
-            model: model.newest.model.clone(),
-            state: model.newest.state.as_str(),
+            source: model.newest.cause.source.to_string(),
+            model: model.newest.cause.model.clone(),
+            state: model.newest.status.state.as_str(),
             newest_run: Some((&model.newest).into()),
             promoted: model.promoted.as_ref().map(Promoted::from),
             first_run: None,
@@ -122,7 +122,7 @@ impl Shared {
         let scope = std::slice::from_ref(source);
         let known =
             if caller.covers(source) { self.store.models(Some(scope), None, MAX_NAMES).await? } else { Vec::new() };
-        let known: Vec<&str> = known.iter().map(|known| known.newest.model.as_str()).collect();
+        let known: Vec<&str> = known.iter().map(|known| known.newest.cause.model.as_str()).collect();
         let hint = if known.is_empty() { String::new() } else { hint_at(model, &known) };
         Ok(Problem::new(StatusCode::NOT_FOUND, format!("the source `{source}` has no model `{model}`{hint}")))
     }

@@ -72,7 +72,7 @@ struct Growing {
 impl Feed for Growing {
     async fn next_events(&mut self, shared: &Shared) -> Result<FeedBatch, StoreError> {
         // The state is read before the lines, because a run that has ended writes no further lines.
-        let state = shared.store.run(self.run).await?.state;
+        let state = shared.store.run(self.run).await?.status.state;
         let lines = shared.store.log(self.run, self.after, TOGETHER).await?;
         let over = !state.is_active() && lines.is_empty();
         self.after = lines.last().map_or(self.after, |line| line.number);

@@ -91,7 +91,7 @@ const MAX_CANDIDATES: u32 = 5;
 
 fn ambiguous<'a>(digits: &str, runs: impl Iterator<Item = &'a slipway_domain::Run>) -> Problem {
     let most = usize::try_from(MAX_CANDIDATES).unwrap_or(usize::MAX);
-    let mut names: Vec<String> = runs.map(|run| format!("{} of {}", run.id, run.model)).collect();
+    let mut names: Vec<String> = runs.map(|run| format!("{} of {}", run.id, run.cause.model)).collect();
     if names.len() > most {
         names.truncate(most);
         names.push("…".to_owned());
@@ -108,7 +108,7 @@ impl Shared {
             RunName::Beginning(digits) => return self.run_beginning(caller, &digits).await,
         };
         let run = self.store.run(id).await?;
-        self.require_source(caller, &run.source, StoreError::NoSuchRun { run: id }).await?;
+        self.require_source(caller, &run.cause.source, StoreError::NoSuchRun { run: id }).await?;
         Ok(run)
     }
 

@@ -62,7 +62,7 @@ pub(super) async fn picture(
 ) -> Result<Response, Problem> {
     let run = shared.opened_by(&id, &link, &extensions).await?;
     let run = shared.as_authors_see(run).await?;
-    let verdict = run.verdict.as_ref().ok_or_else(no_such_page)?;
+    let verdict = run.judgement.verdict.as_ref().ok_or_else(no_such_page)?;
     let picture = picture_of(verdict);
     Ok((HEADERS, [(header::CONTENT_TYPE, "image/svg+xml; charset=utf-8")], picture).into_response())
 }
@@ -70,13 +70,15 @@ pub(super) async fn picture(
 impl Shared {
     /// Returns a run without the figures that are withheld from authors, unless its test set is used up.
     pub(super) async fn as_authors_see(&self, run: Run) -> Result<Run, StoreError> {
-        let Some(verdict) = run.verdict.as_ref().filter(|verdict| verdict.is_withheld()) else { return Ok(run) };
+        let Some(verdict) = run.judgement.verdict.as_ref().filter(|verdict| verdict.is_withheld()) else {
+            return Ok(run);
+        };
         let ended = match &verdict.test_set {
-            Some(test_set) => self.store.is_used_up(&run.source, &run.model, &test_set.rows).await?,
+            Some(test_set) => self.store.is_used_up(&run.cause.source, &run.cause.model, &test_set.rows).await?,
             None => false,
         };
         let verdict = if ended { verdict.clone() } else { verdict.for_authors().into_owned() };
-        Ok(Run { verdict: Some(verdict), ..run })
+        Ok(run.with(|run| run.judgement.verdict = Some(verdict)))
     }
 
     /// Returns the run of a link. Without a valid link the response does not reveal whether the run exists.
@@ -92,7 +94,7 @@ impl Shared {
             Err(StoreError::NoSuchRun { .. }) => return Err(no_such_page()),
             Err(error) => return Err(error.into()),
         };
-        let secrets = self.page_secrets.get(&run.source).map(Vec::as_slice).unwrap_or_default();
+        let secrets = self.page_secrets.get(&run.cause.source).map(Vec::as_slice).unwrap_or_default();
         if slipway_forge::opens(secrets, id, &link.key) { Ok(run) } else { Err(no_such_page()) }
     }
 }

@@ -16,27 +16,27 @@ img{max-width:100%}code{font-size:.9em}";
 /// Renders the page as HTML. `picture` is the address of the verdict's picture. All text that a pull request can influence is
 /// escaped.
 pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> String {
-    let (model, source) = (xml(&run.model), xml(run.source.as_str()));
-    let state = run.state.as_str();
+    let (model, source) = (xml(&run.cause.model), xml(run.cause.source.as_str()));
+    let state = run.status.state.as_str();
     let mut page = format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{model}: {state}</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<h1>{model}: {state}</h1>\n\
          <p>Revision <code>{}</code> of <code>{source}</code>, for <code>{}</code>. Run <code>{}</code>.</p>\n",
-        run.head,
-        xml(run.environment.as_str()),
+        run.cause.head,
+        xml(run.cause.environment.as_str()),
         run.id,
     );
-    if let Some(reason) = &run.reason {
+    if let Some(reason) = &run.status.reason {
         add(&mut page, format_args!("<p>{}</p>\n", xml(reason)));
     }
-    for diagnostic in &run.diagnostics {
+    for diagnostic in &run.status.diagnostics {
         add(
             &mut page,
             format_args!("<pre>{}</pre>\n", diagnostic.to_string().lines().map(xml).collect::<Vec<_>>().join("\n")),
         );
     }
-    if let Some(verdict) = &run.verdict {
+    if let Some(verdict) = &run.judgement.verdict {
         add(&mut page, format_args!("<h2>Verdict</h2>\n<p>{}</p>\n", xml(&verdict.summary())));
         add(
             &mut page,
@@ -50,7 +50,7 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
         }
         page += "</ul>\n";
     }
-    if let Some(ProposedPolicy { file, difference, sentence }) = &run.proposed_policy {
+    if let Some(ProposedPolicy { file, difference, sentence }) = &run.judgement.proposed_policy {
         let shown: Vec<String> = difference.lines().map(xml).collect();
         add(
             &mut page,
@@ -62,7 +62,7 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
             ),
         );
     }
-    if let Some(cost) = &run.cost {
+    if let Some(cost) = &run.training.cost {
         add(&mut page, format_args!("<h2>Cost</h2>\n<p>{}</p>\n", xml(&describe_cost(cost, &cost.device))));
     }
     page += "<h2>History</h2>\n<table>\n<tr><th>when</th><th>state</th><th>why</th><th>who</th></tr>\n";

@@ -186,7 +186,8 @@ fn the_changelog_lists_every_renamed_name() {
 async fn a_response_of_the_api_contains_renamed_fields_under_both_names() {
     let world = ApiWorld::new("api_token: {file: ./token}").await;
     let mut judged = run("digits", "two", 4);
-    judged.pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
+    judged.cause.pull_request =
+        Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
     let promoted = world.record_promoted(run("digits", "zero", 1)).await;
     world.record(std::slice::from_ref(&judged)).await;
     let world = world.start().await;

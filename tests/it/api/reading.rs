@@ -91,7 +91,7 @@ async fn models_are_shown_with_their_newest_run_and_what_was_promoted_last() {
     let newest = world.record_as(run("digits", "zero", 2), &[RunEvent::Refused], false).await;
     world.record_as(run("digits", "one", 3), &[RunEvent::Refused], false).await;
     let mut judged = run("digits", "two", 4);
-    judged.pull_request =
+    judged.cause.pull_request =
         Some(slipway_domain::PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
     world.record_as(judged, &[RunEvent::Refused], false).await;
     let world = world.start().await;
@@ -100,7 +100,7 @@ async fn models_are_shown_with_their_newest_run_and_what_was_promoted_last() {
     let zero = &models["models"][1];
     assert_eq!(zero["newest_run"]["id"], newest.id.to_string());
     assert_eq!(zero["promoted"]["run"], promoted.id.to_string());
-    assert_eq!(zero["promoted"]["artifact"], promoted.artifact.expect("an artifact").to_string());
+    assert_eq!(zero["promoted"]["artifact"], promoted.training.artifact.expect("an artifact").to_string());
     assert_eq!(models["models"][0]["promoted"], Value::Null);
     let page = get(&world.admin(), "/api/v1/models?limit=1").await;
     let next = page["next"].as_str().expect("a next page");

@@ -24,7 +24,7 @@ async fn a_refused_report_is_shown_with_its_reason_and_retried_by_an_operator_of
     assert_eq!(reports.len(), 1, "the other source is out of reach: {}", listed.text);
     assert_eq!(reports[0]["id"], ours.id.to_string());
     assert_eq!((&reports[0]["state"], &reports[0]["note"]), (&"refused".into(), &"422: no such commit".into()));
-    assert_eq!((&reports[0]["model"], &reports[0]["revision"]), (&"zero".into(), &ours.head.to_string().into()));
+    assert_eq!((&reports[0]["model"], &reports[0]["revision"]), (&"zero".into(), &ours.cause.head.to_string().into()));
 
     let path = |id| format!("/api/v1/reports/{id}/retry");
     assert_eq!(viewer.post(&path(ours.id)).await.expect("an answer").status, 403);

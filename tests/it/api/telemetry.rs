@@ -125,7 +125,7 @@ async fn traces_reach_a_collector_with_run_model_and_delivery() {
         loop {
             let delivery = world.store.delivery(&source, "delivery-in-a-trace").await.expect("a delivery");
             let run = world.store.run(waiting.id).await.expect("a run");
-            if delivery.acknowledged_at.is_some() && run.attempts > 0 {
+            if delivery.acknowledged_at.is_some() && run.status.attempts > 0 {
                 break;
             }
             tokio::task::yield_now().await;

@@ -131,7 +131,7 @@ web: {{{web}}}
     /// Records runs, as a delivery would.
     pub(crate) async fn record(&self, runs: &[Run]) {
         for run in runs {
-            let delivery = delivery(run.source.as_str(), &run.id.to_string(), b"{}");
+            let delivery = delivery(run.cause.source.as_str(), &run.id.to_string(), b"{}");
             self.store.record_delivery(&delivery).await.expect("stored");
             let outcome =
                 DeliveryOutcome { runs: vec![run.clone()], ..DeliveryOutcome::nothing(DeliveryState::Done, "a run") };
@@ -147,14 +147,14 @@ web: {{{web}}}
         let (claimed, lease) = self.store.claim_run(claim).await.expect("claimed").expect("a run");
         assert_eq!(claimed.id, run.id, "other runs wait as well");
         for event in events {
-            let from = run.state;
-            run.state = from.after(*event).expect("a move");
-            run.reason = Some(format!("{event:?}"));
+            let from = run.status.state;
+            run.status.state = from.after(*event).expect("a move");
+            run.status.reason = Some(format!("{event:?}"));
             let (cause, actor) = (format!("{event:?}"), Actor::controller());
-            let transition = Transition { from: Some(from), to: run.state, at: Timestamp::now(), cause, actor };
+            let transition = Transition { from: Some(from), to: run.status.state, at: Timestamp::now(), cause, actor };
             self.store.record_run(&lease, &run, Some(&transition)).await.expect("recorded");
         }
-        run.stalled = stalled;
+        run.status.stalled = stalled;
         self.store.record_run(&lease, &run, None).await.expect("recorded");
         self.store.release_run(&lease, Timestamp::now()).await.expect("released");
         run
@@ -162,11 +162,11 @@ web: {{{web}}}
 
     /// Records a run that was promoted.
     pub(crate) async fn record_promoted(&self, mut run: Run) -> Run {
-        let digest = slipway_contract::Digest::of(run.head.as_str().as_bytes());
-        run.artifact = Some(digest.clone());
-        run.cache_key = Some(digest.clone());
-        run.cache_key_parts = [("data".to_owned(), digest.to_string())].into();
-        run.promotion_commit = Some(run.head.clone());
+        let digest = slipway_contract::Digest::of(run.cause.head.as_str().as_bytes());
+        run.training.artifact = Some(digest.clone());
+        run.training.cache_key = Some(digest.clone());
+        run.training.cache_key_parts = [("data".to_owned(), digest.to_string())].into();
+        run.promotion.commit = Some(run.cause.head.clone());
         let events = [
             RunEvent::Planned,
             RunEvent::Trained,

@@ -81,7 +81,7 @@ async fn pushes_delivered_in_the_wrong_order_end_with_one_run_of_the_newest_revi
     let store = world.store().await;
     all_read(&store).await;
     let all = store.runs(&RunFilter::default(), 10).await.expect("runs");
-    assert_eq!(all.iter().map(|run| run.head.as_str()).collect::<Vec<_>>(), [&*heads[4]]);
+    assert_eq!(all.iter().map(|run| run.cause.head.as_str()).collect::<Vec<_>>(), [&*heads[4]]);
     end(world, store, server).await;
 }
 
@@ -105,7 +105,7 @@ async fn a_branch_set_back_to_what_it_was_is_dealt_with_again() {
         .expect("runs")
         .iter()
         .rev()
-        .map(|run| run.head.to_string())
+        .map(|run| run.cause.head.to_string())
         .collect();
     assert_eq!(heads, [world.head.clone(), second, world.head.clone()]);
     end(world, store, server).await;
@@ -163,9 +163,9 @@ async fn a_head_commit_that_asks_to_be_skipped_skips_its_own_push_and_none_befor
     deliver(&server, "late", moved(&world.head, &wanted, false).as_bytes()).await;
     all_read(&store).await;
     let all = store.runs(&RunFilter::default(), 10).await.expect("runs");
-    let heads: Vec<&str> = all.iter().map(|run| run.head.as_str()).collect();
+    let heads: Vec<&str> = all.iter().map(|run| run.cause.head.as_str()).collect();
     assert_eq!(heads, [wanted.as_str(), world.head.as_str()], "not {within}, which is of the push that is skipped");
-    let base = all[0].base.as_ref().map(ToString::to_string);
+    let base = all[0].cause.base.as_ref().map(ToString::to_string);
     assert_eq!(base.as_deref(), Some(world.head.as_str()));
     let source = "models".to_owned().try_into().expect("a name");
     let note = store.delivery(&source, "second").await.expect("stored").note;

@@ -36,14 +36,18 @@ fn run_of(model: &str, environment: &str, state: RunState, number: usize) -> Run
         delivered_at: now,
     };
     let artifact = Some(Digest::of(format!("weights {number}").as_bytes()));
-    Run { state, artifact, ..Run::queued(cause, now) }
+    Run::queued(cause, now).with(|run| {
+        run.status.state = state;
+        run.training.artifact = artifact;
+    })
 }
 
 /// A run that waits until the environment before names its artifact.
 fn waiting(number: usize) -> Run {
     let blocking_rules =
         vec![BlockingRule { rule: Rule::After, reason: "not promoted to `production` yet".to_owned(), earliest: None }];
-    Run { blocking_rules, ..run_of(&format!("waiting-{number}"), "later", RunState::Waiting, 10_000 + number) }
+    run_of(&format!("waiting-{number}"), "later", RunState::Waiting, 10_000 + number)
+        .with(|run| run.promotion.blocking_rules = blocking_rules)
 }
 
 impl World {
@@ -97,7 +101,7 @@ async fn done_in(store: &Store, environment: &str, wanted: usize) -> Duration {
         loop {
             let filter = RunFilter { state: Some(RunState::Done), ..RunFilter::default() };
             let runs = store.runs(&filter, 10_000).await.expect("runs");
-            if runs.iter().filter(|run| run.environment.as_str() == environment).count() == wanted {
+            if runs.iter().filter(|run| run.cause.environment.as_str() == environment).count() == wanted {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -156,8 +160,9 @@ async fn a_hung_downstream_git_server_holds_up_nobody_else_and_what_follows_is_d
     // What follows is waited for meanwhile, and done when the server answers again.
     assert_eq!(store.follow_ups_waiting().await.expect("counted"), PROMOTED as u64);
     world.git.set_faults(|faults| faults.silent = None);
-    let downstream =
-        |run: &Run| matches!(&run.origin, Some(Origin::Promotion { .. })) && run.environment.as_str() == "production";
+    let downstream = |run: &Run| {
+        matches!(&run.origin, Some(Origin::Promotion { .. })) && run.cause.environment.as_str() == "production"
+    };
     let all_follow = async {
         while store.follow_ups_waiting().await.expect("counted") > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -165,7 +170,7 @@ async fn a_hung_downstream_git_server_holds_up_nobody_else_and_what_follows_is_d
     };
     tokio::time::timeout(DEADLINE, all_follow).await.expect("what follows is done");
     let runs = store.runs(&RunFilter::default(), 10_000).await.expect("runs");
-    let mut of: Vec<String> = runs.iter().filter(|run| downstream(run)).map(|run| run.model.clone()).collect();
+    let mut of: Vec<String> = runs.iter().filter(|run| downstream(run)).map(|run| run.cause.model.clone()).collect();
     let followed = of.len();
     of.sort();
     of.dedup();

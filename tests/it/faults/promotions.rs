@@ -41,7 +41,11 @@ pub(super) fn passed(number: usize, round: usize, before: Option<Digest>) -> Run
         delivered_at: now,
     };
     let artifact = Some(Digest::of(format!("weights {number} of round {round}").as_bytes()));
-    Run { state: RunState::Promoting, artifact, champion: before, ..Run::queued(cause, now) }
+    Run::queued(cause, now).with(|run| {
+        run.status.state = RunState::Promoting;
+        run.training.artifact = artifact;
+        run.judgement.champion = before;
+    })
 }
 
 impl World {
@@ -92,9 +96,9 @@ pub(super) async fn all_ended(store: &Store) -> Vec<Run> {
     let ended = async {
         loop {
             let runs = store.runs(&RunFilter::default(), 10_000).await.expect("runs");
-            let stalled: Vec<&Run> = runs.iter().filter(|run| run.stalled).collect();
+            let stalled: Vec<&Run> = runs.iter().filter(|run| run.status.stalled).collect();
             assert!(stalled.is_empty(), "{stalled:#?}");
-            if runs.iter().all(|run| !run.state.is_active()) {
+            if runs.iter().all(|run| !run.status.state.is_active()) {
                 return runs;
             }
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
@@ -109,9 +113,9 @@ pub(super) async fn each_landed_once(world: &World, runs: &[Run]) -> (usize, usi
     let lost = runs.iter().filter(|run| !landed.contains_key(&run.id.to_string())).count();
     let doubled = landed.values().filter(|count| **count > 1).count();
     assert!(
-        runs.iter().all(|run| run.state == RunState::Done),
+        runs.iter().all(|run| run.status.state == RunState::Done),
         "{:?}",
-        runs.iter().map(|run| run.state).collect::<Vec<_>>()
+        runs.iter().map(|run| run.status.state).collect::<Vec<_>>()
     );
     assert_eq!((lost, doubled), (0, 0));
     world.environment().fsck().await.expect("the environment is whole");
@@ -152,7 +156,7 @@ async fn forty_promotions_that_wait_share_pushes_beside_eight_writers_of_other_t
     let notes = world.environment().git(&["ls-tree", "-r", "--name-only", "main", "notes/"]).await.expect("listed");
     assert_eq!(notes.lines().count(), 40, "every note of the other tools is there");
     let manifest = world.environment().show("main", "apps/model-7/values.yaml").await.expect("a manifest");
-    let artifact = runs[7].artifact.as_ref().expect("an artifact");
+    let artifact = runs[7].training.artifact.as_ref().expect("an artifact");
     assert_eq!(manifest.trim_end(), format!("# kept\nartifact: {artifact} # {{\"slipway\": \"model-7:digest\"}}"));
     println!(
         "{MODELS} promotions beside 40 commits of 8 other writers: {MODELS} tried, {} landed, {lost} lost, {doubled} \
@@ -191,7 +195,7 @@ async fn a_server_killed_fifty_times_while_it_promotes_lands_everything_once() {
             .map(|number| passed(number, round, named[number].clone()))
             .collect();
         for (run, n) in runs.iter().zip(0..4) {
-            named[(round * 4 + n) % MODELS].clone_from(&run.artifact);
+            named[(round * 4 + n) % MODELS].clone_from(&run.training.artifact);
         }
         tried += runs.len();
         let store = world.filled(&runs).await;
@@ -255,7 +259,7 @@ async fn two_servers_on_one_store_promote_everything_once() {
     let second = SlipwayProcess::start(&slipway(), &second, &[]).await.expect("a second server");
     let ended = all_ended(&store).await;
     let (lost, doubled) = each_landed_once(&world, &ended).await;
-    let retried = ended.iter().filter(|run| run.attempts > 0).count();
+    let retried = ended.iter().filter(|run| run.status.attempts > 0).count();
     println!(
         "two servers: {MODELS} tried, {} landed, {lost} lost, {doubled} doubled, {retried} tried again",
         ended.len()
@@ -293,7 +297,7 @@ async fn a_long_outage_of_the_git_server_is_said_once_and_stalls_nobody() {
     let world = World::on_sqlite().await;
     world.mark_models().await;
     // Nineteen attempts have failed, which takes about an hour.
-    let runs = [Run { attempts: 19, ..passed(0, 0, None) }];
+    let runs = [passed(0, 0, None).with(|run| run.status.attempts = 19)];
     world.filled(&runs).await.close().await;
     world.git.set_faults(|faults| faults.unavailable = true);
     let server = world.start().await;

@@ -124,7 +124,7 @@ async fn all_went_well(bench: &Bench, address: &str, heads: &[String]) {
     let store = Store::open(&settings).await.expect("the store");
     super::all_read(&store).await;
     let runs = store.runs(&slipway_store::RunFilter::default(), 100).await.expect("listed");
-    let mut ran: Vec<String> = runs.iter().map(|run| run.head.to_string()).collect();
+    let mut ran: Vec<String> = runs.iter().map(|run| run.cause.head.to_string()).collect();
     ran.reverse();
     assert_eq!(ran, heads, "one run for each push");
     assert_eq!(bench.promotions().await, heads.len(), "one promotion for each run");

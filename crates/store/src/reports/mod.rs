@@ -82,17 +82,17 @@ pub(super) async fn run_moved(
     run: &Run,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let pull_request = run.pull_request.as_ref().map(|pull_request| pull_request.number);
+    let pull_request = run.cause.pull_request.as_ref().map(|pull_request| pull_request.number);
     let insert = sqlx::AssertSqlSafe(format!(
         "INSERT INTO reports (id, source, target, run, revision, model, change_id, wanted, behind_from, behind_since)
          VALUES ($1, $2, $3, $1, $4, $5, $6, $7, $7, $8) {FALLS_BEHIND}"
     ));
     sqlx::query(insert)
         .bind(run.id.to_string())
-        .bind(run.source.as_str().to_owned())
-        .bind(text(ReportTarget::of(pull_request, run.head.as_str()).key(&run.source)))
-        .bind(run.head.to_string())
-        .bind(text(&*run.model))
+        .bind(run.cause.source.as_str().to_owned())
+        .bind(text(ReportTarget::of(pull_request, run.cause.head.as_str()).key(&run.cause.source)))
+        .bind(run.cause.head.to_string())
+        .bind(text(&*run.cause.model))
         .bind(pull_request.map(stored))
         .bind(sequence)
         .bind(millis(at))

@@ -14,7 +14,7 @@ use super::super::runs::read_document;
 use super::super::{Store, StoreError};
 use super::pace::Pace;
 use super::{Removal, Removed, RemovedRun, RunRetention, oldest};
-use slipway_domain::{Origin, Run, RunId};
+use slipway_domain::{Origin, Run, RunId, RunTraining};
 
 /// Number of runs selected in one statement and removed in one transaction.
 const RUNS: i64 = 64;
@@ -138,7 +138,7 @@ async fn record_starts(connection: &mut AnyConnection, going: &[RemovedRun], pla
     ));
     let select = going.iter().fold(sqlx::query(select), |query, gone| query.bind(gone.run.to_string()));
     for row in select.fetch_all(&mut *connection).await? {
-        let base = read_document(&row).ok().and_then(|run| run.base);
+        let base = read_document(&row).ok().and_then(|run| run.cause.base);
         sqlx::query("INSERT INTO lane_starts (lane, base) VALUES ($1, $2) ON CONFLICT (lane) DO NOTHING")
             .bind(row.try_get::<String, _>("lane")?)
             .bind(base.map_or_else(String::new, |base| base.to_string()))
@@ -173,7 +173,7 @@ async fn referred_to(connection: &mut AnyConnection) -> Result<BTreeSet<RunId>, 
     let rows = sqlx::query("SELECT document FROM runs WHERE active = 1").fetch_all(connection).await?;
     let mut referred = BTreeSet::new();
     for row in rows {
-        let Ok(Run { origin, reused_from, .. }) = read_document(&row) else {
+        let Ok(Run { origin, training: RunTraining { reused_from, .. }, .. }) = read_document(&row) else {
             // Another server may be able to read it, so every run in it stays.
             referred.extend(values_in::<RunId>(&row.try_get::<String, _>("document")?));
             continue;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{World, name, on_both_databases, run};
 use crate::{BranchModel, ModelCursor};
-use slipway_domain::{PullRequestHead, Run};
+use slipway_domain::PullRequestHead;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).expect("a time")
@@ -29,7 +29,7 @@ on_both_databases! {
         world.store.record_branch_models(&name("others"), &models(&["a"]), noted).await.expect("noted");
         assert_eq!(without_runs(&world).await, ["models/a", "models/b", "models/c", "others/a"]);
         let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
-        world.open("d-1", vec![run("a", '1', 0), Run { pull_request, ..run("b", '2', 1) }]).await;
+        world.open("d-1", vec![run("a", '1', 0), run("b", '2', 1).with(|run| run.cause.pull_request = pull_request)]).await;
         assert_eq!(without_runs(&world).await, ["models/b", "models/c", "others/a"], "a change is not the branch");
         let world = world.reopened().await;
         assert_eq!(without_runs(&world).await.len(), 3, "it outlives the server");
@@ -88,10 +88,10 @@ on_both_databases! {
     }
 
     async fn a_file_that_names_no_model_is_not_listed_as_one(world: World) {
-        let broken = Run { model: "b/slipway.yaml".to_owned(), file: "b/slipway.yaml".to_owned(), ..run("b", '1', 0) };
+        let broken = run("b", '1', 0).with(|run| { run.cause.model = "b/slipway.yaml".to_owned(); run.cause.file = "b/slipway.yaml".to_owned(); });
         world.open("d-1", vec![run("a", '1', 0), broken, run("c", '1', 0)]).await;
         let listed = world.store.models(None, None, 2).await.expect("listed");
-        let names: Vec<&str> = listed.iter().map(|model| &*model.newest.model).collect();
+        let names: Vec<&str> = listed.iter().map(|model| &*model.newest.cause.model).collect();
         assert_eq!(names, ["a", "c"], "another one takes its place in the list");
     }
 }

@@ -7,7 +7,7 @@ use crate::{Claim, StoreError};
 use slipway_domain::{Actor, Run, RunState};
 
 fn of_source(source: &str, run: Run) -> Run {
-    Run { source: name(source), ..run }
+    run.with(|run| run.cause.source = name(source))
 }
 
 on_both_databases! {
@@ -58,7 +58,7 @@ on_both_databases! {
         let old = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
         let (first, lease) = world.claim().await.expect("a run");
         world.moved(&lease, &first, RunState::Promoting).await;
-        let newer = Run { file: first.file.clone(), model: first.model.clone(), ..run("", '2', 5) };
+        let newer = run("", '2', 5).with(|run| { run.cause.file = first.cause.file.clone(); run.cause.model = first.cause.model.clone(); });
         let newer = world.open("d-2", vec![newer]).await[0];
         let (second, _) = world.claim().await.expect("the other lane");
         assert!(old.contains(&second.id) && second.id != first.id);
@@ -75,9 +75,9 @@ on_both_databases! {
         let mut order = Vec::new();
         for _ in 0..4 {
             let (run, lease) = world.claim().await.expect("a run");
-            order.push(run.source.to_string());
+            order.push(run.cause.source.to_string());
             let run = world.moved(&lease, &run, RunState::Refused).await;
-            assert!(!run.state.is_active());
+            assert!(!run.status.state.is_active());
             world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         }
         order.sort();
@@ -100,7 +100,7 @@ on_both_databases! {
         world.open("d-1", vec![run("a", '1', 0), urgent("b", 9), urgent("c", 7)]).await;
         let mut order = Vec::new();
         while let Some((run, _)) = world.claim().await {
-            order.push(run.model);
+            order.push(run.cause.model);
         }
         assert_eq!(order, ["c", "b", "a"]);
     }
@@ -132,7 +132,7 @@ on_both_databases! {
         let world = world.reopened().await;
         assert_eq!(world.store.release_all().await.expect("freed"), 1);
         let (again, _) = world.claim().await.expect("a run");
-        assert_eq!((again.id, again.state), (id, RunState::Training));
+        assert_eq!((again.id, again.status.state), (id, RunState::Training));
         let ways: Vec<RunState> = world.store.transitions(id).await.expect("way").iter().map(|step| step.to).collect();
         assert_eq!(ways, [RunState::Queued, RunState::Training]);
     }
@@ -141,17 +141,17 @@ on_both_databases! {
         let actor = Actor::token("kim");
         let old = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let (claimed, lease) = world.claim().await.expect("a run");
-        let stalled = Run { stalled: true, state: RunState::Promoting, ..claimed };
+        let stalled = claimed.with(|run| { run.status.stalled = true; run.status.state = RunState::Promoting; });
         world.store.record_run(&lease, &stalled, None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         assert!(world.claim().await.is_none());
-        assert!(!world.store.retry_run(old, "by hand", &actor).await.expect("retried").stalled);
+        assert!(!world.store.retry_run(old, "by hand", &actor).await.expect("retried").status.stalled);
         let last = world.store.transitions(old).await.expect("way").pop().expect("a step");
         assert_eq!(last.actor, actor);
         let claim = Claim { now: Timestamp::now(), lease_duration: CLAIM_LEASE, max_runs_per_source: 64 };
         let again = world.store.claim_promotions(&name("staging"), RunState::Promoting, claim, 1).await.expect("claimed").pop();
         let (again, lease) = again.expect("due again");
-        world.store.record_run(&lease, &Run { stalled: true, ..again }, None).await.expect("recorded");
+        world.store.record_run(&lease, &again.with(|run| run.status.stalled = true), None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let new = world.open("d-2", vec![run("a", '2', 1)]).await[0];
         assert_eq!(world.state(old).await, RunState::Failed);

@@ -44,7 +44,7 @@ fn back(of: &Run) -> AuditedEffect {
 
 on_both_databases! {
     async fn a_command_has_its_effect_once_even_where_servers_follow_it_at_the_same_time(world: World) {
-        let first = Run { artifact: Some(Digest::of(b"1")), state: RunState::Done, ..run("a", '1', 0) };
+        let first = run("a", '1', 0).with(|run| { run.training.artifact = Some(Digest::of(b"1")); run.status.state = RunState::Done; });
         let other = world.another().await;
         let follow = async |store: &crate::Store| {
             let summary = |outcomes: &[Outcome]| (outcomes == [Outcome::Done], "done".to_owned());

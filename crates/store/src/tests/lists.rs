@@ -4,12 +4,12 @@ use jiff::Timestamp;
 
 use super::{delivery_with_id, name, on_both_databases, run};
 use crate::{DeliveryFilter, ModelCursor, RunFilter};
-use slipway_domain::{Delivery, DeliveryState, PullRequestHead, Run, RunState};
+use slipway_domain::{Delivery, DeliveryState, PullRequestHead, RunState};
 
 on_both_databases! {
     async fn a_scope_lets_through_its_sources_only(world: super::World) {
         let sources = ["models", "model", "models-too"];
-        let runs = sources.map(|source| Run { source: name(source), ..run("a", '1', 0) });
+        let runs = sources.map(|source| run("a", '1', 0).with(|run| run.cause.source = name(source)));
         world.open("d-1", runs.into()).await;
         for source in sources {
             let delivery = Delivery { source: name(source), ..delivery_with_id("d-2") };
@@ -38,16 +38,16 @@ on_both_databases! {
         let (first, lease) = world.claim().await.expect("a run");
         let done = world.moved(&lease, &first, RunState::Done).await;
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
-        world.open("d-2", vec![run("a", '2', 1), run("b", '2', 1), Run { pull_request, ..run("c", '3', 2) }]).await;
+        world.open("d-2", vec![run("a", '2', 1), run("b", '2', 1), run("c", '3', 2).with(|run| run.cause.pull_request = pull_request)]).await;
         let models = world.store.models(None, None, 10).await.expect("models");
-        let names: Vec<&str> = models.iter().map(|model| &*model.newest.model).collect();
+        let names: Vec<&str> = models.iter().map(|model| &*model.newest.cause.model).collect();
         assert_eq!(names, ["a", "b"], "what a change brings is no model yet");
-        assert_eq!(models[0].newest.head, super::sha('2'));
+        assert_eq!(models[0].newest.cause.head, super::sha('2'));
         assert_eq!(models[0].promoted.as_ref().map(|run| run.id), Some(done.id));
         assert_eq!(models[1].promoted, None);
         let after = ModelCursor { source: name("models"), model: "a".to_owned() };
         let rest = world.store.models(None, Some(&after), 10).await.expect("models");
-        assert_eq!(rest.iter().map(|model| &*model.newest.model).collect::<Vec<_>>(), ["b"]);
+        assert_eq!(rest.iter().map(|model| &*model.newest.cause.model).collect::<Vec<_>>(), ["b"]);
     }
 
     async fn what_waits_and_since_when_a_run_is_where_it_is(world: super::World) {
@@ -57,9 +57,9 @@ on_both_databases! {
         assert_eq!(since, Some(run("a", '1', 0).created_at));
         let (claimed, lease) = world.claim().await.expect("a run");
         assert_eq!(world.store.waiting_and_stalled(Timestamp::now()).await.expect("counted"), (1, 0));
-        let stalled = Run { stalled: true, ..claimed };
+        let stalled = claimed.with(|run| run.status.stalled = true);
         // A run that stalls records a transition to its current state.
-        let stays = super::transition(stalled.state, stalled.state);
+        let stays = super::transition(stalled.status.state, stalled.status.state);
         world.store.record_run(&lease, &stalled, Some(&stays)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         assert_eq!(world.store.waiting_and_stalled(Timestamp::now()).await.expect("counted"), (1, 1));

@@ -124,13 +124,13 @@ impl World {
     }
 
     async fn state(&self, run: RunId) -> RunState {
-        self.store.run(run).await.expect("a run").state
+        self.store.run(run).await.expect("a run").status.state
     }
 
     /// Records a transition of a run.
     async fn moved(&self, lease: &Lease, run: &Run, to: RunState) -> Run {
-        let transition = transition(run.state, to);
-        let run = Run { state: to, ..run.clone() };
+        let transition = transition(run.status.state, to);
+        let run = run.clone().with(|run| run.status.state = to);
         self.store.record_run(lease, &run, Some(&transition)).await.expect("recorded");
         run
     }

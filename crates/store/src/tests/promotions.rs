@@ -41,9 +41,12 @@ fn hold(model: Option<&str>, reason: &str) -> Hold {
 pub(super) async fn newest_passed(world: &World, source: &str) -> Run {
     let passed = world.store.passed_runs("a", &name(source), None).await.expect("asked");
     let newest = passed.into_iter().next().expect("a run");
-    let artifact = newest.artifact.clone().expect("an artifact");
+    let artifact = newest.training.artifact.clone().expect("an artifact");
     let same = world.store.passed_runs("a", &name(source), Some(&artifact)).await.expect("asked");
-    assert!(same.iter().all(|run| run.artifact.as_ref() == Some(&artifact)) && same[0].id == newest.id, "{same:?}");
+    assert!(
+        same.iter().all(|run| run.training.artifact.as_ref() == Some(&artifact)) && same[0].id == newest.id,
+        "{same:?}"
+    );
     newest
 }
 
@@ -62,7 +65,7 @@ impl World {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
         let (claimed, lease) = self.claim().await.expect("a run");
         assert_eq!(claimed.id, id);
-        let with = Run { artifact: Some(artifact(&digit.to_string())), ..claimed };
+        let with = claimed.with(|run| run.training.artifact = Some(artifact(&digit.to_string())));
         let publishing = self.moved(&lease, &with, RunState::Publishing).await;
         let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
         let waiting = self.moved(&lease, &promoting, RunState::Waiting).await;
@@ -84,7 +87,7 @@ on_both_databases! {
 
     async fn runs_at_their_promotion_are_taken_together_and_by_nobody_else(world: World) {
         let waiting = world.waiting('1', 0).await;
-        let other = world.open("d-0", vec![Run { environment: name("production"), ..run("z", '9', 1) }]).await[0];
+        let other = world.open("d-0", vec![run("z", '9', 1).with(|run| run.cause.environment = name("production"))]).await[0];
         assert_eq!(world.claim().await.expect("the other").0.id, other, "what waits is no work for a worker");
         let claimed = world.claim_promotions().await;
         assert_eq!(claimed.iter().map(|(run, _)| run.id).collect::<Vec<_>>(), [waiting.id]);
@@ -119,7 +122,7 @@ on_both_databases! {
     async fn a_promotion_is_recorded_with_what_follows_from_it_and_that_is_done_once(world: World) {
         let waiting = world.waiting('1', 0).await;
         let (claimed, lease) = world.claim_promotions().await.remove(0);
-        let done = Run { state: RunState::Done, ..claimed.clone() };
+        let done = claimed.clone().with(|run| run.status.state = RunState::Done);
         let step = transition(RunState::Waiting, RunState::Done);
         let next = name("production");
         world.store.record_moved(&lease, &done, &step, std::slice::from_ref(&next)).await.expect("recorded");
@@ -142,7 +145,7 @@ on_both_databases! {
         assert!(world.store.run(twice.id).await.is_err());
         assert_eq!(world.store.follow_ups_waiting().await.expect("counted"), 0);
         let (taken, _) = world.claim().await.expect("the onward run");
-        assert_eq!((taken.id, taken.artifact, taken.origin), (downstream.id, done.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
+        assert_eq!((taken.id, taken.training.artifact, taken.origin), (downstream.id, done.training.artifact.clone(), Some(Origin::Promotion { of: waiting.id })));
         let promoted = world.store.promoted_runs(&name("staging"), "a", &name("models")).await.expect("asked");
         assert_eq!(promoted.iter().map(|run| run.id).collect::<Vec<_>>(), [waiting.id]);
         let passed = newest_passed(&world, "models").await;
@@ -182,8 +185,8 @@ on_both_databases! {
     async fn a_run_that_had_nothing_to_promote_makes_nobody_an_owner(world: World) {
         world.waiting('1', 0).await;
         let (run, lease) = world.claim_promotions().await.remove(0);
-        let done = Run { state: RunState::Done, promotion_commit: None, ..run.clone() };
-        let step = transition(run.state, RunState::Done);
+        let done = run.clone().with(|run| { run.status.state = RunState::Done; run.promotion.commit = None; });
+        let step = transition(run.status.state, RunState::Done);
         world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");
         assert_eq!(world.store.owner(&name("staging"), "a").await.expect("asked"), None);
     }
@@ -310,15 +313,20 @@ impl World {
         let waiting = Box::pin(self.waiting(digit, second)).await;
         let (run, lease) = Box::pin(self.claim_promotions()).await.remove(0);
         assert_eq!(run.id, waiting.id);
-        let done = Run { state: RunState::Done, promotion_commit: Some(sha(digit)), ..run.clone() };
-        let step = transition(run.state, RunState::Done);
+        let done = run.clone().with(|run| {
+            run.status.state = RunState::Done;
+            run.promotion.commit = Some(sha(digit));
+        });
+        let step = transition(run.status.state, RunState::Done);
         Box::pin(self.store.record_moved(&lease, &done, &step, std::slice::from_ref(next))).await.expect("recorded");
         done
     }
 
     /// A run of another source that waits for its promotion.
     pub(super) async fn waiting_of(&self, source: &str, digit: char) -> RunId {
-        let id = self.open(&format!("d-{digit}"), vec![Run { source: name(source), ..run("w", digit, 60) }]).await[0];
+        let id = self
+            .open(&format!("d-{digit}"), vec![run("w", digit, 60).with(|run| run.cause.source = name(source))])
+            .await[0];
         loop {
             let (claimed, lease) = self.claim().await.expect("a run");
             if claimed.id != id {
@@ -338,7 +346,7 @@ impl World {
         assert_eq!(self.state(old.id).await, RunState::Waiting, "a push alone supersedes nothing that passed");
         let (claimed, lease) = self.claim().await.expect("the newer run, which is not held up by what waits");
         assert_eq!(claimed.id, id);
-        let with = Run { artifact: Some(artifact(&digit.to_string())), ..claimed };
+        let with = claimed.with(|run| run.training.artifact = Some(artifact(&digit.to_string())));
         let publishing = self.moved(&lease, &with, RunState::Publishing).await;
         let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
         self.moved(&lease, &promoting, RunState::Waiting).await;

@@ -50,7 +50,7 @@ on_both_databases! {
         world.open("d-1", runs).await;
         world.tamper(DAMAGED).await;
         let listed = world.store.runs(&RunFilter::default(), 3).await.expect("listed");
-        assert_eq!(listed.iter().map(|run| &*run.model).collect::<Vec<_>>(), ["three", "two", "one"]);
+        assert_eq!(listed.iter().map(|run| &*run.cause.model).collect::<Vec<_>>(), ["three", "two", "one"]);
         let models = world.store.models(None, None, 10).await.expect("listed");
         assert_eq!(models.len(), 3);
         world.store.runs_under_way(&name("staging")).await.expect("listed");
@@ -157,7 +157,7 @@ on_both_databases! {
         world.open("d-1", vec![run("m/slipway.yaml", 'a', 1)]).await;
         let (taken, lease) = world.claim().await.expect("a run");
         let cost = slipway_domain::TrainingCost { seconds: f64::NAN, device: "cpu".to_owned(), parameters: 1, bytes: 1 };
-        let spoilt = Run { state: RunState::Training, cost: Some(cost), ..taken.clone() };
+        let spoilt = taken.clone().with(|run| { run.status.state = RunState::Training; run.training.cost = Some(cost); });
         let moved = transition(RunState::Queued, RunState::Training);
         let error = world.store.record_run(&lease, &spoilt, Some(&moved)).await.expect_err("refused");
         assert!(error.is_of_one_row() && error.to_string().contains("could not be read back"), "{error}");

@@ -35,7 +35,7 @@ on_both_databases! {
         world.open("d-1", vec![run("a", '1', 0)]).await;
         let now = Timestamp::now();
         let report = due(&world, now).await.expect("behind");
-        assert_eq!((run_of(&report).state, report.attempts), (RunState::Queued, 1));
+        assert_eq!((run_of(&report).status.state, report.attempts), (RunState::Queued, 1));
         assert!(due(&world, now).await.is_none(), "it is held");
         // The run moves while it is reported, so the report is behind again.
         let (claimed, lease) = world.claim().await.expect("a run");
@@ -44,7 +44,7 @@ on_both_databases! {
         world.store.record_reported(&report, now).await.expect("noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Behind]);
         let report = due(&world, now).await.expect("behind again");
-        assert_eq!((run_of(&report).state, report.attempts), (RunState::Evaluating, 1), "two moves are one report");
+        assert_eq!((run_of(&report).status.state, report.attempts), (RunState::Evaluating, 1), "two moves are one report");
         world.store.record_reported(&report, now).await.expect("noted");
         assert_eq!(statuses(&world).await, [ReportStatus::Reported]);
         assert!(world.store.reports_behind().await.expect("counted").is_empty());
@@ -196,7 +196,7 @@ on_both_databases! {
 
     async fn reports_are_listed_by_what_a_scope_lets_through_in_pages(world: World) {
         let sources = ["models", "models-too", "model"];
-        world.open("d-1", sources.map(|source| Run { source: name(source), ..run("a", '1', 0) }).into()).await;
+        world.open("d-1", sources.map(|source| run("a", '1', 0).with(|run| run.cause.source = name(source))).into()).await;
         let mut filter = ReportFilter { scope: Some(vec![name("models"), name("model")]), ..ReportFilter::default() };
         let page = world.store.reports(&filter, 1).await.expect("listed");
         assert_eq!(page[0].source, name("model"));

@@ -37,7 +37,12 @@ impl World {
             let head: CommitSha = format!("{number:040x}").parse().expect("a commit");
             let artifact = Some(Digest::of(format!("weights {number}").as_bytes()));
             let first = run("m/slipway.yaml", '1', i64::try_from(number).expect("small") * 60);
-            let run = Run { head, artifact, state: RunState::Done, updated_at: first.created_at, ..first };
+            let run = first.with(|run| {
+                run.cause.head = head;
+                run.training.artifact = artifact;
+                run.status.state = RunState::Done;
+                run.status.updated_at = run.created_at;
+            });
             self.store.open_run(&run, &Actor::controller(), None).await.expect("recorded");
             self.store.append_log(run.id, "a line").await.expect("logged");
             ended.push(run);
@@ -94,7 +99,7 @@ on_both_databases! {
         let ended = world.ended(10).await;
         let removed = world.remove_old(later(), keep_runs(HOUR, u64::MAX, 3)).await;
         assert_eq!((removed.runs, removed.log_lines), (7, 7));
-        assert_eq!(removed.removed_runs[0].artifact, ended[0].artifact);
+        assert_eq!(removed.removed_runs[0].artifact, ended[0].training.artifact);
         let left: Vec<_> = world.left().await.into_iter().map(|run| run.id).collect();
         assert_eq!(left, ended[7..].iter().map(|run| run.id).collect::<Vec<_>>());
         assert!(matches!(world.store.run(ended[0].id).await, Err(StoreError::NoSuchRun { .. })));
@@ -124,12 +129,12 @@ on_both_databases! {
 
     async fn nothing_goes_that_is_under_way_deployed_referred_to_or_still_to_be_reported(world: World) {
         let ended = world.ended(8).await;
-        world.place(ended[1].artifact.as_ref().expect("an artifact")).await;
+        world.place(ended[1].training.artifact.as_ref().expect("an artifact")).await;
         let back = Run {
             origin: Some(Origin::Rollback { to: ended[2].id, reason: "x".to_owned() }),
             ..ended[2].rolled_back_to("x", ended[2].created_at)
         };
-        let under_way = Run { environment: name("production"), ..run("n/slipway.yaml", '9', -600) };
+        let under_way = run("n/slipway.yaml", '9', -600).with(|run| run.cause.environment = name("production"));
         for run in [&back, &under_way] {
             world.store.open_run(run, &Actor::controller(), None).await.expect("recorded");
         }
@@ -210,15 +215,10 @@ on_both_databases! {
 
     async fn artifacts_are_in_use_by_what_runs_what_is_deployed_and_the_last_of_each_model(world: World) {
         let ended = world.ended(6).await;
-        let of = |number: usize| ended[number].artifact.clone().expect("an artifact");
+        let of = |number: usize| ended[number].training.artifact.clone().expect("an artifact");
         world.place(&of(0)).await;
         let seed = slipway_domain::SeedRun { seed: 8, cache_key: Digest::of(b"k"), artifact: Digest::of(b"seed") };
-        let under_way = Run {
-            champion: Some(of(1)),
-            artifact: Some(Digest::of(b"candidate")),
-            seeds: vec![seed],
-            ..run("n/slipway.yaml", '9', 0)
-        };
+        let under_way = run("n/slipway.yaml", '9', 0).with(|run| { run.judgement.champion = Some(of(1)); run.training.artifact = Some(Digest::of(b"candidate")); run.training.seeds = vec![seed]; });
         world.store.open_run(&under_way, &Actor::controller(), None).await.expect("recorded");
         let report = slipway_domain::Document { name: "x".to_owned(), digest: Digest::of(b"report") };
         let trained = Trained { run: under_way.id, artifact: Digest::of(b"just trained"), report };
@@ -241,7 +241,7 @@ on_both_databases! {
 
     async fn nobody_goes_back_to_an_artifact_that_was_removed_until_it_is_there_again(world: World) {
         let ended = world.ended(3).await;
-        let artifact = ended[1].artifact.clone().expect("an artifact");
+        let artifact = ended[1].training.artifact.clone().expect("an artifact");
         let promoted = async || {
             let runs = world.store.promoted_runs(&name("staging"), "m/slipway.yaml", &name("models")).await.expect("asked");
             runs.into_iter().map(|run| run.id).collect::<Vec<_>>()

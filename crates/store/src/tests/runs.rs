@@ -16,7 +16,7 @@ on_both_databases! {
     }
 
     async fn one_revision_of_a_pull_request_is_one_run_and_closing_it_ends_it(world: World) {
-        let of_pull_request = |digit, second| Run { pull_request: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", digit, second) };
+        let of_pull_request = |digit, second| run("a", digit, second).with(|run| run.cause.pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }));
         let first = world.open("d-1", vec![of_pull_request('1', 0)]).await;
         assert_eq!(first.len(), 1);
         assert_eq!(world.open("d-2", vec![of_pull_request('1', 1)]).await.len(), 0);
@@ -34,7 +34,7 @@ on_both_databases! {
 
     async fn a_push_that_removes_a_model_file_ends_the_runs_of_its_pushes_alone(world: World) {
         let runs = world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
-        let of_pull_request = Run { pull_request: Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }), ..run("a", '2', 1) };
+        let of_pull_request = run("a", '2', 1).with(|run| run.cause.pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false }));
         let proposed = world.open("d-2", vec![of_pull_request]).await[0];
         let pushing = delivery_with_id("d-3");
         world.store.record_delivery(&pushing).await.expect("recorded");
@@ -43,7 +43,7 @@ on_both_databases! {
         assert_eq!(world.state(runs[0]).await, RunState::Cancelled);
         assert_eq!(world.state(runs[1]).await, RunState::Queued);
         assert_eq!(world.state(proposed).await, RunState::Queued);
-        let reason = world.store.run(runs[0]).await.expect("a run").reason;
+        let reason = world.store.run(runs[0]).await.expect("a run").status.reason;
         assert_eq!(reason.as_deref(), Some("a later push removed `a`"));
     }
 
@@ -51,7 +51,7 @@ on_both_databases! {
         for (second, digit) in (0..).zip("0123456789abcdef".chars()) {
             let pull_request = Some(PullRequestHead { number: 7, reference: "refs/pull/7/head".to_owned(), fork: false });
             let names = ["1", "2", "3"].map(|one| format!("d-{digit}-{one}"));
-            let new_runs = || vec![Run { pull_request: pull_request.clone(), ..run("a", digit, second) }];
+            let new_runs = || vec![run("a", digit, second).with(|run| run.cause.pull_request = pull_request.clone())];
             let (one, two, three) = tokio::join!(
                 world.open(&names[0], new_runs()),
                 world.open(&names[1], new_runs()),
@@ -66,8 +66,8 @@ on_both_databases! {
         let (claimed, lease) = world.claim().await.expect("a run");
         let new = world.open("d-2", vec![run("a", '2', 1)]).await[0];
         assert_eq!(world.state(old).await, RunState::Superseded);
-        let next = Run { state: RunState::Training, ..claimed.clone() };
-        let step = transition(claimed.state, RunState::Training);
+        let next = claimed.clone().with(|run| run.status.state = RunState::Training);
+        let step = transition(claimed.status.state, RunState::Training);
         let refused = world.store.record_run(&lease, &next, Some(&step)).await;
         assert!(matches!(refused, Err(StoreError::LeaseLost { run }) if run == old), "{refused:?}");
         assert_eq!(world.claim().await.expect("the newer").0.id, new);
@@ -90,17 +90,17 @@ on_both_databases! {
         let (claimed, lease) = world.claim().await.expect("a run");
         let promoting = world.moved(&lease, &claimed, RunState::Promoting).await;
         world.open("d-2", vec![run("a", '2', 1)]).await;
-        world.store.record_run(&lease, &Run { stalled: true, ..promoting }, None).await.expect("recorded");
+        world.store.record_run(&lease, &promoting.with(|run| run.status.stalled = true), None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let retried = world.store.retry_run(old, "by hand", &Actor::anyone()).await.expect("settled");
-        assert_eq!(retried.state, RunState::Failed);
+        assert_eq!(retried.status.state, RunState::Failed);
     }
 
     async fn cancelling_ends_a_run_once_and_never_after_it_ended(world: World) {
         let actor = Actor::token("kim");
         let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let cancelled = world.store.terminate(id, RunEvent::Cancelled, "by hand", &actor).await.expect("cancelled");
-        assert_eq!(cancelled.state, RunState::Cancelled);
+        assert_eq!(cancelled.status.state, RunState::Cancelled);
         let again = world.store.terminate(id, RunEvent::Cancelled, "again", &actor).await;
         assert!(matches!(again, Err(StoreError::IllegalMove(_))), "{again:?}");
         let nobody = RunId::new();
@@ -111,9 +111,9 @@ on_both_databases! {
         let id = world.open("d-1", vec![run("a", '1', 0)]).await[0];
         let (claimed, lease) = world.claim().await.expect("a run");
         let (key, artifact) = (Digest::of(b"key"), Digest::of(b"weights"));
-        let without = Run { cache_key: Some(key.clone()), ..claimed };
+        let without = claimed.with(|run| run.training.cache_key = Some(key.clone()));
         world.store.record_run(&lease, &without, None).await.expect("recorded");
-        let with = Run { artifact: Some(artifact), ..without };
+        let with = without.with(|run| run.training.artifact = Some(artifact));
         world.store.record_run(&lease, &with, None).await.expect("recorded");
         let later = Run { id: RunId::new(), ..run("a", '2', 5) };
         let earlier = world.store.earlier_with_key(&later).await.expect("asked").expect("an earlier run");
@@ -143,11 +143,11 @@ on_both_databases! {
     }
 
     async fn runs_are_listed_by_what_is_asked_for_page_by_page(world: World) {
-        let other = Run { source: name("other"), ..run("a", '3', 9) };
+        let other = run("a", '3', 9).with(|run| run.cause.source = name("other"));
         world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0), run("c", '2', 4), other]).await;
         let names = async |filter: RunFilter| {
             let runs = world.store.runs(&filter, 10).await.expect("runs");
-            runs.iter().map(|run| run.model.clone()).collect::<Vec<_>>()
+            runs.iter().map(|run| run.cause.model.clone()).collect::<Vec<_>>()
         };
         let of_models = RunFilter { source: Some(name("models")), ..RunFilter::default() };
         assert_eq!(names(of_models.clone()).await, ["c", "b", "a"]);
@@ -164,7 +164,7 @@ on_both_databases! {
         let named = |id: &str| Run { id: id.parse().expect("an identifier"), ..run(&id[..1], '1', 0) };
         let ids = ["01990d3e-5c7a-7d31-8f52-6f0a1b2c3d4e", "01990d3e-5c7b-7d31-8f52-6f0a1b2c3d4e", "01990d3f-0000-7d31-8f52-6f0a1b2c3d4e"];
         let runs = ids.map(named).into_iter().zip(["a", "b", "c"]);
-        let runs = runs.map(|(run, model)| Run { model: model.to_owned(), file: model.to_owned(), ..run });
+        let runs = runs.map(|(run, model)| run.with(|run| { run.cause.model = model.to_owned(); run.cause.file = model.to_owned(); }));
         world.open("d-1", runs.collect()).await;
         let found = async |id: &str| {
             let filter = RunFilter { id: Some(id.to_owned()), ..RunFilter::default() };
@@ -192,23 +192,23 @@ on_both_databases! {
         let way = world.store.transitions(started.id).await.expect("its way");
         assert_eq!(way.iter().map(|step| &*step.cause).collect::<Vec<_>>(), [format!("started by {}", Actor::token("kim"))]);
         let ended = world.store.run(before).await.expect("a run");
-        assert_eq!(ended.state, RunState::Superseded);
-        assert!(ended.reason.as_deref().is_some_and(|reason| reason.ends_with("started later")), "{:?}", ended.reason);
+        assert_eq!(ended.status.state, RunState::Superseded);
+        assert!(ended.status.reason.as_deref().is_some_and(|reason| reason.ends_with("started later")), "{:?}", ended.status.reason);
     }
 
     async fn runs_that_an_environment_holds_up_are_found_and_go_on_once(world: World) {
         world.open("d-1", vec![run("a", '1', 0), run("b", '1', 0)]).await;
         let (claimed, lease) = world.claim().await.expect("a run");
-        let stalled = Run { stalled: true, awaits_environment: true, ..claimed };
-        let stays = super::transition(stalled.state, stalled.state);
+        let stalled = claimed.with(|run| { run.status.stalled = true; run.status.awaits_environment = true; });
+        let stays = super::transition(stalled.status.state, stalled.status.state);
         world.store.record_run(&lease, &stalled, Some(&stays)).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
         let found = world.store.stalled_runs(&name("staging"), None).await.expect("asked");
-        assert_eq!(found.iter().map(|run| (run.id, run.awaits_environment)).collect::<Vec<_>>(), [(stalled.id, true)]);
+        assert_eq!(found.iter().map(|run| (run.id, run.status.awaits_environment)).collect::<Vec<_>>(), [(stalled.id, true)]);
         assert!(world.store.stalled_runs(&name("production"), None).await.expect("asked").is_empty());
         assert!(world.store.stalled_runs(&name("staging"), Some(&stalled)).await.expect("asked").is_empty(), "the next page");
         let goes_on = world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.expect("retried");
-        assert!(!goes_on.stalled && !goes_on.awaits_environment);
+        assert!(!goes_on.status.stalled && !goes_on.status.awaits_environment);
         assert!(world.store.retry_run(stalled.id, "mended", &Actor::controller()).await.is_err(), "once");
         // A document of an older server does not contain the field.
         let mut document = serde_json::to_value(&goes_on).expect("JSON");

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 
 use super::{CLAIM_LEASE, World, run};
 use crate::Claim;
-use slipway_domain::{Run, RunState};
+use slipway_domain::RunState;
 
 const FINISHED: usize = 100_000;
 const QUEUED: usize = 10_000;
@@ -50,7 +50,7 @@ async fn measure(world: World) -> (f64, f64) {
         let begun = Instant::now();
         let (claimed, lease) = world.store.claim_run(claim).await.expect("claimed").expect("a run");
         took.push(begun.elapsed().as_secs_f64() * 1e3);
-        let refused = Run { state: RunState::Refused, ..claimed };
+        let refused = claimed.with(|run| run.status.state = RunState::Refused);
         world.store.record_run(&lease, &refused, None).await.expect("recorded");
         world.store.release_run(&lease, Timestamp::now()).await.expect("released");
     }

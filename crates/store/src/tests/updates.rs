@@ -71,7 +71,7 @@ async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
     assert_eq!(store.kept_bytes().await.expect("summed"), 16);
 
     let runs = store.runs(&RunFilter::default(), 10).await.expect("runs");
-    assert_eq!(runs.iter().map(|run| run.state).collect::<Vec<_>>(), [RunState::Training, RunState::Done]);
+    assert_eq!(runs.iter().map(|run| run.status.state).collect::<Vec<_>>(), [RunState::Training, RunState::Done]);
     let mut counts = store.runs_by_state().await.expect("counted");
     counts.sort_by_key(|(state, _)| state.as_str());
     assert_eq!(counts, [(RunState::Done, 1), (RunState::Training, 1)], "what was there is counted");
@@ -85,7 +85,7 @@ async fn a_store_of_the_first_version_keeps_everything_that_was_in_it() {
     let world =
         World { settings: Settings::Sqlite { file: folder.path().join("slipway.db") }, store, _folder: Some(folder) };
     let (taken, _) = world.claim().await.expect("the run under way");
-    assert_eq!((taken.id, taken.state), (runs[0].id, RunState::Training));
+    assert_eq!((taken.id, taken.status.state), (runs[0].id, RunState::Training));
     let newer = world.open("d-3", vec![run("m/slipway.yaml", '3', 100)]).await;
     assert_eq!(newer.len(), 1);
     assert_eq!(world.state(taken.id).await, RunState::Superseded, "the lane is the same as before");
@@ -129,12 +129,12 @@ async fn leases_and_pauses_of_an_earlier_version_hold_until_their_end() {
     for world in brought_up_to_date(8, ROWS_OF_8).await {
         assert!(world.claim_at(after(20)).await.is_none(), "one is held by an older server, one waits for its pause");
         let (freed, _) = world.claim_at(after(31)).await.expect("the lease has ended");
-        assert_eq!((freed.head, freed.state), (sha('2'), RunState::Training));
+        assert_eq!((freed.cause.head, freed.status.state), (sha('2'), RunState::Training));
         let (again, _) = world.claim_at(after(599)).await.expect("the new lease has ended as well");
         assert_eq!(again.id, freed.id);
         assert!(world.claim_at(after(599)).await.is_none(), "a pause of ten minutes is no sign of a clock set back");
         let (paused, _) = world.claim_at(after(601)).await.expect("the pause is over");
-        assert_eq!((paused.head, paused.attempts), (sha('3'), 4));
+        assert_eq!((paused.cause.head, paused.status.attempts), (sha('3'), 4));
     }
 }
 
@@ -146,7 +146,7 @@ async fn what_an_earlier_version_kept_is_counted_listed_and_subject_to_retention
         counts.sort_by_key(|(state, _)| state.as_str());
         assert_eq!(counts, [(RunState::Done, 1), (RunState::Queued, 1), (RunState::Training, 1)]);
         let runs = store.runs(&RunFilter::default(), 10).await.expect("runs");
-        let heads: Vec<_> = runs.iter().map(|run| run.head.clone()).collect();
+        let heads: Vec<_> = runs.iter().map(|run| run.cause.head.clone()).collect();
         assert_eq!(heads, [sha('3'), sha('2'), sha('1')]);
         // The commit's own time counts for records from before the time at which a record was first seen was stored.
         let records = store.deployment_records(&name("staging")).await.expect("asked");

@@ -159,15 +159,15 @@ fn changes(store: &Store) -> Vec<Call<'_>> {
             store.overtaken_by(&new).await.expect("an answer");
             let (claimed, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
             store.extend_lease(&lease, now + CLAIM_LEASE).await.expect("extended");
-            let moved = Run { state: RunState::Training, ..claimed.clone() };
-            let way = transition(claimed.state, RunState::Training);
+            let moved = claimed.clone().with(|run| run.status.state = RunState::Training);
+            let way = transition(claimed.status.state, RunState::Training);
             store.record_run(&lease, &moved, Some(&way)).await.expect("recorded");
             store.release_run(&lease, now).await.expect("released");
         };
         "record_run of one that passed" => {
             opened(store, '4').await;
             let (claimed, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
-            let passed = Run { state: RunState::Promoting, ..claimed };
+            let passed = claimed.with(|run| run.status.state = RunState::Promoting);
             let way = transition(RunState::Publishing, RunState::Promoting);
             store.record_run(&lease, &passed, Some(&way)).await.expect("recorded");
         };

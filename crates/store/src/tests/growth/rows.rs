@@ -14,7 +14,7 @@ const ITS_ID: &str = "ITS-ID";
 
 pub(super) async fn fill(world: &World) {
     let mut example = run(FILE, '1', 0);
-    example.state = RunState::Done;
+    example.status.state = RunState::Done;
     let example = document(&example).replace(&example.id.to_string(), ITS_ID);
     let deployment_record = DeploymentRecord {
         environment: name("staging"),
