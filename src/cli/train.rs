@@ -80,6 +80,7 @@ impl Train {
         }
         self.warn();
         self.forget_evaluation()?;
+        let is_new = !self.out.exists();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(exit::defect)?;
         let trainer = match &self.trainer {
             Some(trainer) => trainer.clone(),
@@ -107,6 +108,12 @@ impl Train {
         } else {
             runtime.block_on(self.train(&model, &*executor, describe))?
         };
+        if is_new {
+            // Results do not belong into git. A folder that existed before is left as it is.
+            let ignored = self.out.join(".gitignore");
+            std::fs::write(&ignored, "*\n")
+                .map_err(|error| exit::invalid(format!("`{}`: {error}", ignored.display())))?;
+        }
         let baselines = self.baselines()?;
         let document = json!({
             "artifact": report.artifact, "folder": self.out, "rows": report.rows, "metrics": report.metrics,

@@ -36,6 +36,7 @@ pub(crate) use environment::{deployed_artifact, deployed_artifacts, readable};
 #[cfg(debug_assertions)]
 pub use failpoint::{Failpoint, set as set_failpoint};
 pub(crate) use loops::{POLL, catch_panic, jitter, log_and_continue};
+pub(crate) use marks::no_artifact;
 pub use marks::{
     MAX_MANIFEST_BYTES, NO_LFS, is_called_manifest, is_pointer, largest_manifest, mark_digest, may_be_marked, not_utf8,
 };

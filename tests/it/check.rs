@@ -123,11 +123,17 @@ fn marks_of_an_environment_that_could_not_be_followed_are_found_whatever_the_fil
     write("part.yaml", "args: [--model=none] # {\"slipway\": \"churn:uri\"}\n");
     write("number.YML", "version: 1 # {\"slipway\": \"churn:version\"}\n");
     write("Kustomization", "images:\n- newTag: none # {'slipway': 'churn:version'}\n");
+    write("latest.yaml", "digest: latest # {\"slipway\": \"trees:digest\"}\n");
     write("README.md", "Put `# {'slipway': 'churn:uri'}` behind the value.\n");
     let output = check(folder.path(), &["."]);
     let said = said(&output);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    for expected in ["part.yaml:1:8: ", "number.YML:1:10: ", "Kustomization:2:"] {
+    for expected in [
+        "part.yaml:1:8: ",
+        "number.YML:1:10: ",
+        "Kustomization:2:",
+        "latest.yaml:1:9: the marked `digest` names no artifact",
+    ] {
         assert!(said.contains(expected), "{expected}: {said}");
     }
     assert!(!said.contains("README.md") && !said.contains("good.yaml"), "{said}");

@@ -6,6 +6,7 @@ use std::io::{Cursor, Read, Seek as _};
 use slipway_contract::table::{self, Records, Row, encoding_of_mark};
 use slipway_contract::{Decimal, Delimiter, Dialect, Encoding, Fault, Quote, TableFormat};
 
+use crate::foreign::{self, MAX_MAGIC};
 use crate::table::PARQUET;
 use crate::unpack::{Compression, unpack};
 
@@ -17,10 +18,13 @@ const MAX_ROWS: usize = 1_000;
 /// The format of a file, and its dialect if it is one of comma-separated values. `name` is its name in messages.
 pub fn format_of(mut file: File, name: &str) -> Result<TableFormat, Fault> {
     let unreadable = |error: std::io::Error| table::fault(name, format!("cannot be read: {error}"));
-    let mut start = Vec::with_capacity(PARQUET.len());
-    (&mut file).take(PARQUET.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
+    let mut start = Vec::with_capacity(MAX_MAGIC);
+    (&mut file).take(MAX_MAGIC as u64).read_to_end(&mut start).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    if start == PARQUET {
+    if let Some(fault) = foreign::fault(&start, name) {
+        return Err(fault);
+    }
+    if start.starts_with(PARQUET) {
         return Ok(TableFormat::Parquet);
     }
     let size = file.metadata().map_err(unreadable)?.len();
@@ -35,9 +39,8 @@ pub fn format_of(mut file: File, name: &str) -> Result<TableFormat, Fault> {
 }
 
 /// The dialect of the beginning of a file. The encoding is that of its byte order mark; without one it is UTF-8 if all bytes are,
-/// or if the first
-/// bytes beyond ASCII are, and otherwise Windows-1252. The delimiter and the quote are those that divide most rows into as many cells as the header has,
-/// with the most cells. Numbers have a decimal comma if some cells are numbers only with a comma, and none contains a point.
+/// or if the first bytes beyond ASCII are, and otherwise Windows-1252. The delimiter and the quote are those that divide most rows
+/// into as many cells as the header has, with the most cells. Numbers have a decimal comma if some cells are numbers only with a comma, and none contains a point.
 fn dialect_of(text: &[u8], is_cut: bool) -> Dialect {
     let encoding = encoding_of_mark(text).unwrap_or_else(|| match std::str::from_utf8(text) {
         Ok(_) => Encoding::Utf8,

@@ -4,6 +4,7 @@
 //! Every reader is bounded in memory, and refuses a file that expands beyond measure.
 
 pub mod detect;
+mod foreign;
 mod json_lines;
 pub mod parquet;
 mod table;

@@ -9,6 +9,7 @@ use slipway_contract::table::{self, LFS_POINTER, Place, Records};
 use slipway_contract::{Fault, TableFormat};
 
 use crate::Step;
+use crate::foreign;
 use crate::json_lines::JsonLines;
 use crate::parquet::ParquetRows;
 use crate::unpack::{Compression, unpack};
@@ -146,6 +147,9 @@ impl Part {
         (&mut file).take(LFS_POINTER.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
         if start == LFS_POINTER {
             return Err(table::lfs_pointer(name));
+        }
+        if let Some(fault) = foreign::fault(&start, name) {
+            return Err(fault);
         }
         file.rewind().map_err(unreadable)?;
         let size = file.metadata().map_err(unreadable)?.len();

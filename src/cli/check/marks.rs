@@ -7,7 +7,7 @@ use slipway_contract::{Fault, FaultKind};
 
 use super::collect::{Collected, File, Manifest, Subject};
 use super::form::Severity;
-use crate::context::mark_digest;
+use crate::context::{mark_digest, no_artifact};
 use slipway_domain::Diagnostic;
 use slipway_manifest::{Field, Marker, is_slip_of};
 
@@ -123,7 +123,8 @@ fn alike(places: &Places<'_>, whole: &BTreeSet<&str>) -> Vec<Diagnostic> {
 pub(super) fn check_manifest(path: &str, manifest: &Manifest, known: &BTreeSet<String>) -> Vec<Diagnostic> {
     let faults = manifest.inspection.faults.iter().filter_map(|fault| fault.among(known));
     let unfit = slipway_manifest::unfit(path, &manifest.content, &super::some_values());
-    faults.chain(unfit.iter().map(|refusal| refusal.diagnostic().clone())).collect()
+    let without_artifact = manifest.inspection.markers.iter().filter_map(|marker| no_artifact(path, marker));
+    faults.chain(unfit.iter().map(|refusal| refusal.diagnostic().clone())).chain(without_artifact).collect()
 }
 
 /// Returns the models that the manifests of one folder mark.

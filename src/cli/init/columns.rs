@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use slipway_contract::table::is_unnamed;
+use slipway_contract::table::{self, is_unnamed};
 use slipway_contract::{Column as ColumnSpec, ColumnType};
 
 use super::table::{Column, MAX_REMEMBERED, Profile};
@@ -119,6 +119,12 @@ fn type_of(column: &Column, rows: usize) -> Result<ColumnSpec, String> {
     if text.as_ref().is_some_and(|(_, value)| looks_like_date(value)) {
         return Err(format!("{first} looks like a date: make numbers of it, such as days since a fixed day"));
     }
+    // A few such texts are categories, such as terms of `12 months` and `24 months`.
+    if values.as_ref().is_none_or(|values| values.len() > MAX_CLASSES)
+        && let Some(help) = text.as_ref().and_then(|(_, value)| table::number::decoration(value))
+    {
+        return Err(format!("{first} is a number with other characters: {help}"));
+    }
     let Some(values) = values else {
         return Err(format!("it has more than {MAX_REMEMBERED} different values, or long ones ({first})"));
     };
@@ -188,17 +194,18 @@ mod tests {
 
     #[test]
     fn types_are_inferred_and_what_is_left_out_has_its_reason() {
-        let header = "customer_id,orderId,zip,colour,size,joined,age,bonus,income,n,flat,void,note,x,x,,y";
+        let header = "customer_id,orderId,zip,colour,size,joined,age,bonus,income,n,flat,void,note,x,x,,rate,term,y";
         let seen = table(header, |row| {
             let (gap, colour) = (if row == 3 { "" } else { "1.5" }, ["red", "blue"][row % 2]);
             let income = if row == 5 { "NA".to_owned() } else { format!("{}", row * 100) };
             format!(
-                "{row},7,0{}123,{colour},{},2026-01-{:02},{},{gap},{income},{},5,,words {row},1,2,{row},{}",
+                "{row},7,0{}123,{colour},{},2026-01-{:02},{},{gap},{income},{},5,,words {row},1,2,{row},{row}%,{},{}",
                 row % 3,
                 ["S", "M", "L"][row % 3],
                 row + 1,
                 row * row,
                 row + 9,
+                ["12 months", "24 months", "36 months"][row % 3],
                 row % 2
             )
         });
@@ -212,6 +219,7 @@ mod tests {
                 "age: \"number\"",
                 "bonus: \"number\"",
                 "income: {\"type\":\"number\",\"missing\":[\"NA\"]}",
+                "term: \"category\"",
             ]
         );
         let said: Vec<String> = left_out.iter().map(|left| format!("{}: {}", left.name, left.reason)).collect();
@@ -226,6 +234,7 @@ mod tests {
             "x: its name occurs twice",
             "x: its name occurs twice",
             ": it has no name",
+            "rate: `0%` on line 2 is a number with other characters: remove the percent sign in every row: `0`",
         ]
         .iter()
         .enumerate()

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::context::StepError;
 use file::FileMarks;
+use slipway_contract::Digest;
 use slipway_domain::{DeployedArtifact, Diagnostic};
 use slipway_git::{GitError, Held, TreeFile};
 use slipway_manifest::{Field, Marker, Values, is_slip_of};
@@ -227,6 +228,20 @@ impl Marks {
 /// The marks of digests in a file.
 fn digests(marks: &FileMarks) -> impl Iterator<Item = &Marker> {
     marks.inspection.markers.iter().filter(|marker| marker.field == Field::Digest)
+}
+
+/// The mistake of a mark of a digest whose value names no artifact and is not one of the values before the first promotion, so
+/// that no model could be compared with the champion.
+pub(crate) fn no_artifact(path: &str, marker: &Marker) -> Option<Diagnostic> {
+    let value = marker.value.as_str();
+    if marker.field != Field::Digest || NOTHING_YET.contains(&value) {
+        return None;
+    }
+    let error = value.parse::<Digest>().err()?;
+    let help = "write `none` before the first promotion; afterwards Slipway writes the digest";
+    Some(
+        Diagnostic::new(path, format!("the marked `digest` names no artifact: {error}")).at(marker.position).help(help),
+    )
 }
 
 /// A refusal because of a fault in the environment's files.

@@ -120,28 +120,47 @@ fn help_for(text: &str, lower: &str) -> String {
          `spec.data.features`"
             .to_owned();
     }
-    if let Some(number) = text.strip_suffix('%').and_then(plain) {
-        return format!("remove the percent sign in every row: `{number}`");
-    }
-    if let Some(number) = without_currency(text).and_then(|text| plain(&text)) {
-        return format!("remove the currency in every row: `{number}`");
-    }
-    if let Some(number) = plain(text).filter(|number| number != text) {
-        return if has_decimal_comma(text) {
-            format!(
-                "use a decimal point: `{number}`; or set `spec.data.dialect.decimal: \",\"` if all numbers have a comma"
-            )
-        } else {
-            format!("remove the thousands separators: `{number}`")
-        };
+    if let Some(help) = undecorated(text) {
+        return help;
     }
     if is_hexadecimal(lower) {
         return "write whole numbers with decimal digits".to_owned();
     }
     if let Some((number, unit)) = with_unit(text) {
-        return format!("remove the unit `{}` in every row: `{number}`", shown(unit));
+        return without_unit(&number, unit);
     }
     "list the columns with their types in `spec.data.columns`: `{type: category}` learns from texts".to_owned()
+}
+
+/// How to make a number of a text that is one with a percent sign, a currency, separators of thousands or a unit; `None` for any
+/// other text.
+pub fn decoration(text: &str) -> Option<String> {
+    let text = text.trim();
+    if parse(text).is_some() || looks_like_time(text) {
+        return None;
+    }
+    undecorated(text).or_else(|| with_unit(text).map(|(number, unit)| without_unit(&number, unit)))
+}
+
+fn without_unit(number: &str, unit: &str) -> String {
+    format!("remove the unit `{}` in every row: `{number}`", shown(unit))
+}
+
+fn undecorated(text: &str) -> Option<String> {
+    if let Some(number) = text.strip_suffix('%').and_then(plain) {
+        return Some(format!("remove the percent sign in every row: `{number}`"));
+    }
+    if let Some(number) = without_currency(text).and_then(|text| plain(&text)) {
+        return Some(format!("remove the currency in every row: `{number}`"));
+    }
+    let number = plain(text).filter(|number| number != text)?;
+    Some(if has_decimal_comma(text) {
+        format!(
+            "use a decimal point: `{number}`; or set `spec.data.dialect.decimal: \",\"` if all numbers have a comma"
+        )
+    } else {
+        format!("remove the thousands separators: `{number}`")
+    })
 }
 
 fn is_hexadecimal(lower: &str) -> bool {
@@ -256,6 +275,24 @@ fn names_a_month(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_with_a_sign_or_a_unit_is_told_from_other_texts() {
+        for (text, number) in [
+            ("46%", "46"),
+            ("30 €", "30"),
+            ("EUR 1,250.50", "1250.50"),
+            ("1,234,567", "1234567"),
+            ("12 kg", "12"),
+            ("(45)", "-45"),
+        ] {
+            let help = decoration(text).unwrap_or_else(|| panic!("{text} is a number with a sign"));
+            assert!(help.contains(&format!("`{number}`")), "{text}: {help}");
+        }
+        for text in ["red", "12", "2024-01-31", "A12", "0x1F", "", "12 red apples", "1.2.3.4"] {
+            assert_eq!(decoration(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn spellings_of_one_number_have_one_form_and_every_digit_counts() {

@@ -5,6 +5,10 @@ use slipway_contract::{Fault, FaultKind, Model, counted, counted_are};
 
 /// The most groups of labels that are reported in full.
 const MAX_REPORTED: usize = 10;
+/// The number of test rows of a class below which its figures say little.
+const FEW_ROWS: u64 = 5;
+/// The number of test rows from which such classes are reported.
+const MANY_ROWS: u64 = 50;
 
 /// The faults and the warnings about labels.
 #[derive(Default)]
@@ -104,6 +108,27 @@ fn too_many_outputs(names: &[String], outputs: u32, key: String) -> Fault {
     );
     let help = format!("end with `- linear: {classes}`, or see whether rows of a class are missing");
     Fault::new(FaultKind::Specification, message).key(key).help(help)
+}
+
+/// The warning about classes with few test rows or none among many, whose figures are chance. `key` is that of the test rows. A
+/// small set is small for every class, and the intervals of its figures say so.
+pub(super) fn rare_in_test(counts: &[Counted], key: &str) -> Option<Fault> {
+    let rare: Vec<&Counted> = counts.iter().filter(|(_, rows)| *rows < FEW_ROWS).collect();
+    let is_small = counts.iter().map(|(_, rows)| rows).sum::<u64>() < MANY_ROWS;
+    if rare.is_empty() || is_small {
+        return None;
+    }
+    let named = rare.iter().take(MAX_REPORTED).map(|(class, rows)| format!("`{}` {rows}", table::shown(class)));
+    let more = if rare.len() > MAX_REPORTED { ", …" } else { "" };
+    let message = format!(
+        "{} of {} have fewer than {FEW_ROWS} test rows: {}{more}",
+        rare.len(),
+        counted(counts.len(), "class"),
+        named.collect::<Vec<_>>().join(", ")
+    );
+    let help = "their share of any figure is chance, and a gate cannot see a model that never predicts them: add test \
+                rows of these classes";
+    Some(Fault::new(FaultKind::Data, message).key(key).help(help))
 }
 
 fn of_spellings(classes: &[Counted]) -> Vec<Fault> {

@@ -12,6 +12,7 @@ mod labels;
 mod numbers;
 mod opened;
 mod parts;
+mod revealing;
 mod row_digests;
 mod rows;
 mod shared;

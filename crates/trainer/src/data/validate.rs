@@ -12,7 +12,7 @@ use super::expected::Judged;
 use super::file::Source;
 use super::opened::Tables;
 use super::table::Request;
-use super::{Half, Rows, TableName, cells, idx, numbers, shared, table, tables_of};
+use super::{Half, Rows, TableName, cells, idx, numbers, revealing, shared, table, tables_of};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -106,6 +106,7 @@ impl ValidatedData {
         match training.into_rows(&names) {
             Ok(rows) => {
                 said.faults.extend(numbers::constant_label(&rows));
+                said.warnings.extend(revealing::warnings(&rows, train, key));
                 self.training = Some(rows);
             }
             Err(faults) => self.faults.extend(faults),
@@ -148,6 +149,8 @@ impl ValidatedData {
         let columns = self.attributes(job, source);
         let (faults, warnings) = match (&self.test, &self.training) {
             (Some(test), _) => {
+                let key = test.origin.as_ref().map_or("spec.data.test", |origin| origin.key.as_str());
+                self.warnings.extend(classes::rare_in_test(&test.counts(), key));
                 let rows = TestRows::of(test);
                 self.faults.extend(definable::check(model, &rows));
                 Judged::of(&rows, columns).judge(&job.expects)

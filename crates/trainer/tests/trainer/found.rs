@@ -130,8 +130,13 @@ fn outputs_that_no_label_needs_and_labels_that_are_measured_are_warned_of() {
     model["spec"]["model"]["sequential"] = json!([{"linear": 3}]);
     let warnings = warned(&bench, &model);
     assert_eq!(
-        messages(&warnings),
-        ["the last layer has 3 outputs, but the training rows have only 2 labels: `cat`, `dog`"]
+        messages(&warnings)[0],
+        "the last layer has 3 outputs, but the training rows have only 2 labels: `cat`, `dog`"
+    );
+    let others = &messages(&warnings)[1..];
+    assert!(
+        others.iter().all(|message| message.ends_with("thresholds on it separate the labels of all training rows")),
+        "{others:?}"
     );
     assert_eq!(warnings[0].key.as_deref(), Some("spec.model.sequential[0]"));
     let mut rows = "height,weight,kind\n".to_owned();
@@ -315,4 +320,34 @@ fn a_comma_at_the_end_of_every_line_is_said_as_such() {
     let (faults, _) = bench.found(&table_model(), &none());
     assert_eq!((faults.len(), faults[0].line), (2, Some(2)), "{faults:?}");
     assert!(faults[0].help.as_deref().is_some_and(|help| help.contains("ends with a comma")), "{faults:?}");
+}
+
+#[test]
+fn a_column_that_tells_the_label_and_classes_with_few_test_rows_are_warned_of() {
+    let bench = Bench::with_tables();
+    let rows = |number: usize, code: &str, dog: &str| {
+        let row = |row: usize| {
+            let (kind, code) = if row % 3 == 0 { ("cat", code) } else { (dog, "7") };
+            format!("{},{code},{kind}\n", row * 37 % 101)
+        };
+        format!("height,weight,kind\n{}", (0..number).map(row).collect::<String>())
+    };
+    // Rows of both files are equal here, which has a warning of its own.
+    let warned = || -> Vec<String> {
+        let warnings = warned(&bench, &table_model());
+        let others = warnings.into_iter().map(|fault| fault.message);
+        others.filter(|message| !message.contains("also training rows")).collect()
+    };
+    bench.write("train.csv", rows(60, "3", "dog"));
+    bench.write("test.csv", format!("{}5,7,dog\n6,7,dog\n", rows(60, "3", "cat")));
+    assert_eq!(
+        warned(),
+        [
+            "column `weight` tells the label by itself: each of its 2 values occurs with one label only",
+            "1 of 2 classes have fewer than 5 test rows: `dog` 2"
+        ]
+    );
+    bench.write("train.csv", rows(60, "7", "dog"));
+    bench.write("test.csv", rows(60, "7", "dog"));
+    assert_eq!(warned(), [""; 0]);
 }
