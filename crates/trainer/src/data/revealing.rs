@@ -100,7 +100,7 @@ fn of_classes(mut pairs: Vec<(f64, usize)>, classes: usize, is_text: bool) -> Op
     pairs.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let (mut values, mut changes) = (1, 0);
     for pair in pairs.windows(2) {
-        let is_equal = pair[0].0 == pair[1].0 || (pair[0].0.is_nan() && pair[1].0.is_nan());
+        let is_equal = pair[0].0.total_cmp(&pair[1].0).is_eq();
         let is_change = pair[0].1 != pair[1].1;
         if is_equal && is_change {
             return None;
