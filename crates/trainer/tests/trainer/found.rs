@@ -327,7 +327,7 @@ fn a_column_that_tells_the_label_and_classes_with_few_test_rows_are_warned_of() 
     let bench = Bench::with_tables();
     let rows = |number: usize, code: &str, dog: &str| {
         let row = |row: usize| {
-            let (kind, code) = if row % 3 == 0 { ("cat", code) } else { (dog, "7") };
+            let (kind, code) = if row.is_multiple_of(3) { ("cat", code) } else { (dog, "7") };
             format!("{},{code},{kind}\n", row * 37 % 101)
         };
         format!("height,weight,kind\n{}", (0..number).map(row).collect::<String>())
