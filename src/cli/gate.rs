@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
-use slipway_contract::{Digest, TrainingReport, counted};
+use slipway_contract::{Baseline, Digest, TrainingReport, counted};
 
 use super::exit::{self, Exit, Failure};
 use super::policy::read_policy;
@@ -124,8 +124,17 @@ impl Gate {
         let champion = self.champion.as_deref().map(read).transpose()?;
         let seeds = self.seed_run.iter().map(|folder| read(folder)).collect::<Result<Vec<Evaluation>, Failure>>()?;
         let champion = champion.as_ref().map_or(Champion::None, Champion::Evaluated);
+        let mut baselines = Vec::new();
+        for name in &required_evidence.baselines {
+            let folder = folder.join(Baseline::FOLDER).join(name);
+            // Without the folder, the check that demands the baseline fails.
+            if folder.is_dir() {
+                baselines.push((name.clone(), read(&folder)?));
+            }
+        }
         let evidence = Evidence {
             seeds: &seeds,
+            baselines: &baselines,
             facts: self.facts(&required_evidence, &beside)?,
             data: self.data(&required_evidence, &beside)?,
             uses: self.number.map(|number| uses(number, &policy, &mandatory_policies, &candidate)),

@@ -9,8 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
-    BaselineReport, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Metric, Model,
-    Progress, SampleRequest, TrainingJob, counted,
+    Baseline, BaselineReport, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Metric,
+    Model, Progress, SampleRequest, TrainingJob, counted,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -213,6 +213,7 @@ impl Train {
         for name in [REPORT_FILE, PREDICTIONS_FILE, BaselineReport::FILE, LATENCIES] {
             std::fs::copy(output.join("candidate").join(name), kept.join(name)).map_err(broken(&kept))?;
         }
+        keep_baselines(&output.join("candidate"), &kept).map_err(broken(&kept))?;
         let beside = self.out.join(SAMPLES);
         keep_samples(&output.join(SAMPLES), &beside, &evaluation.samples.files()).map_err(broken(&beside))?;
         let report = std::fs::read(kept.join(REPORT_FILE)).map_err(broken(&kept))?;
@@ -256,6 +257,28 @@ pub(super) fn samples_for(model: &Model, policy: &Path) -> SampleRequest {
     let has_recent = model.spec.data.table().is_some_and(|table| table.recent.is_some());
     let drift = if has_recent { drift.into_iter().collect() } else { Vec::new() };
     SampleRequest { leakage, drift, ..SampleRequest::default() }
+}
+
+/// Keeps the evaluation folders of the baselines, in the evaluation folder of the candidate, and removes those of an earlier training.
+pub(super) fn keep_baselines(candidate: &Path, kept: &Path) -> std::io::Result<()> {
+    let (from, to) = (candidate.join(Baseline::FOLDER), kept.join(Baseline::FOLDER));
+    match std::fs::remove_dir_all(&to) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let folders = match std::fs::read_dir(&from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        folders => folders?,
+    };
+    for folder in folders {
+        let folder = folder?;
+        let to = to.join(folder.file_name());
+        std::fs::create_dir_all(&to)?;
+        for name in [REPORT_FILE, PREDICTIONS_FILE] {
+            std::fs::copy(folder.path().join(name), to.join(name))?;
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the graph of the model if there is one, and removes that of an earlier training.

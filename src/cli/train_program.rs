@@ -9,7 +9,7 @@ use slipway_contract::{
 use tokio_util::sync::CancellationToken;
 
 use super::exit::{self, Failure};
-use super::train::{Bar, Train, keep_samples, samples_for};
+use super::train::{Bar, Train, keep_baselines, keep_samples, samples_for};
 use super::trained::{EVALUATION, SAMPLES};
 use crate::repository::{Checkout, ModelFiles};
 use slipway_executor::{
@@ -82,6 +82,7 @@ impl Train {
         for name in [REPORT_FILE, PREDICTIONS_FILE, BaselineReport::FILE] {
             moved(&output.join("candidate").join(name), &kept.join(name))?;
         }
+        keep_baselines(&output.join("candidate"), &kept).map_err(|error| failed(&kept, &error))?;
         let beside = self.out.join(SAMPLES);
         keep_samples(&output.join(SAMPLES), &beside, &samples.files()).map_err(|error| failed(&beside, &error))?;
         let report = std::fs::read(kept.join(REPORT_FILE)).map_err(|error| failed(&kept, &error))?;

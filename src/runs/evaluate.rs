@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use slipway_contract::{Digest, EvaluationJob, Fault, Job, JobWork, SampleRequest};
+use slipway_contract::{Baseline, Digest, EvaluationJob, Fault, Job, JobWork, Model, SampleRequest};
 use tokio_util::sync::CancellationToken;
 
 use super::Runs;
@@ -26,6 +26,11 @@ pub(crate) const SAMPLES: &str = "samples";
 /// Name of the evaluation of a training with another seed.
 pub(super) fn seed_name(index: usize) -> String {
     format!("seed-{index}")
+}
+
+/// Name of the evaluation of a baseline.
+pub(super) fn baseline_folder(name: &str) -> String {
+    format!("candidate/{}/{name}", Baseline::FOLDER)
 }
 
 /// Name of the weights of a training with another seed, in the job's folder.
@@ -57,7 +62,8 @@ impl Runs {
                 return Ok((RunEvent::NothingToPromote, messages::nothing_to_promote(run)));
             }
         }
-        let RequiredEvidence { latencies, leakage, drift, training_runs: _ } = policies.required_evidence();
+        let RequiredEvidence { latencies, leakage, drift, training_runs: _, baselines: _ } =
+            policies.required_evidence();
         let columns = self.context.store.test_columns(&run.cause.source, &run.cause.model).await?;
         let samples = SampleRequest { leakage, drift: drift.into_iter().collect(), rows: true, columns };
         let folder = self.context.fresh_folder(run.id, "evaluate").await?;
@@ -115,6 +121,7 @@ impl Runs {
         for file in samples.files() {
             kept.insert(file.to_owned(), self.keep(run.id, &artifact, &output, (SAMPLES, file)).await?);
         }
+        let baselines = self.keep_baselines(run.id, &artifact, &output, &plan.model).await?;
         run.judgement.champion = champion;
         run.judgement.evaluation = Some(EvaluationRecord {
             candidate,
@@ -123,6 +130,7 @@ impl Runs {
             seeds,
             latencies,
             samples: kept,
+            baselines,
         });
         Ok((RunEvent::Evaluated, messages::evaluated(run)))
     }
@@ -169,6 +177,25 @@ impl Runs {
         let report = self.keep(run, artifact, output, (who, REPORT_FILE)).await?;
         let predictions = self.keep(run, artifact, output, (who, PREDICTIONS_FILE)).await?;
         Ok(EvaluationDigests { report, predictions })
+    }
+
+    /// Stores the evaluation folders of the baselines that could be trained.
+    pub(super) async fn keep_baselines(
+        &self,
+        run: RunId,
+        artifact: &Digest,
+        output: &Path,
+        model: &Model,
+    ) -> Result<BTreeMap<String, EvaluationDigests>, StepError> {
+        let mut kept = BTreeMap::new();
+        for baseline in &model.spec.evaluation.baselines {
+            let folder = baseline_folder(baseline.name());
+            if output.join(&folder).is_dir() {
+                let digests = self.keep_evaluation(run, artifact, output, &folder).await?;
+                kept.insert(baseline.name().to_owned(), digests);
+            }
+        }
+        Ok(kept)
     }
 
     /// Stores one file that the trainer wrote into a folder of its output.

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use slipway_contract::{Digest, ProgramReport, TrainingReport};
 
 use super::Runs;
-use super::evaluate::{LATENCIES, SAMPLES, document_name, seed_name};
+use super::evaluate::{LATENCIES, SAMPLES, baseline_folder, document_name, seed_name};
 use super::policies::Policies;
 use super::test_set::TestSetAllowance;
 use crate::context::{Context, StepError, artifact_of, blocking, messages};
@@ -29,6 +29,7 @@ impl Runs {
         let candidate = kept.candidate(&record).await?;
         let champion = kept.champion(&record).await?;
         let seeds = kept.seeds(&record).await?;
+        let baselines = kept.baselines(&record).await?;
         let counted = self.count_use(run, &record, &policies, &candidate).await?;
         let (facts, cost) = kept.facts(&record).await?;
         let data = kept.data(&record).await?;
@@ -37,13 +38,14 @@ impl Runs {
             let units: Vec<_> = units.iter().filter_map(|column| candidate.attributes.get(column)).collect();
             let TestSetAllowance { uses, fresh } = counted.allowance(&units);
             let is_withheld = uses.this_use.feedback == Feedback::Verdict;
-            let (candidate, champion, seeds) = match &fresh {
-                None => (candidate, champion, seeds),
+            let (candidate, champion, seeds, baselines) = match &fresh {
+                None => (candidate, champion, seeds, baselines),
                 Some(rows) => {
                     let champion = champion.only(&candidate, rows);
                     let seeds = seeds.into_iter().map(|seed| same_of(&candidate, rows, seed));
-                    let seeds: Vec<Evaluation> = seeds.collect();
-                    (candidate.only(rows), champion, seeds)
+                    let baselines = baselines.into_iter().map(|(name, of)| (name, same_of(&candidate, rows, of)));
+                    let (seeds, baselines) = (seeds.collect::<Vec<_>>(), baselines.collect::<Vec<_>>());
+                    (candidate.only(rows), champion, seeds, baselines)
                 }
             };
             let champion = match &champion {
@@ -53,6 +55,7 @@ impl Runs {
             };
             let evidence = Evidence {
                 seeds: &seeds,
+                baselines: &baselines,
                 facts,
                 data,
                 uses: Some(uses),
@@ -164,6 +167,17 @@ impl StoredEvidence<'_> {
             seeds.push(evaluation.map_err(broken(&format!("the evaluation with seed {}", seed.seed)))?);
         }
         Ok(seeds)
+    }
+
+    /// The evaluations of the baselines that the policies need, by their names. One that could not be trained is missing.
+    async fn baselines(&self, record: &EvaluationRecord) -> Result<Vec<(String, Evaluation)>, StepError> {
+        let needed = self.policies.required_evidence().baselines;
+        let mut baselines = Vec::new();
+        for (name, digests) in record.baselines.iter().filter(|(name, _)| needed.contains(*name)) {
+            let evaluation = self.evaluation(&baseline_folder(name), digests, None).await?;
+            baselines.push((name.clone(), evaluation.map_err(broken(&format!("the baseline `{name}`")))?));
+        }
+        Ok(baselines)
     }
 
     /// A stored evaluation with the columns that the policies need, checked against its digests and its artifact; or the reason

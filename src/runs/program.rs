@@ -234,6 +234,7 @@ impl Runs {
             let digest = self.keep(run.id, &candidate, &output, (super::evaluate::SAMPLES, file)).await?;
             kept.insert(file.to_owned(), digest);
         }
+        let baselines = self.keep_baselines(run.id, &candidate, &output, model).await?;
         run.judgement.champion = champion;
         run.judgement.evaluation = Some(EvaluationRecord {
             candidate: evaluated,
@@ -243,6 +244,7 @@ impl Runs {
             // Only Slipway's own trainer times predictions.
             latencies: None,
             samples: kept,
+            baselines,
         });
         Ok((RunEvent::Evaluated, messages::evaluated(run)))
     }

@@ -181,8 +181,8 @@ fn set_of(rows: &[u64], data: &Digest) -> Digest {
 /// Digest of a question: the judged predictions, and the policies that judge them. Equal questions have equal answers, so a
 /// repeated question reveals nothing.
 fn question_of(record: &EvaluationRecord, set: &Digest, policies: &Policies) -> Digest {
-    let EvaluationRecord { candidate, champion, champion_unusable, seeds, .. } = record;
-    let predictions = [candidate].into_iter().chain(champion).chain(seeds);
+    let EvaluationRecord { candidate, champion, champion_unusable, seeds, baselines, .. } = record;
+    let predictions = [candidate].into_iter().chain(champion).chain(seeds).chain(baselines.values());
     let predictions = predictions.map(|EvaluationDigests { predictions, .. }| predictions.to_string());
     let parts: Vec<String> = predictions
         .chain([champion.is_some().to_string(), champion_unusable.is_some().to_string(), set.to_string()])
@@ -299,6 +299,7 @@ mod tests {
             seeds: Vec::new(),
             latencies: None,
             samples: std::collections::BTreeMap::new(),
+            baselines: std::collections::BTreeMap::new(),
         };
         let elsewhere = EvaluationRecord { champion: Some(digests(b"champion")), ..record.clone() };
         assert_eq!(candidate_of(&record), candidate_of(&elsewhere));

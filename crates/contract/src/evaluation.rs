@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Digest;
 use crate::metrics::Metric;
+use crate::{Baseline, Digest};
 
 /// The `evaluation` part of `slipway.yaml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +20,10 @@ pub struct EvaluationSpec {
     /// copied into the predictions unchanged. They need not be among the features.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<String>,
+    /// Families that are trained on the same rows with their default options, and evaluated beside the candidate. A policy can
+    /// demand that the model is better than one of them (`better_than_baseline`). Only for tables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub baselines: Vec<Baseline>,
     /// The program that predicts the test rows with the model's file in `SLIPWAY_MODEL`, and its arguments. It is run for the
     /// candidate and for the champion. Only for models with `training.command`; by default that command writes the predictions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,7 +87,8 @@ pub struct BaselineReport {
     /// SHA-256 of the weights file of the evaluation.
     pub artifact: Digest,
     /// The metrics of the report, by the name of the baseline: `class_frequencies` predicts the share of each class among the training
-    /// rows, `mean` and `median` those of their labels. A metric that is undefined for a baseline is left out.
+    /// rows, `mean` and `median` those of their labels. Families of `evaluation.baselines` follow under their names; their
+    /// predictions are in `baselines/NAME/`. A metric that is undefined for a baseline is left out.
     pub baselines: BTreeMap<String, BTreeMap<Metric, f64>>,
 }
 

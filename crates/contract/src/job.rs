@@ -34,12 +34,14 @@ pub enum JobWork {
     /// Reads everything that training would read, without training. Writes `out/faults.json` and `out/warnings.json`, lists of
     /// faults.
     Check(TrainingJob),
-    /// Evaluates one or more artifacts on the same rows. Writes an evaluation folder `out/<name>/` for each.
+    /// Evaluates one or more artifacts on the same rows. Writes an evaluation folder `out/<name>/` for each, and an evaluation folder
+    /// `out/candidate/baselines/<family>/` for each baseline of the model that could be trained.
     Evaluate(EvaluationJob),
     /// Reads everything that a program of the model would get, and writes `out/test.csv`: the test rows without their labels. Also
     /// writes `out/resolved.yaml`. Faults end it as they end a training.
     Prepare(TrainingJob),
-    /// Joins the predictions of programs with the labels of the test rows. Writes an evaluation folder `out/<name>/` for each.
+    /// Joins the predictions of programs with the labels of the test rows. Writes an evaluation folder `out/<name>/` for each, and
+    /// those of baselines as for `evaluate`.
     Score(ScoringJob),
 }
 

@@ -2,6 +2,7 @@
 //! reader of tables. This package does not access files or the network.
 
 mod artifact;
+mod baseline;
 mod column;
 mod count;
 mod dataset;
@@ -30,6 +31,7 @@ mod training;
 mod validate;
 
 pub use artifact::{Architecture, ColumnEncoding, METADATA_KEY, ModelCard};
+pub use baseline::Baseline;
 pub use column::{Column, ColumnType};
 pub use count::{counted, counted_are};
 pub use dataset::{DataSpec, IdxFiles, TableFile, TableFormat, TableSpec};

@@ -118,19 +118,35 @@ pub enum Requirement {
         #[serde(default)]
         relative: bool,
     },
-    /// The measure must be better than the champion's by more than this value.
+    /// The measure must be better than the champion's, or a baseline's, by more than this value.
     BetterThanChampion {
         /// The value, zero or more.
         by: f64,
+        /// The baseline that takes the champion's place, such as `linear`. Servers of earlier releases ignore it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        baseline: Option<String>,
     },
     /// A condition must hold.
     Condition(String),
 }
 
 impl Requirement {
-    /// Whether it compares with the champion.
+    /// Whether it compares with another model: the champion, or a baseline.
     pub fn is_relative(&self) -> bool {
         matches!(self, Self::NoWorseThanChampion { .. } | Self::BetterThanChampion { .. })
+    }
+
+    /// Whether it compares with the champion.
+    pub fn is_about_champion(&self) -> bool {
+        self.is_relative() && self.baseline().is_none()
+    }
+
+    /// The baseline that it compares with.
+    pub fn baseline(&self) -> Option<&str> {
+        match self {
+            Self::BetterThanChampion { baseline, .. } => baseline.as_deref(),
+            _ => None,
+        }
     }
 }
 

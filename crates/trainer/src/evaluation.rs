@@ -16,7 +16,7 @@ use crate::baselines::{self, Baselines};
 use crate::data::{self, Half, Rows};
 use crate::job::JobContext;
 use crate::progress::Reporter;
-use crate::{device, latency, output, predictions, samples};
+use crate::{device, latency, output, predictions, samples, trained_baselines};
 
 /// Rows per batch of predictions.
 const BATCH: i64 = 256;
@@ -59,41 +59,64 @@ pub(crate) fn evaluate(job: &EvaluationJob, context: &JobContext<'_>) -> Result<
 
 /// Evaluates one artifact and returns its architecture.
 fn one(job: &EvaluationJob, weights: &str, name: &str, context: &JobContext<'_>) -> Result<Architecture, Fault> {
-    let begun = Instant::now();
-    let loaded = artifact::load(&context.folder.join(weights), context.device)?;
-    let source = context.folder.join(&job.source);
-    let rows = rows_for(&job.model, &source, &loaded)?;
-    let table = predict(&rows, &loaded, context.device)?;
-    let metrics = measure(&job.model, &table)?;
-    let data = data::digest(&job.model, &source, &[Half::Test])?;
-    let baselines =
-        (job.baselines && name == CANDIDATE).then(|| baselines_of(&job.model, &source, &loaded.architecture, &table));
-    // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
     let folder = context.output.join(name);
-    std::fs::create_dir_all(&folder).map_err(|error| crate::failure::of_file(&folder, &error))?;
-    predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(&job.model, &source)?)?;
+    let source = context.folder.join(&job.source);
+    let evaluated = of_artifact(&job.model, &source, &context.folder.join(weights), &folder, context.device)?;
+    let Evaluated { loaded, rows, table, report } = evaluated;
     if job.latencies && name == CANDIDATE {
         Reporter::stage("timing predictions of single rows");
         let latencies = latency::measure(&loaded, &rows, context.device)?;
         output::write_json(&folder.join("latencies.json"), &latencies)?;
     }
+    if name == CANDIDATE {
+        let trained = trained_baselines::evaluate(&job.model, &job.source, &folder, context)?;
+        if job.baselines {
+            let constant = baselines_of(&job.model, &source, &loaded.architecture, &table);
+            baselines::write(&folder, &report, constant.into_iter().chain(trained).collect())?;
+        }
+    }
+    Ok(loaded.architecture)
+}
+
+/// An artifact that was evaluated on the test rows.
+pub(crate) struct Evaluated {
+    pub(crate) loaded: Loaded,
+    pub(crate) rows: Rows,
+    pub(crate) table: Table,
+    pub(crate) report: EvaluationReport,
+}
+
+/// Evaluates an artifact on the test rows of a model, whose files are in `source`, and writes the evaluation folder.
+pub(crate) fn of_artifact(
+    model: &Model,
+    source: &Path,
+    weights: &Path,
+    folder: &Path,
+    device: tch::Device,
+) -> Result<Evaluated, Fault> {
+    let begun = Instant::now();
+    let loaded = artifact::load(weights, device)?;
+    let rows = rows_for(model, source, &loaded)?;
+    let table = predict(&rows, &loaded, device)?;
+    let metrics = measure(model, &table)?;
+    let data = data::digest(model, source, &[Half::Test])?;
+    // The folder is created only now, so that a champion that cannot be evaluated leaves no partial folder.
+    std::fs::create_dir_all(folder).map_err(|error| crate::failure::of_file(folder, &error))?;
+    predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(model, source)?)?;
     let report = EvaluationReport {
         api_version: API_VERSION.to_owned(),
         kind: "EvaluationReport".to_owned(),
-        artifact: loaded.digest,
+        artifact: loaded.digest.clone(),
         data,
-        evaluator: evaluator(job.model.spec.task).to_owned(),
+        evaluator: evaluator(model.spec.task).to_owned(),
         rows: table.len() as u64,
         metrics,
         classes: loaded.architecture.classes.clone(),
-        device: device::name(context.device).to_owned(),
+        device: device::name(device).to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
-    if let Some(baselines) = baselines {
-        baselines::write(&folder, &report, baselines)?;
-    }
     output::write_json(&folder.join("report.json"), &report)?;
-    Ok(loaded.architecture)
+    Ok(Evaluated { loaded, rows, table, report })
 }
 
 /// The baselines of the candidate. Without readable training rows there are none, and the evaluation continues.

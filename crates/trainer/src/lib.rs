@@ -25,6 +25,7 @@ mod programs;
 mod progress;
 mod samples;
 mod split;
+mod trained_baselines;
 mod training;
 
 pub use device::Probe;

@@ -10,7 +10,7 @@ use slipway_contract::{API_VERSION, EvaluationReport, Fault, FaultKind, Job, Sco
 use crate::data::{self, Half, Rows, Target, ValidatedData};
 use crate::job::JobContext;
 use crate::progress::Reporter;
-use crate::{baselines, evaluation, failure, output, predictions, samples, training};
+use crate::{baselines, evaluation, failure, output, predictions, samples, trained_baselines, training};
 
 /// The name of the evaluation whose faults do not end a job.
 const CHAMPION: &str = "champion";
@@ -85,8 +85,6 @@ fn one(
     };
     let model = &job.model;
     let metrics = evaluation::measure(model, &table)?;
-    let of_candidate = artifact.name == evaluation::CANDIDATE;
-    let baselines = of_candidate.then(|| baselines::of_labels(model, &training.target, &table));
     let folder = context.output.join(&artifact.name);
     std::fs::create_dir_all(&folder).map_err(|error| failure::of_file(&folder, &error))?;
     predictions::write(&folder.join("predictions.parquet"), &table, &data::read_attributes(model, source)?)?;
@@ -102,8 +100,10 @@ fn one(
         device: "cpu".to_owned(),
         seconds: begun.elapsed().as_secs_f64(),
     };
-    if let Some(baselines) = baselines {
-        baselines::write(&folder, &report, baselines)?;
+    if artifact.name == evaluation::CANDIDATE {
+        let trained = trained_baselines::evaluate(model, &job.source, &folder, context)?;
+        let constant = baselines::of_labels(model, &training.target, &table);
+        baselines::write(&folder, &report, constant.into_iter().chain(trained).collect())?;
     }
     output::write_json(&folder.join("report.json"), &report)
 }

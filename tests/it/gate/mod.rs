@@ -1,5 +1,6 @@
 //! The gate as a server has it: every kind of check is judged by what the real trainer leaves behind.
 
+mod baselines;
 mod evidence;
 mod exceptions;
 mod fitting;

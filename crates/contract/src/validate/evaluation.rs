@@ -25,6 +25,18 @@ impl Model {
         }
     }
 
+    pub(super) fn check_baselines(&self, problems: &mut Problems) {
+        let baselines = &self.spec.evaluation.baselines;
+        if !baselines.is_empty() && self.spec.data.table().is_none() {
+            let message = "baselines are trained on columns of a table, and the rows are images";
+            problems.add("spec.evaluation.baselines", message, "leave it out");
+        }
+        for (index, baseline) in baselines.iter().enumerate().filter(|(index, one)| baselines[..*index].contains(one)) {
+            let message = format!("the baseline `{}` is listed twice", baseline.name());
+            problems.add(&format!("spec.evaluation.baselines[{index}]"), message, "");
+        }
+    }
+
     pub(super) fn check_slices(&self, problems: &mut Problems) {
         let slices = &self.spec.evaluation.slices;
         if slices.len() > MAX_SLICES {

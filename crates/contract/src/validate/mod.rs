@@ -33,6 +33,7 @@ impl Model {
         }
         self.check_metrics(&mut problems);
         self.check_slices(&mut problems);
+        self.check_baselines(&mut problems);
         if self.program().is_none() {
             self.check_layers(&mut problems);
             self.check_family(&mut problems);

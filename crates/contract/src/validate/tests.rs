@@ -51,6 +51,18 @@ fn columns_to_slice_by_have_to_be_there_and_to_have_a_name_of_their_own() {
 }
 
 #[test]
+fn baselines_are_for_tables_and_each_is_listed_once() {
+    let of_tables = keys_of(|value| value["spec"]["evaluation"]["baselines"] = serde_json::json!(["linear", "linear"]));
+    assert_eq!(of_tables, ["spec.evaluation.baselines[1]"]);
+    let of_pictures = keys_of(|value| {
+        let files = |half: &str| serde_json::json!({"features": half, "labels": half});
+        value["spec"]["data"] = serde_json::json!({"format": "idx", "train": files("a"), "test": files("b")});
+        value["spec"]["evaluation"]["baselines"] = serde_json::json!(["linear"]);
+    });
+    assert_eq!(of_pictures, ["spec.evaluation.baselines"]);
+}
+
+#[test]
 fn all_mistakes_are_found_at_once_each_under_its_key() {
     let keys = keys_of(|value| {
         value["apiVersion"] = "slipway.dev/v2".into();

@@ -51,6 +51,9 @@ pub struct EvaluationRecord {
     /// Requested samples of the data, by file name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub samples: BTreeMap<String, Digest>,
+    /// Reports and predictions of the baselines, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub baselines: BTreeMap<String, EvaluationDigests>,
 }
 
 /// Digests of the files in one evaluation folder.

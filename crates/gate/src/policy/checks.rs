@@ -94,8 +94,8 @@ impl Wanted {
             Requirement::Between(least, most) => Self::Between(least, most),
             Requirement::NoWorseThanChampion { margin, .. } if higher_is_better => Self::AtLeast(-margin),
             Requirement::NoWorseThanChampion { margin, .. } => Self::AtMost(margin),
-            Requirement::BetterThanChampion { by } if higher_is_better => Self::AtLeast(by),
-            Requirement::BetterThanChampion { by } => Self::AtMost(-by),
+            Requirement::BetterThanChampion { by, .. } if higher_is_better => Self::AtLeast(by),
+            Requirement::BetterThanChampion { by, .. } => Self::AtMost(-by),
             // A condition that holds counts as one.
             Requirement::Condition(_) => Self::AtLeast(1.0),
         }
@@ -227,7 +227,7 @@ impl Check {
                     format!("0.01 lets {name} get worse by at most 0.01"),
                 ))
             }
-            Requirement::BetterThanChampion { by } => {
+            Requirement::BetterThanChampion { by, .. } => {
                 let width = most - least;
                 if by >= 0.0 && by < width {
                     return None;
@@ -249,10 +249,11 @@ impl Check {
     /// Whether this check is at least as strict as `other`: about the same measure on the same rows, and milder in no respect.
     pub(super) fn is_as_strict_as(&self, other: &Self) -> bool {
         let as_strict = match (&self.requirement, &other.requirement) {
-            (Requirement::AtLeast(ours), Requirement::AtLeast(theirs))
-            | (Requirement::BetterThanChampion { by: ours }, Requirement::BetterThanChampion { by: theirs }) => {
-                ours >= theirs
-            }
+            (Requirement::AtLeast(ours), Requirement::AtLeast(theirs)) => ours >= theirs,
+            (
+                Requirement::BetterThanChampion { by: ours, baseline: one },
+                Requirement::BetterThanChampion { by: theirs, baseline: other },
+            ) => one == other && ours >= theirs,
             (Requirement::AtMost(ours), Requirement::AtMost(theirs)) => ours <= theirs,
             (Requirement::Between(least, most), Requirement::Between(from, to)) => least >= from && most <= to,
             (

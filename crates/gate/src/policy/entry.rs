@@ -8,7 +8,8 @@ use super::checks::{Check, CheckSubject, MetricSubject, Seeds};
 use super::drift::{Drift, Statistic};
 use super::expression::Expression;
 use super::file::{
-    CheckEntry, DriftEntry, Gain, Margin, SeedsEntry, Severity, SliceEntry, StatisticName, WhenInconclusive, Worst,
+    BaselineGain, CheckEntry, DriftEntry, Gain, Margin, SeedsEntry, Severity, SliceEntry, StatisticName,
+    WhenInconclusive, Worst,
 };
 use super::read::Reader;
 use super::slices::Slicing;
@@ -129,7 +130,8 @@ impl Reader<'_> {
     }
 
     fn rule(&mut self, path: &str, entry: &CheckEntry) -> Option<(&'static str, Requirement)> {
-        let CheckEntry { at_least, at_most, between, no_worse_than_champion, better_than_champion, .. } = entry;
+        let CheckEntry { at_least, at_most, between, no_worse_than_champion, .. } = entry;
+        let CheckEntry { better_than_champion, better_than_baseline, .. } = entry;
         self.exactly_one(
             path,
             &[
@@ -138,6 +140,7 @@ impl Reader<'_> {
                 ("between", between.is_some()),
                 ("no_worse_than_champion", no_worse_than_champion.is_some()),
                 ("better_than_champion", better_than_champion.is_some()),
+                ("better_than_baseline", better_than_baseline.is_some()),
             ],
             A_CHECK,
         )?;
@@ -148,7 +151,12 @@ impl Reader<'_> {
             no_worse_than_champion.map(|Margin { margin, relative }| {
                 ("no_worse_than_champion", Requirement::NoWorseThanChampion { margin, relative })
             }),
-            better_than_champion.map(|Gain { by }| ("better_than_champion", Requirement::BetterThanChampion { by })),
+            better_than_champion
+                .map(|Gain { by }| ("better_than_champion", Requirement::BetterThanChampion { by, baseline: None })),
+            better_than_baseline.map(|BaselineGain { of, by }| {
+                let baseline = Some(of.name().to_owned());
+                ("better_than_baseline", Requirement::BetterThanChampion { by, baseline })
+            }),
         ];
         rules.into_iter().flatten().next()
     }

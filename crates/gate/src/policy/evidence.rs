@@ -98,6 +98,8 @@ pub struct Evidence<'evidence> {
     pub champion: Champion<'evidence>,
     /// Evaluations of the same training with other seeds.
     pub seeds: &'evidence [Evaluation],
+    /// Evaluations of baselines on the same rows, by their names.
+    pub baselines: &'evidence [(String, Evaluation)],
     /// Facts about the artifact, the run and the environment.
     pub facts: Facts,
     /// Data for checks of drift and leakage.
@@ -112,6 +114,7 @@ impl<'evidence> Evidence<'evidence> {
     /// Evidence of two evaluations and nothing else, judged now. The day is in UTC.
     pub fn new(candidate: &'evidence Evaluation, champion: Champion<'evidence>, now: Timestamp) -> Self {
         let today = TimeZone::UTC.to_datetime(now).date();
-        Self { candidate, champion, seeds: &[], facts: Facts::default(), data: Data::default(), uses: None, today }
+        let (facts, data) = (Facts::default(), Data::default());
+        Self { candidate, champion, seeds: &[], baselines: &[], facts, data, uses: None, today }
     }
 }

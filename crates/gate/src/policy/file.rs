@@ -7,7 +7,7 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use slipway_contract::{API_VERSION, Metadata, Metric, ModelName};
+use slipway_contract::{API_VERSION, Baseline, Metadata, Metric, ModelName};
 
 use super::test_set::TestSet;
 
@@ -95,6 +95,8 @@ pub(super) struct CheckEntry {
     pub(super) no_worse_than_champion: Option<Margin>,
     /// The bounds must show that the candidate is better than the champion.
     pub(super) better_than_champion: Option<Gain>,
+    /// The bounds must show that the candidate is better than a baseline of the model's evaluation, on the same rows.
+    pub(super) better_than_baseline: Option<BaselineGain>,
     /// The slices of the rows that are judged one by one.
     pub(super) slice: Option<SliceEntry>,
     /// The column whose values group rows into clusters. The rows of a cluster are resampled together.
@@ -136,6 +138,18 @@ pub(super) struct Margin {
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Gain {
+    /// The difference in the metric's own unit, zero or more.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub(super) by: f64,
+}
+
+/// How much better than a baseline the candidate must be.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BaselineGain {
+    /// The baseline, which the model lists in `spec.evaluation.baselines`.
+    pub(super) of: Baseline,
     /// The difference in the metric's own unit, zero or more.
     #[serde(default)]
     #[schemars(range(min = 0.0))]

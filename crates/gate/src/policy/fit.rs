@@ -65,6 +65,13 @@ impl Check {
                 unfit.push(self.unfit(key, message, "name one of them"));
             }
         }
+        if let Some(name) = self.requirement.baseline()
+            && !model.spec.evaluation.baselines.iter().any(|listed| listed.name() == name)
+        {
+            let message = format!("the model's evaluation has no baseline `{name}`");
+            let help = format!("add `{name}` to `spec.evaluation.baselines` of the model");
+            unfit.push(self.unfit("better_than_baseline", message, &help));
+        }
         if metric.is_stated() && !states(model, |stated| stated == metric) {
             unfit.push(self.unstated("metric", &metric.to_string()));
         }

@@ -81,7 +81,8 @@ impl Policy {
     fn unusable_champion(&self, evidence: &Evidence<'_>, checks: &[CheckResult]) -> Option<CheckResult> {
         let Champion::Unusable(why) = &evidence.champion else { return None };
         let refused = Outcome::of(checks) == Outcome::Fail;
-        let accepted = |check: &CheckResult| check.requirement.is_relative() && check.outcome == CheckOutcome::Excepted;
+        let accepted =
+            |check: &CheckResult| check.requirement.is_about_champion() && check.outcome == CheckOutcome::Excepted;
         if refused || checks.iter().any(accepted) {
             return None;
         }
@@ -267,7 +268,7 @@ fn classes_without_rows(expression: &Expression, ground: &Ground<'_>) -> Option<
 
 fn of_rows<'work>(check: &'work Check, subject: &'work MetricSubject, ground: &'work Ground<'work>) -> Prepared<'work> {
     let rows = ground.evidence.candidate.table.len() as u64;
-    if check.requirement.is_relative() && matches!(ground.comparison, Comparison::Nothing) {
+    if check.requirement.is_about_champion() && matches!(ground.comparison, Comparison::Nothing) {
         return Prepared::Done(Box::new(decide::skipped(check, rows)));
     }
     match ground.parts(check, subject) {

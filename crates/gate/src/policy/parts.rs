@@ -46,6 +46,20 @@ impl<'evidence> Comparison<'evidence> {
     }
 }
 
+impl<'evidence> Comparison<'evidence> {
+    /// Matches the rows of a baseline with the candidate's.
+    fn with(candidate: &Evaluation, name: &str, baseline: &'evidence Evaluation) -> Self {
+        let impossible = |reason: String| Self::Impossible(format!("the baseline `{name}` cannot be used: {reason}"));
+        match paired(candidate, baseline) {
+            Ok(paired) => match unsound(&paired.table, &paired.row_scores) {
+                None => Self::Rows(paired),
+                Some(what) => impossible(format!("its predictions hold {what}")),
+            },
+            Err(reason) => impossible(reason.to_string().replace("champion", "baseline")),
+        }
+    }
+}
+
 /// Why a part has no figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Trouble {
@@ -116,6 +130,8 @@ pub(super) struct Ground<'evidence> {
     pub(super) evidence: &'evidence Evidence<'evidence>,
     /// The champion's rows.
     pub(super) comparison: Comparison<'evidence>,
+    /// The rows of the baselines, by their names.
+    baselines: Vec<(&'evidence str, Comparison<'evidence>)>,
     /// The indexes of all rows.
     pub(super) every: Vec<u32>,
     /// The rows of the other training runs in the candidate's order, or why they cannot be compared.
@@ -129,9 +145,11 @@ impl<'evidence> Ground<'evidence> {
     pub(super) fn of(evidence: &'evidence Evidence<'evidence>) -> Self {
         let candidate = evidence.candidate;
         let seeds = evidence.seeds.iter().map(|seed| paired(candidate, seed).map_err(|reason| reason.to_string()));
+        let baselines = evidence.baselines.iter();
         Self {
             evidence,
             comparison: Comparison::of(evidence),
+            baselines: baselines.map(|(name, of)| (name.as_str(), Comparison::with(candidate, name, of))).collect(),
             every: all(candidate.table.len()),
             seeds: seeds.collect(),
             unsound: unsound(&candidate.table, &candidate.row_scores)
@@ -148,13 +166,18 @@ impl<'evidence> Ground<'evidence> {
         stated(subject, candidate)?;
         whole::units_are_whole(subject, candidate)?;
         let attributes = &candidate.attributes;
-        let champion = match &self.comparison {
-            Comparison::Rows(paired) if check.requirement.is_relative() => {
-                whole::truth_is_one(&subject.metric, candidate, paired, "the champion")?;
+        let comparison = match check.requirement.baseline() {
+            Some(name) => Some((self.baseline(name)?, format!("the baseline `{name}`"))),
+            None if check.requirement.is_relative() => Some((&self.comparison, "the champion".to_owned())),
+            None => None,
+        };
+        let champion = match comparison {
+            Some((Comparison::Rows(paired), who)) => {
+                whole::truth_is_one(&subject.metric, candidate, paired, &who)?;
                 Some(rows_of(paired, attributes))
             }
-            Comparison::Impossible(reason) if check.requirement.is_relative() => return Err(reason.clone()),
-            _ => None,
+            Some((Comparison::Impossible(reason), _)) => return Err(reason.clone()),
+            Some((Comparison::Nothing, _)) | None => None,
         };
         let part = |name, rows, of| Part { name, candidate: rows, champion, of, trouble: None };
         let whole = || Cow::Borrowed(self.every.as_slice());
@@ -175,6 +198,17 @@ impl<'evidence> Ground<'evidence> {
             Part { trouble, ..part(Some(slice.name), candidate.rows(), Cow::Owned(slice.rows)) }
         });
         Ok(slices.collect())
+    }
+
+    /// The rows of a baseline, or why there are none.
+    fn baseline(&self, name: &str) -> Result<&Comparison<'evidence>, String> {
+        let found = self.baselines.iter().find(|(known, _)| *known == name);
+        found.map(|(_, comparison)| comparison).ok_or_else(|| {
+            format!(
+                "the evaluation has no baseline `{name}`: list it in `spec.evaluation.baselines` of the model; if it is \
+                 there, the log of the run says why it could not be trained"
+            )
+        })
     }
 
     /// Every training run: the candidate, and those with other seeds.
@@ -326,7 +360,7 @@ fn figure(work: &Work<'_>, part: &Part<'_>, candidate: &Evaluation) -> (Result<M
 fn is_against_none(requirement: &Requirement) -> bool {
     match requirement {
         Requirement::NoWorseThanChampion { margin, .. } => *margin <= 0.0,
-        Requirement::BetterThanChampion { by } => *by <= 0.0,
+        Requirement::BetterThanChampion { by, .. } => *by <= 0.0,
         _ => false,
     }
 }

@@ -205,6 +205,7 @@ impl Reader<'_> {
             "between",
             "no_worse_than_champion",
             "better_than_champion",
+            "better_than_baseline",
         ];
         keys.into_iter().filter_map(|key| Some((key, self.tree.position_of(&format!("{path}.{key}"))?))).collect()
     }

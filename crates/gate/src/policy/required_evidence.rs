@@ -20,17 +20,20 @@ pub struct RequiredEvidence {
     pub leakage: bool,
     /// The columns that are compared between training and recent data.
     pub drift: BTreeSet<String>,
+    /// The baselines that candidates are compared with.
+    pub baselines: BTreeSet<String>,
 }
 
 impl RequiredEvidence {
     /// The evidence that either requires.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
-        let Self { training_runs, latencies, leakage, drift } = other;
+        let Self { training_runs, latencies, leakage, drift, baselines } = other;
         self.training_runs = self.training_runs.max(training_runs);
         self.latencies |= latencies;
         self.leakage |= leakage;
         self.drift.extend(drift);
+        self.baselines.extend(baselines);
         self
     }
 }
@@ -49,6 +52,7 @@ impl Check {
             CheckSubject::Metric(MetricSubject { metric, seeds, .. }) => RequiredEvidence {
                 training_runs: seeds.map_or(0, |seeds| seeds.at_least),
                 latencies: matches!(metric, Metric::Cost(Cost::LatencyP50 | Cost::LatencyP99)),
+                baselines: self.requirement.baseline().map(str::to_owned).into_iter().collect(),
                 ..nothing
             },
             CheckSubject::Expression(expression) => RequiredEvidence {

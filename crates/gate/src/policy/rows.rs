@@ -62,9 +62,14 @@ impl Check {
                 ),
                 false,
             ),
-            Requirement::BetterThanChampion { .. } => {
+            Requirement::BetterThanChampion { baseline: None, .. } => {
                 ("better_than_champion", format!("a better {name} than the champion's cannot be shown"), false)
             }
+            Requirement::BetterThanChampion { baseline: Some(baseline), .. } => (
+                "better_than_baseline",
+                format!("a better {name} than that of the baseline `{baseline}` cannot be shown"),
+                false,
+            ),
             Requirement::AtMost(threshold) => {
                 ("at_most", format!("{name} of at most {threshold} cannot be shown"), true)
             }

@@ -92,16 +92,21 @@ pub(super) fn measured(subject: &Subject<'_>, found: &Found<'_>, place: &Place<'
     let Found { interval, decided, .. } = found;
     let wanted = check.wanted();
     let digits = digits_for(wanted, interval);
+    let of = other_of(&check.requirement);
     let range = match (*decided, check.requirement.clone()) {
         _ if found.exact => exact(interval.estimate),
         (Some(false), Requirement::NoWorseThanChampion { relative, .. }) => {
-            one_difference(wanted, interval, &Amount { digits, relative })
+            one_difference(wanted, interval, &Amount { digits, relative, of: &of })
         }
         (Some(false), Requirement::BetterThanChampion { .. }) => {
-            one_difference(wanted, interval, &Amount { digits, relative: false })
+            one_difference(wanted, interval, &Amount { digits, relative: false, of: &of })
         }
-        (_, Requirement::NoWorseThanChampion { relative, .. }) => differences(interval, &Amount { digits, relative }),
-        (_, Requirement::BetterThanChampion { .. }) => differences(interval, &Amount { digits, relative: false }),
+        (_, Requirement::NoWorseThanChampion { relative, .. }) => {
+            differences(interval, &Amount { digits, relative, of: &of })
+        }
+        (_, Requirement::BetterThanChampion { .. }) => {
+            differences(interval, &Amount { digits, relative: false, of: &of })
+        }
         (Some(false), _) => one_bound(wanted, interval, digits),
         _ => both_bounds(interval, digits),
     };
@@ -195,8 +200,9 @@ fn requirement_of(check: &Check, place: &Place<'_>) -> String {
             let margin = if *relative { percent(*margin) } else { margin.to_string() };
             format!("allows {margin} {side}")
         }
-        Requirement::BetterThanChampion { by } => {
-            format!("asks for more than {by} {}", if better { "above" } else { "below" })
+        Requirement::BetterThanChampion { by, baseline } => {
+            let of = baseline.as_ref().map_or_else(String::new, |name| format!(" the baseline `{name}`"));
+            format!("asks for more than {by} {}{of}", if better { "above" } else { "below" })
         }
         Requirement::Condition(source) => format!("asks for `{source}`"),
     };
@@ -218,14 +224,21 @@ fn one_bound(wanted: Wanted, interval: &Interval, digits: usize) -> String {
     }
 }
 
-/// The format of differences.
-struct Amount {
-    digits: usize,
-    relative: bool,
+/// The value that a candidate's is compared with, as a phrase.
+fn other_of(requirement: &Requirement) -> String {
+    requirement.baseline().map_or_else(|| "the champion's".to_owned(), |name| format!("that of the baseline `{name}`"))
 }
 
-impl Amount {
-    fn of(&self, size: f64) -> String {
+/// The format of differences.
+struct Amount<'of> {
+    digits: usize,
+    relative: bool,
+    /// The value that it is a difference from.
+    of: &'of str,
+}
+
+impl Amount<'_> {
+    fn size(&self, size: f64) -> String {
         let digits = self.digits;
         if self.relative {
             format!("{:.1$} %", size * 100.0, digits.saturating_sub(2))
@@ -235,7 +248,7 @@ impl Amount {
     }
 }
 
-fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> String {
+fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount<'_>) -> String {
     let bound = match wanted {
         Wanted::AtLeast(_) => interval.highest(),
         _ => interval.lowest(),
@@ -243,7 +256,7 @@ fn one_difference(wanted: Wanted, interval: &Interval, amount: &Amount) -> Strin
     // If the difference is below zero, its lower bound is the upper bound of its size.
     let least = matches!(wanted, Wanted::AtLeast(_)) == (bound < 0.0);
     let limit = if least { "at least " } else { "at most " };
-    format!("{limit}{} {} the champion's", amount.of(bound.abs()), side(bound))
+    format!("{limit}{} {} {}", amount.size(bound.abs()), side(bound), amount.of)
 }
 
 fn side(difference: f64) -> &'static str {
@@ -261,20 +274,21 @@ fn both_bounds(interval: &Interval, digits: usize) -> String {
 }
 
 /// Two differences from the champion, each with its side. The side appears once if it is the same.
-fn differences(interval: &Interval, amount: &Amount) -> String {
+fn differences(interval: &Interval, amount: &Amount<'_>) -> String {
     let (Some(lower), Some(upper)) = (interval.lower, interval.upper) else {
         let found = interval.estimate;
         return format!(
-            "about {} {} the champion's, without a bound on both sides",
-            amount.of(found.abs()),
-            side(found)
+            "about {} {} {}, without a bound on both sides",
+            amount.size(found.abs()),
+            side(found),
+            amount.of
         );
     };
-    let (from, to) = (amount.of(lower.abs()), amount.of(upper.abs()));
+    let (from, to, of) = (amount.size(lower.abs()), amount.size(upper.abs()), amount.of);
     if side(lower) == side(upper) {
-        format!("{from} to {to} {} the champion's", side(upper))
+        format!("{from} to {to} {} {of}", side(upper))
     } else {
-        format!("{from} below to {to} above the champion's")
+        format!("{from} below to {to} above {of}")
     }
 }
 

@@ -1,6 +1,8 @@
 //! Trains a model: reads and checks the data, runs the training loop, and writes the artifact with its report and card.
 
+mod baseline;
 mod course;
+mod made;
 mod prepare;
 mod rounds;
 mod solved;
@@ -9,9 +11,7 @@ mod weights;
 
 use std::time::Instant;
 
-use slipway_contract::{
-    API_VERSION, Architecture, Fault, FaultKind, Job, Model, ModelCard, TrainingJob, TrainingReport, counted,
-};
+use slipway_contract::{API_VERSION, Fault, FaultKind, Job, Model, ModelCard, TrainingJob, TrainingReport, counted};
 use tch::Tensor;
 
 use crate::data::{self, Half, Rows, Target, ValidatedData};
@@ -19,7 +19,9 @@ use crate::head;
 use crate::job::JobContext;
 use crate::progress::Reporter;
 use crate::{artifact, device, export, family, output, precision};
+pub(crate) use baseline::train as train_baseline;
 use course::{Course, Epoch, Outcome};
+use made::Made;
 use prepare::{Prepared, Said, Subject, outputs_of, prepare};
 use rounds::{Fitted, Ground};
 use solved::{Solved, solve};
@@ -42,34 +44,16 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let Some(prepared) = prepared else {
         return Err(refuse(said.faults, context));
     };
-    let Prepared { rows, training, validation, pipeline, head, steps, subject } = prepared;
     let digest_of_data = data::digest(model, &source, &[Half::Train, Half::Test])?;
     let spec = &model.spec.training;
-    let architecture = Architecture {
-        api_version: API_VERSION.to_owned(),
-        task: model.spec.task,
-        input: rows.shape.clone(),
-        columns: rows.columns.clone(),
-        encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
-        classes: rows.classes().to_vec(),
-        preprocess: steps,
-        model: model.resolved().spec.model,
-    };
-    let statistics: Vec<(String, Tensor)> = pipeline.tensors().into_iter().chain(head.tensors()).collect();
-    let rows_by_class = rows_by_class(&rows, &training)?;
+    let rows_by_class = rows_by_class(&prepared.rows, &prepared.training)?;
     // Other families than networks compute on the CPU.
     let device = if model.spec.model.has_epochs() { context.device } else { tch::Device::Cpu };
-    Reporter::stage(&format!("training on {} ({})", counted(training.size()[0], "row"), device::name(device)));
+    let count = counted(prepared.training.size()[0], "row");
+    Reporter::stage(&format!("training on {count} ({})", device::name(device)));
     let begun = Instant::now();
-    let ground = Ground {
-        rows: &rows,
-        head: &head,
-        pipeline: &pipeline,
-        training: &training,
-        validation: &validation,
-        threads: context.threads,
-    };
-    let trained = fit(subject, model, &ground, device, &mut reporter)?;
+    let Made { rows, training, validation, architecture, statistics, trained } =
+        prepared.make(model, (context.threads, device), &mut reporter)?;
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
     let Trained { weights, parameters, epochs, kept } = trained;

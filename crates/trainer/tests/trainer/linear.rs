@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use slipway_contract::{BaselineReport, FaultKind, Metric};
+use slipway_contract::{BaselineReport, EvaluationReport, FaultKind, Metric};
 
 use crate::support::Bench;
 use crate::trees::{by_district, trees, with_start};
@@ -56,6 +56,38 @@ fn two_and_three_classes_are_predicted_better_than_by_their_frequencies() {
     let three = by_district(linear("classification", "district"));
     bench.train(&three, 1);
     assert!(evaluated(&bench, &three).metrics[&Metric::Accuracy] > 0.6);
+}
+
+#[test]
+fn families_are_trained_as_baselines_on_the_same_rows() {
+    let bench = with_flats();
+    let mut model = linear("classification", "dear");
+    model["spec"]["training"]["class_weights"] = json!("balanced");
+    model["spec"]["evaluation"] = json!({"metrics": ["log_loss"], "baselines": ["linear", "gradient_boosted_trees"]});
+    bench.train(&model, 1);
+    evaluated(&bench, &model);
+    let baselines = baselines_of(&bench);
+    let names = ["class_frequencies", "gradient_boosted_trees", "linear"];
+    assert_eq!(baselines.keys().map(String::as_str).collect::<Vec<_>>(), names);
+    let report = |path: &str| -> EvaluationReport {
+        serde_json::from_slice(&bench.output(&format!("{path}/report.json"))).expect("a report")
+    };
+    let candidate = report("candidate");
+    let mut plain = linear("classification", "dear");
+    plain["spec"]["training"] = json!({"seed": model["spec"]["training"]["seed"]});
+    for name in ["linear", "gradient_boosted_trees"] {
+        let baseline = report(&format!("candidate/baselines/{name}"));
+        assert_eq!(
+            (baseline.rows, &baseline.data, &baseline.classes),
+            (candidate.rows, &candidate.data, &candidate.classes)
+        );
+        assert_eq!(&baseline.metrics, &baselines[name]);
+        assert!(!bench.output(&format!("candidate/baselines/{name}/predictions.parquet")).is_empty());
+        plain["spec"]["model"] = json!(name);
+        // It is what the family alone gives, whatever the model of the author is.
+        let bench = with_flats();
+        assert_eq!(bench.train(&plain, 1).artifact, baseline.artifact, "{name}");
+    }
 }
 
 #[test]

@@ -284,7 +284,8 @@ fn bounding(
         if is_against_none(&check.requirement) {
             return Ok(Bounding::Discordant { disagreement: *disagreement });
         }
-        noted.push(format!("the champion is right on {} of the {unit}", percent(champion)));
+        let other = check.requirement.baseline().map_or("champion", |_| "baseline");
+        noted.push(format!("the {other} is right on {} of the {unit}", percent(champion)));
         return Ok(Bounding::Pairs { disagreement: *disagreement, champion });
     }
     if is_share(metric) && !compares && by_row {
@@ -315,7 +316,7 @@ fn is_precision(metric: &Metric) -> bool {
 fn is_against_none(requirement: &Requirement) -> bool {
     match requirement {
         Requirement::NoWorseThanChampion { margin, .. } => *margin <= 0.0,
-        Requirement::BetterThanChampion { by } => *by <= 0.0,
+        Requirement::BetterThanChampion { by, .. } => *by <= 0.0,
         _ => false,
     }
 }

@@ -213,8 +213,11 @@ fn describe(requirement: &Requirement) -> String {
             format!("no worse than the champion by more than {}", percent(*margin))
         }
         Requirement::NoWorseThanChampion { margin, .. } => format!("no worse than the champion by more than {margin}"),
-        Requirement::BetterThanChampion { by } if *by > 0.0 => format!("better than the champion by more than {by}"),
-        Requirement::BetterThanChampion { .. } => "better than the champion".to_owned(),
+        Requirement::BetterThanChampion { by, baseline } => {
+            let other = baseline.as_ref().map_or_else(|| "champion".to_owned(), |name| format!("baseline `{name}`"));
+            let more = if *by > 0.0 { format!(" by more than {by}") } else { String::new() };
+            format!("better than the {other}{more}")
+        }
         Requirement::Condition(source) => source.clone(),
     }
 }

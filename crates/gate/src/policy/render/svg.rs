@@ -74,7 +74,7 @@ fn thresholds(check: &CheckResult) -> Vec<f64> {
         Requirement::AtLeast(threshold) | Requirement::AtMost(threshold) => vec![*threshold],
         Requirement::Between(least, most) => vec![*least, *most],
         Requirement::NoWorseThanChampion { margin, .. } => vec![-sign * margin],
-        Requirement::BetterThanChampion { by } => vec![sign * by],
+        Requirement::BetterThanChampion { by, .. } => vec![sign * by],
         Requirement::Condition(_) => Vec::new(),
     }
 }

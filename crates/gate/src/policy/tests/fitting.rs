@@ -113,6 +113,16 @@ policies/digits.yaml:8:15: the model's rows are pictures, which have no columns 
 }
 
 #[test]
+fn a_baseline_that_the_model_does_not_list_is_reported_with_its_place() {
+    let checks = ["metric: accuracy, better_than_baseline: {of: gradient_boosted_trees}"];
+    assert_snapshot!(unfit(&checks, &of_tables(&serde_json::json!({"baselines": ["linear"]}))), @r"
+policies/digits.yaml:6:48: the model's evaluation has no baseline `gradient_boosted_trees`
+  help: add `gradient_boosted_trees` to `spec.evaluation.baselines` of the model
+");
+    assert_eq!(unfit(&checks, &of_tables(&serde_json::json!({"baselines": ["gradient_boosted_trees"]}))), "");
+}
+
+#[test]
 fn a_policy_says_what_it_has_to_see() {
     assert_eq!(policy(&["metric: accuracy, at_least: 0.9"]).required_evidence(), RequiredEvidence::default());
     let asking = policy(&[
@@ -123,7 +133,8 @@ fn a_policy_says_what_it_has_to_see() {
         "leakage: {at_most: 0}",
     ]);
     let drift = BTreeSet::from(["age".to_owned()]);
-    let expected = RequiredEvidence { training_runs: 3, latencies: true, leakage: true, drift };
+    let baselines = BTreeSet::new();
+    let expected = RequiredEvidence { training_runs: 3, latencies: true, leakage: true, drift, baselines };
     assert_eq!(asking.required_evidence(), expected);
     let timed = policy(&["metric: latency_p50, at_most: 2"]).required_evidence();
     assert_eq!(timed.and(asking.required_evidence()), expected);

@@ -1,6 +1,7 @@
 //! The gate's tests: what policies are read, what verdicts say.
 
 mod alike;
+mod baselines;
 mod checking;
 mod closed;
 mod data;

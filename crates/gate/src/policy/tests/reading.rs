@@ -68,9 +68,9 @@ policies/digits.yaml:13:50: this check could never fail: margin inf came, expect
 #[test]
 fn a_check_has_exactly_one_rule() {
     assert_snapshot!(mistakes(&["metric: accuracy", "metric: accuracy, at_least: 0.5, at_most: 0.9"]), @r"
-policies/digits.yaml:6:7: none came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion` and `better_than_champion`
+policies/digits.yaml:6:7: none came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion` and `better_than_baseline`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
-policies/digits.yaml:7:7: `at_least` and `at_most` came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion` and `better_than_champion`
+policies/digits.yaml:7:7: `at_least` and `at_most` came, expected exactly one of `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion` and `better_than_baseline`
   help: a check is a metric and one rule, such as `- {metric: accuracy, at_least: 0.9}`
 ");
 }
@@ -86,15 +86,15 @@ policies/digits.yaml:7:35: accuracy could never be at most 0.8 and hold the chec
 #[test]
 fn keys_that_are_not_known_are_refused_with_their_place() {
     assert_snapshot!(mistakes(&["metric: accuracy, at_least: 0.9", "metric: accuracy, atleast: 0.9"]), @r"
-policies/digits.yaml:7:26: unknown key `atleast`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
+policies/digits.yaml:7:26: unknown key `atleast`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `better_than_baseline`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
   help: did you mean `at_least`?
 ");
     assert_snapshot!(mistakes(&["metric: accuracy, slices: {by: label}, at_least: 0.9"]), @r"
-policies/digits.yaml:6:26: unknown key `slices`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
+policies/digits.yaml:6:26: unknown key `slices`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `better_than_baseline`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
   help: did you mean `slice`?
 ");
     assert_snapshot!(mistakes(&[r#"expresion: "artifact.bytes < 20""#]), @r"
-policies/digits.yaml:6:8: unknown key `expresion`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
+policies/digits.yaml:6:8: unknown key `expresion`, expected one of `name`, `metric`, `expression`, `drift`, `leakage`, `at_least`, `at_most`, `between`, `no_worse_than_champion`, `better_than_champion`, `better_than_baseline`, `slice`, `group_by`, `seeds`, `when_inconclusive`, `severity`, `expires`, `owner`, `why`
   help: did you mean `expression`?
 ");
     assert_snapshot!(mistakes(&["metric: acuracy, at_least: 0.9"]), @r"
