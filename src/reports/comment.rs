@@ -212,6 +212,9 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     for diagnostic in run.status.diagnostics.iter().take(20) {
         add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
     }
+    for warning in run.training.warnings.iter().filter(|_| ended) {
+        add(&mut text, format_args!("- warning: {}\n", escaped(&warning.to_string().replace('\n', " "))));
+    }
     if let Some(reason) = run.status.reason.as_ref().filter(|_| ended) {
         add(&mut text, format_args!("\n{}\n", escaped(&reason.replace('\n', " "))));
     }

@@ -14,6 +14,7 @@ mod publish;
 mod seed_runs;
 mod test_set;
 mod train;
+mod warnings;
 mod worker;
 
 use std::sync::Arc;

@@ -58,7 +58,7 @@ impl Runs {
     }
 
     /// The run that made the artifact, if the store still has it.
-    async fn maker_of(&self, run: &Run) -> Option<Run> {
+    pub(super) async fn maker_of(&self, run: &Run) -> Option<Run> {
         self.context.store.run(run.training.reused_from?).await.ok()
     }
 

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::job_log::MAX_UNWRITTEN;
 use super::plan::{Plan, refused};
+use super::warnings::read_warnings;
 use super::{Runs, explain};
 use crate::context::{StepError, blocking, messages, retry_transient};
 use crate::repository::source;
@@ -69,6 +70,7 @@ impl Runs {
                 let reused = messages::reused(trained.run, &key);
                 run.training.reused_from = Some(trained.run);
                 run.training.reuse = Some(reused.clone());
+                run.training.warnings = self.reused_warnings(run).await;
                 (trained, reused)
             }
             // Weights that this run itself made before an interruption are not a reuse.
@@ -77,7 +79,11 @@ impl Runs {
                 run.training.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
                 let trained = match own {
                     Some(own) => own,
-                    None => self.train_one(run, &plan.model, &key, &place).await?,
+                    None => {
+                        let trained = self.train_one(run, &plan.model, &key, &place).await?;
+                        run.training.warnings = read_warnings(run, &place).await;
+                        trained
+                    }
                 };
                 let cause = messages::trained(&trained.artifact);
                 (trained, cause)

@@ -24,6 +24,7 @@ pub(crate) fn prepare(job: &TrainingJob, context: &JobContext<'_>) -> Result<(),
     let source = context.folder.join(&job.source);
     let ValidatedData { faults, warnings, .. } = data::validate(job, &source, None);
     warnings.iter().for_each(training::warn);
+    output::write_json(&context.output.join(Job::WARNINGS), &warnings)?;
     if !faults.is_empty() {
         return Err(training::refuse(faults, context));
     }

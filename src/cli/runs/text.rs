@@ -61,12 +61,20 @@ pub(in crate::cli) fn show(run: &Value) -> String {
     }
     lines.extend(cost(&run["cost"]));
     lines.extend(verdict(&run["verdict"]));
+    lines.extend(output::things(run, "warnings").iter().map(warning));
     for reason in output::things(run, "blocking_rules") {
         lines.push(format!("  blocked by {}: {}", text(reason, "rule"), text(reason, "reason")));
     }
     lines.extend(output::things(run, "transitions").iter().map(transition));
     lines.push(format!("  next: {}", next(run)));
     lines.join("\n")
+}
+
+fn warning(warning: &Value) -> String {
+    let (file, line) = (text(warning, "file"), warning["line"].as_u64());
+    let place = line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
+    let help = warning["help"].as_str().map_or_else(String::new, |help| format!("\n    help: {help}"));
+    format!("  {}: {place}: {}{help}", colour::word("warning"), text(warning, "message"))
 }
 
 fn cost(cost: &Value) -> Option<String> {

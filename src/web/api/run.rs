@@ -118,6 +118,8 @@ pub(super) struct RunDetail {
     summary: RunSummary,
     /// Mistakes in files of the source repository.
     diagnostics: Vec<Diagnostic>,
+    /// What the trainer warned of before it trained, such as test rows that are training rows; at most 20.
+    warnings: Vec<Diagnostic>,
     /// Why the run reused an artifact, or why it had to train; null before this is decided.
     reuse: Option<String>,
     /// Files of the evaluation in the artifact store; null before the evaluation.
@@ -344,6 +346,7 @@ impl Shared {
         Ok(RunDetail {
             summary: run.into(),
             diagnostics: run.status.diagnostics.iter().map(Diagnostic::from).collect(),
+            warnings: run.training.warnings.iter().map(Diagnostic::from).collect(),
             reuse: run.training.reuse.clone(),
             evaluation: run.judgement.evaluation.as_ref().map(Evaluation::from),
             verdict: run.judgement.verdict.as_ref().map(Verdict::from),

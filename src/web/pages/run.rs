@@ -36,6 +36,10 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
             format_args!("<pre>{}</pre>\n", diagnostic.to_string().lines().map(xml).collect::<Vec<_>>().join("\n")),
         );
     }
+    for warning in &run.training.warnings {
+        let shown: Vec<String> = warning.to_string().lines().map(xml).collect();
+        add(&mut page, format_args!("<pre>warning: {}</pre>\n", shown.join("\n")));
+    }
     if let Some(verdict) = &run.judgement.verdict {
         add(&mut page, format_args!("<h2>Verdict</h2>\n<p>{}</p>\n", xml(&verdict.summary())));
         add(

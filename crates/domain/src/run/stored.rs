@@ -82,6 +82,8 @@ pub(super) struct StoredRun {
     delivered_at: Timestamp,
     created_at: Timestamp,
     updated_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<Diagnostic>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
@@ -105,8 +107,17 @@ impl From<Run> for StoredRun {
             interruptions,
             updated_at,
         } = status;
-        let RunTraining { cache_key, cache_key_parts, reuse, artifact, reused_from, report: training, cost, seeds } =
-            training;
+        let RunTraining {
+            cache_key,
+            cache_key_parts,
+            reuse,
+            artifact,
+            reused_from,
+            report: training,
+            cost,
+            seeds,
+            warnings,
+        } = training;
         let RunJudgement { champion, evaluation, evidence, verdict, proposed_policy } = judgement;
         let RunPromotion { author, contributors, blocking_rules, request, commit: promotion_commit } = promotion;
         Self {
@@ -151,6 +162,7 @@ impl From<Run> for StoredRun {
             delivered_at,
             created_at,
             updated_at,
+            warnings,
         }
     }
 }
@@ -199,6 +211,7 @@ impl From<StoredRun> for Run {
             delivered_at,
             created_at,
             updated_at,
+            warnings,
         } = stored;
         Self {
             id,
@@ -223,6 +236,7 @@ impl From<StoredRun> for Run {
                 report: training,
                 cost,
                 seeds,
+                warnings,
             },
             judgement: RunJudgement { champion, evaluation, evidence, verdict, proposed_policy },
             promotion: RunPromotion { author, contributors, blocking_rules, request, commit: promotion_commit },

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use slipway_contract::Digest;
 
-use crate::RunId;
+use crate::{Diagnostic, RunId};
 
 /// The data of a run's training. Nothing is known before the run is planned.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +26,8 @@ pub struct RunTraining {
     pub cost: Option<TrainingCost>,
     /// Trainings with other seeds, if the policy requires them.
     pub seeds: Vec<SeedRun>,
+    /// What the trainer warned of before it trained, with places in the files of the source repository.
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// A document beside an artifact's weights.

@@ -41,6 +41,7 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let (prepared, said) = prepare(job, context);
     said.faults.iter().skip(1).for_each(|fault| Reporter::stage(&format!("also: {fault}")));
     said.warnings.iter().for_each(warn);
+    output::write_json(&context.output.join(Job::WARNINGS), &said.warnings)?;
     let Some(prepared) = prepared else {
         return Err(refuse(said.faults, context));
     };
