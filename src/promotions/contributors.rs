@@ -62,23 +62,10 @@ impl Promotions {
         Ok(true)
     }
 
-    /// The known contributors to a run's revision; `None` before the first search. The pusher may be reported later. Until then,
-    /// a run of a branch has an unknown pusher.
-    pub(super) async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
-        let Some(mut all) = run.promotion.contributors.clone() else { return Ok(None) };
-        for reported in
-            self.context.store.contributors(&run.cause.source, std::slice::from_ref(&run.cause.head)).await?
-        {
-            if !all.contains(&reported) {
-                all.push(reported);
-            }
-        }
-        let is_pushed =
-            |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.cause.head;
-        if run.cause.pull_request.is_none() && !all.iter().any(is_pushed) {
-            all.push(Contributor::unknown(Part::Pusher, run.cause.head.clone(), ""));
-        }
-        Ok(Some(all))
+    /// The known contributors to a run's revision; `None` before the first search.
+    async fn contributors_now(&self, run: &Run) -> Result<Option<Vec<Contributor>>, StoreError> {
+        let head = std::slice::from_ref(&run.cause.head);
+        Ok(with_reported(run, self.context.store.contributors(&run.cause.source, head).await?))
     }
 
     /// Why an approval does not count alone; `None` if it does, or if none is required.
@@ -183,4 +170,21 @@ impl Promotions {
         });
         self.context.store.start_of_concurrency_group(&of_branch).await
     }
+}
+
+/// The contributors to a run's revision with those that were reported since; `None` before the first search. The pusher may be
+/// reported later. Until then, a run of a branch has an unknown pusher.
+pub(super) fn with_reported(run: &Run, reported: Vec<Contributor>) -> Option<Vec<Contributor>> {
+    let mut all = run.promotion.contributors.clone()?;
+    for reported in reported {
+        if !all.contains(&reported) {
+            all.push(reported);
+        }
+    }
+    let is_pushed =
+        |contributor: &Contributor| contributor.part == Part::Pusher && contributor.commit == run.cause.head;
+    if run.cause.pull_request.is_none() && !all.iter().any(is_pushed) {
+        all.push(Contributor::unknown(Part::Pusher, run.cause.head.clone(), ""));
+    }
+    Some(all)
 }

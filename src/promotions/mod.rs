@@ -12,6 +12,7 @@ mod promote;
 mod request;
 mod rollback;
 mod rules;
+mod ruling;
 
 use std::sync::Arc;
 

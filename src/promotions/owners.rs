@@ -57,20 +57,6 @@ impl Promotions {
         }
     }
 
-    /// Claims a model without an owner for the run's source, directly before it is written. Returns the reason why it may not be
-    /// written if it belongs to another source by now.
-    pub(super) async fn claim_model(&self, run: &Run) -> Result<Option<String>, StoreError> {
-        let declared = self
-            .context
-            .environment_by_name(&run.cause.environment)
-            .and_then(|known| known.owners().get(&run.cause.model));
-        let owner = match declared {
-            Some(declared) => declared.clone(),
-            None => self.context.store.claim_model(&run.cause.environment, &run.cause.model, &run.cause.source).await?,
-        };
-        Ok((owner != run.cause.source).then(|| belongs_to(&run.cause.environment, &run.cause.model, &owner)))
-    }
-
     /// Whether a caller with access to only these sources may operate a model of an environment: the model belongs to one of
     /// them, or it has no owner and no other source has runs for it. A model that was never on its way there belongs to the
     /// source of its proposed first promotion.
@@ -131,6 +117,6 @@ impl Promotions {
     }
 }
 
-fn belongs_to(environment: &SourceName, model: &str, owner: &SourceName) -> String {
+pub(super) fn belongs_to(environment: &SourceName, model: &str, owner: &SourceName) -> String {
     format!("`{model}` in `{environment}` belongs to the source `{owner}`")
 }

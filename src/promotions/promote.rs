@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use slipway_contract::Digest;
 
 use super::Promotions;
-use super::rules::Ruling;
+use super::ruling::{PromotionRules, Ruling};
 use crate::context::marks::{MAX_MANIFEST_BYTES, Marks};
 use crate::context::{Declined, PromotionMessage, StepError, artifact_of, blocking, deployed_artifact, messages};
 use slipway_domain::{CommitSha, CommitTemplates, DeployedArtifact, Origin, Promotion, Run, RunEvent, version_of};
@@ -34,7 +34,7 @@ impl Declined {
 }
 
 impl Promotions {
-    pub(crate) async fn promote(self: &Arc<Self>, run: &mut Run) -> Result<(RunEvent, String), StepError> {
+    pub(crate) async fn promote(&self, run: &mut Run) -> Result<(RunEvent, String), StepError> {
         let artifact = artifact_of(run)?;
         self.know_contributors(run).await?;
         let model = run
@@ -56,19 +56,17 @@ impl Promotions {
             trailer: Trailer { key: TRAILER.to_owned(), value: promotion.id().to_string() },
         };
         let noting = {
-            let (context, environment, run) = (self.context.clone(), run.cause.environment.clone(), run.id);
+            let (store, environment, run) = (self.context.store.clone(), run.cause.environment.clone(), run.id);
             let asynchronous = tokio::runtime::Handle::current();
             move |commit: &CommitSha| {
-                let noted = context.store.record_pushed(&environment, commit, run);
+                let noted = store.record_pushed(&environment, commit, run);
                 asynchronous.block_on(noted).map_err(|error| Declined::Step(StepError::Store(error)))
             }
         };
         let proposing = ProposalBuilder {
-            promotions: self.clone(),
+            rules: self.rules_of(run)?,
             asynchronous: tokio::runtime::Handle::current(),
-            run: run.clone(),
             marks,
-            artifact,
             values,
             promotion,
             source,
@@ -181,11 +179,9 @@ pub(crate) fn held_up(error: StepError) -> StepError {
 
 /// The inputs of a proposal.
 struct ProposalBuilder {
-    promotions: Arc<Promotions>,
+    rules: PromotionRules,
     asynchronous: tokio::runtime::Handle,
-    run: Run,
     marks: Arc<Marks>,
-    artifact: Digest,
     values: Values,
     promotion: Promotion,
     source: String,
@@ -195,10 +191,11 @@ struct ProposalBuilder {
 
 impl ProposalBuilder {
     /// Proposes the environment's files with the artifact's values in the marked places. The writer calls this again for every
-    /// new tip, so that the commit is always derived from the current files, and only if the rules allow it now.
+    /// new tip, so that the commit is always derived from the current files, and only if the rules allow it now. The branch may be
+    /// locked meanwhile, so nothing but the store is called: once for the facts, and once more if the model has no owner yet.
     fn propose(&self, snapshot: &Snapshot<'_>) -> Result<Proposal, Declined> {
-        let Self { promotions, asynchronous, run, marks, artifact, values, promotion, source, templates, author } =
-            self;
+        let Self { rules, asynchronous, marks, values, promotion, source, templates, author } = self;
+        let PromotionRules { run, artifact, .. } = rules;
         let marked = marks.find(snapshot, &run.cause.model).map_err(Declined::Step)?;
         if has_moved(run, &marked.deployed, artifact) {
             return Err(Declined::ChampionMoved(messages::champion_moved(run, &marked.deployed)));
@@ -206,13 +203,8 @@ impl ProposalBuilder {
         if marked.deployed == DeployedArtifact::Artifact(artifact.clone()) {
             return Ok(Proposal::Nothing);
         }
-        match asynchronous.block_on(promotions.ruling(run)).map_err(Declined::Step)? {
-            Ruling::Free => {
-                let claimed = asynchronous.block_on(promotions.claim_model(run));
-                if let Some(reason) = claimed.map_err(|error| Declined::Step(error.into()))? {
-                    return Err(Declined::Step(StepError::Environment { reason }));
-                }
-            }
+        match asynchronous.block_on(rules.claim()).map_err(Declined::Step)? {
+            Ruling::Free => {}
             Ruling::Held(held) => return Err(Declined::HeldBack(held)),
             // Nothing has landed, so the run can still be superseded. The check of waiting runs does that.
             Ruling::Overtaken(_) => return Err(Declined::HeldBack(Vec::new())),

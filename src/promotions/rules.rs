@@ -5,10 +5,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::Promotions;
 use super::actions::ActionError;
 use super::promote::{has_moved, held_up};
+use super::ruling::{PromotionRules, Ruling};
 use crate::context::{Step, StepError, artifact_of, messages};
-use slipway_domain::{
-    BlockingRule, Candidate, DeployedArtifact, PromotionRequest, Retry, Rule, Run, RunEvent, RunState, Upstream,
-};
+use slipway_domain::{BlockingRule, DeployedArtifact, PromotionRequest, Retry, Rule, Run, RunEvent, RunState};
 use slipway_store::StoreError;
 
 /// Maximum time between two checks of a waiting run. People and other servers wake it; this interval covers a missed wake-up.
@@ -17,58 +16,23 @@ const MAX_WAIT: SignedDuration = SignedDuration::from_secs(60);
 /// Interval at which the forge is queried for the state of a promotion request.
 const REQUEST_POLL_INTERVAL: SignedDuration = SignedDuration::from_secs(15);
 
-/// Result of the rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ruling {
-    /// No rule blocks the promotion.
-    Free,
-    /// These rules block it.
-    Held(Vec<BlockingRule>),
-    /// The artifact is rejected.
-    Rejected(String),
-    /// A newer candidate or a later rollback replaces this run.
-    Overtaken(String),
-}
-
 impl Promotions {
-    /// Reads all inputs of the rules, and applies them. People roll back when something is wrong, so blocking rules do not apply
-    /// to a rollback: only a rejection, another owner of the model or a later rollback stops it.
+    /// The rules for a run's promotion, with everything from the settings that they need.
+    pub(super) fn rules_of(&self, run: &Run) -> Result<PromotionRules, StepError> {
+        let environment = self.context.environment(run)?;
+        Ok(PromotionRules {
+            store: self.context.store.clone(),
+            run: run.clone(),
+            artifact: artifact_of(run)?,
+            rules: environment.rules().clone(),
+            people: self.context.settings.people.clone(),
+            declared_owner: environment.owners().get(&run.cause.model).cloned(),
+        })
+    }
+
+    /// Applies the rules to the current facts about a run's promotion.
     pub(super) async fn ruling(&self, run: &Run) -> Result<Ruling, StepError> {
-        let artifact = artifact_of(run)?;
-        if let Some(rejection) = self.context.store.rejection(&run.cause.source, &run.cause.model, &artifact).await? {
-            return Ok(Ruling::Rejected(messages::rejected(&rejection)));
-        }
-        if let Some(reason) = self.foreign_model(&run.cause.environment, &run.cause.model, &run.cause.source).await? {
-            return Err(StepError::Environment { reason });
-        }
-        if run.is_rollback() {
-            let newer = self.context.store.rollback_after(run).await?;
-            return Ok(newer.map_or(Ruling::Free, |newer| Ruling::Overtaken(messages::rolled_back_elsewhere(&newer))));
-        }
-        if let Some(newer) = self.context.store.overtaken_by(run).await? {
-            return Ok(Ruling::Overtaken(messages::overtaken(&newer)));
-        }
-        let rules = self.context.environment(run)?.rules();
-        let mut upstream = Vec::new();
-        for environment in rules.after.iter().flat_map(|after| &after.environments) {
-            let newest = self.context.store.deployment_records_of(environment, &run.cause.model, 1).await?.pop();
-            let since =
-                newest.filter(|record| record.deployed.artifact() == Some(&artifact)).map(|record| record.since());
-            upstream.push(Upstream { environment: environment.clone(), since });
-        }
-        let approvals = self.context.store.approvals(&run.cause.environment, &run.cause.model, &artifact).await?;
-        let holds = self.context.store.holds(&run.cause.environment, Some(&run.cause.model)).await?;
-        let contributors = self.contributors_now(run).await?;
-        let held = rules.blocked_by(&Candidate {
-            now: Timestamp::now(),
-            upstream: &upstream,
-            approvals: &approvals,
-            policy_requires_approval: run.policy_requires_approval(),
-            contributors: contributors.as_deref(),
-            people: &self.context.settings.people,
-            holds: &holds,
-        });
-        Ok(if held.is_empty() { Ruling::Free } else { Ruling::Held(held) })
+        self.rules_of(run)?.ruling().await
     }
 
     /// Checks a blocked run: it continues, is compared again because the environment changed, or waits further.

@@ -1,6 +1,7 @@
 //! Contributors of revisions and pull requests, as reported by a forge, and commits in environments that Slipway made.
 
 use jiff::Timestamp;
+use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Row as _};
 
 use super::database::{in_steps, millis, places};
@@ -31,6 +32,14 @@ pub(super) async fn note(
     Ok(())
 }
 
+/// The contributor of a row with `part`, `name` and the account in the column `account`.
+pub(super) fn read(row: &AnyRow, commit: CommitSha, account: &str) -> Result<Contributor, StoreError> {
+    let part: String = row.try_get("part")?;
+    // A part that only a newer version knows maps to the nearest known part.
+    let part = Part::from_name(&part).unwrap_or(Part::Author);
+    Ok(Contributor { part, commit, account: Some(row.try_get(account)?), name: row.try_get("name")? })
+}
+
 impl Store {
     /// The recorded contributors of revisions of a source.
     pub async fn contributors(
@@ -51,14 +60,8 @@ impl Store {
             }
             for row in select.fetch_all(&self.database.pool).await? {
                 let commit: String = row.try_get("revision")?;
-                let part: String = row.try_get("part")?;
-                // A part that only a newer version knows maps to the nearest known part.
-                found.push(Contributor {
-                    part: Part::from_name(&part).unwrap_or(Part::Author),
-                    commit: commit.parse().map_err(|error| StoreError::Unreadable(format!("{error}")))?,
-                    account: Some(row.try_get("account")?),
-                    name: row.try_get("name")?,
-                });
+                let commit = commit.parse().map_err(|error| StoreError::Unreadable(format!("{error}")))?;
+                found.push(read(&row, commit, "account")?);
             }
         }
         Ok(found)

@@ -11,7 +11,7 @@ use super::written::{self, text};
 use super::{Store, StoreError, quarantine};
 use slipway_domain::{Actor, Approval, Hold, Rejection, SourceName};
 
-fn read<T: DeserializeOwned>(row: &AnyRow) -> Result<T, StoreError> {
+pub(super) fn read<T: DeserializeOwned>(row: &AnyRow) -> Result<T, StoreError> {
     let document: String = row.try_get("document")?;
     serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a decision: {error}")))
 }
@@ -22,7 +22,7 @@ fn document(decision: &(impl Serialize + DeserializeOwned)) -> Result<String, St
 
 /// The hold of a row. An unreadable hold stays in force until its release: a server that cannot read the reason must not overrule
 /// it.
-fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
+pub(super) fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
     read(row).or_else(|error| {
         let (environment, model): (String, String) = (row.try_get("environment")?, row.try_get("model")?);
         Ok(Hold {
@@ -37,7 +37,7 @@ fn read_hold(row: &AnyRow) -> Result<Hold, StoreError> {
 }
 
 /// The rejection of a row. An unreadable rejection stays in force as well.
-fn read_rejection(row: &AnyRow) -> Result<Rejection, StoreError> {
+pub(super) fn read_rejection(row: &AnyRow) -> Result<Rejection, StoreError> {
     read(row).or_else(|error| {
         let (model, artifact): (String, String) = (row.try_get("model")?, row.try_get("artifact")?);
         let artifact = artifact.parse().map_err(|_| StoreError::Unreadable(format!("`{artifact}` is not a digest")))?;

@@ -25,7 +25,7 @@ pub struct ReadHistory {
     pub deployment_records: Vec<DeploymentRecord>,
 }
 
-fn read(row: &AnyRow) -> Result<DeploymentRecord, StoreError> {
+pub(super) fn read(row: &AnyRow) -> Result<DeploymentRecord, StoreError> {
     let document: String = row.try_get("document")?;
     let record: DeploymentRecord =
         serde_json::from_str(&document).map_err(|error| StoreError::Unreadable(format!("a placement: {error}")))?;

@@ -15,7 +15,12 @@ const CLAIM: &str = "INSERT INTO owners (environment, model, source, at) VALUES 
                      ON CONFLICT (environment, model) DO NOTHING";
 
 fn read_source(row: &AnyRow) -> Result<SourceName, StoreError> {
-    SourceName::try_from(row.try_get::<String, _>("source")?).map_err(StoreError::Unreadable)
+    source_of(row.try_get("source")?)
+}
+
+/// Parses the stored name of an owner.
+pub(super) fn source_of(name: String) -> Result<SourceName, StoreError> {
+    SourceName::try_from(name).map_err(StoreError::Unreadable)
 }
 
 /// Makes the source of a promoting run the owner of the model, if it has none yet.
@@ -56,14 +61,17 @@ impl Store {
         model: &str,
         source: &SourceName,
     ) -> Result<SourceName, StoreError> {
-        sqlx::query(CLAIM)
+        // The update changes nothing; without it an existing row is not returned.
+        let claim = "INSERT INTO owners (environment, model, source, at) VALUES ($1, $2, $3, $4)
+                     ON CONFLICT (environment, model) DO UPDATE SET source = owners.source RETURNING source";
+        let row = sqlx::query(claim)
             .bind(environment.as_str().to_owned())
             .bind(model.to_owned())
             .bind(source.as_str().to_owned())
             .bind(millis(Timestamp::now()))
-            .execute(&self.database.pool)
+            .fetch_one(&self.database.pool)
             .await?;
-        Ok(self.owner(environment, model).await?.unwrap_or_else(|| source.clone()))
+        read_source(&row)
     }
 
     /// Undoes the claim of a promotion that did not land, unless the source has promoted the model before, or another of its runs

@@ -211,38 +211,6 @@ impl Store {
         Ok(self.readable_of(quarantine::RUN, &rows, read_document).await?.into_iter().next())
     }
 
-    /// The newest run of the same source, model and environment that was recorded later and has also passed, if there is one. A
-    /// rollback overtakes no run: its hold blocks other runs for as long as people want.
-    pub async fn overtaken_by(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT id AS key, source, document FROM runs
-                      WHERE environment = $1 AND model = $2 AND state IN ('waiting', 'promoting', 'done')
-                        AND change_id IS NULL AND lane NOT LIKE '% rollback:%' AND source = $4
-                        AND opened > (SELECT opened FROM runs WHERE id = $3)
-                      ORDER BY opened DESC LIMIT 1";
-        let row = sqlx::query(select)
-            .bind(run.cause.environment.as_str().to_owned())
-            .bind(text(&*run.cause.model))
-            .bind(run.id.to_string())
-            .bind(run.cause.source.as_str().to_owned());
-        // If the newer run is unreadable, the caller waits and does not overtake it.
-        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
-    }
-
-    /// The newest rollback of the same model in the same environment that was requested later, if it has landed or still can.
-    pub async fn rollback_after(&self, run: &Run) -> Result<Option<Run>, StoreError> {
-        let select = "SELECT document FROM runs
-                      WHERE environment = $1 AND model = $2 AND source = $4 AND state IN ('waiting', 'promoting', 'done')
-                        AND change_id IS NULL AND lane LIKE '% rollback:%'
-                        AND opened > (SELECT opened FROM runs WHERE id = $3)
-                      ORDER BY opened DESC LIMIT 1";
-        let row = sqlx::query(select)
-            .bind(run.cause.environment.as_str().to_owned())
-            .bind(run.cause.model.clone())
-            .bind(run.id.to_string())
-            .bind(run.cause.source.as_str().to_owned());
-        row.fetch_optional(&self.database.pool).await?.map(|row| read_document(&row)).transpose()
-    }
-
     /// Runs of a source's model on its branch that passed their gate, newest first, in any environment: all of them, or those
     /// with one artifact. Runs whose artifact was already named in the environment have no verdict.
     pub async fn passed_runs(

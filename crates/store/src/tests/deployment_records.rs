@@ -7,7 +7,7 @@ use super::{World, name, on_both_databases, sha};
 use crate::ReadHistory;
 use slipway_domain::{DeployedArtifact, DeployedBy, DeploymentRecord};
 
-fn record(model: &str, of: &str, commit: char) -> DeploymentRecord {
+pub(super) fn record(model: &str, of: &str, commit: char) -> DeploymentRecord {
     DeploymentRecord {
         environment: name("staging"),
         model: model.to_owned(),
@@ -20,7 +20,7 @@ fn record(model: &str, of: &str, commit: char) -> DeploymentRecord {
 }
 
 /// A history that continues after `before`, or starts at the beginning.
-fn history(before: Option<char>, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
+pub(super) fn history(before: Option<char>, tip: char, deployment_records: Vec<DeploymentRecord>) -> ReadHistory {
     let (environment, before, tip) = (name("staging"), before.map(sha), sha(tip));
     ReadHistory { environment, before, replaces: None, tip, deployment_records }
 }

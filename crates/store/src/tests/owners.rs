@@ -18,7 +18,7 @@ on_both_databases! {
         let publishing = world.moved(&lease, &with, RunState::Publishing).await;
         let promoting = world.moved(&lease, &publishing, RunState::Promoting).await;
         assert_eq!(world.state(ours.id).await, RunState::Waiting, "another source's run is none of its business");
-        assert!(world.store.overtaken_by(&ours).await.expect("asked").is_none());
+        assert_eq!(world.newer_than(&ours).await, None);
         let done = promoting.clone().with(|run| run.status.state = RunState::Done);
         let step = transition(RunState::Promoting, RunState::Done);
         world.store.record_moved(&lease, &done, &step, &[]).await.expect("recorded");

@@ -15,7 +15,7 @@ pub(super) fn at(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-fn approval(person: &str, of: &str) -> Approval {
+pub(super) fn approval(person: &str, of: &str) -> Approval {
     Approval {
         environment: name("staging"),
         model: "a".to_owned(),
@@ -26,7 +26,7 @@ fn approval(person: &str, of: &str) -> Approval {
     }
 }
 
-fn hold(model: Option<&str>, reason: &str) -> Hold {
+pub(super) fn hold(model: Option<&str>, reason: &str) -> Hold {
     Hold {
         environment: name("staging"),
         model: model.map(str::to_owned),
@@ -115,8 +115,8 @@ on_both_databases! {
         assert_eq!(world.state(new).await, RunState::Waiting);
         let approvals = world.store.approvals(&name("staging"), "a", &artifact("1")).await.expect("asked");
         assert!(approvals.is_empty(), "approvals die with a newer candidate");
-        assert!(world.store.overtaken_by(&old).await.expect("asked").is_some_and(|run| run.id == new));
-        assert!(world.store.overtaken_by(&world.store.run(new).await.expect("a run")).await.expect("asked").is_none());
+        assert_eq!(world.newer_than(&old).await, Some(new));
+        assert_eq!(world.newer_than(&world.store.run(new).await.expect("a run")).await, None);
     }
 
     async fn a_promotion_is_recorded_with_what_follows_from_it_and_that_is_done_once(world: World) {
@@ -199,7 +199,7 @@ on_both_databases! {
         assert_eq!(world.state(waiting.id).await, RunState::Waiting);
         assert_eq!(world.store.holds(&name("staging"), Some("a")).await.expect("asked").len(), 1);
         assert_eq!(world.store.transitions(back.id).await.expect("way")[0].actor, actor);
-        assert!(world.store.overtaken_by(&waiting).await.expect("asked").is_none());
+        assert_eq!(world.newer_than(&waiting).await, None);
         let claimed: Vec<RunId> = world.claim_promotions().await.iter().map(|(run, _)| run.id).collect();
         assert_eq!(claimed, [waiting.id, back.id]);
         assert_eq!(world.store.run_on_its_way(&name("staging"), "a", &name("models")).await.expect("asked").map(|run| run.id), Some(back.id));
@@ -341,7 +341,7 @@ impl World {
     }
 
     /// Pushes a newer revision, which passes as well, and checks the waiting run before that.
-    async fn waiting_after_a_push(&self, digit: char, second: i64, old: &Run) -> RunId {
+    pub(super) async fn waiting_after_a_push(&self, digit: char, second: i64, old: &Run) -> RunId {
         let id = self.open(&format!("d-{digit}"), vec![run("a", digit, second)]).await[0];
         assert_eq!(self.state(old.id).await, RunState::Waiting, "a push alone supersedes nothing that passed");
         let (claimed, lease) = self.claim().await.expect("the newer run, which is not held up by what waits");

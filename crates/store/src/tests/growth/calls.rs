@@ -4,6 +4,8 @@ use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 
+use slipway_contract::Digest;
+
 use super::rows::FILE;
 use crate::tests::{CLAIM_LEASE, delivery_with_id, head, name, run, transition};
 use crate::{Claim, DeliveryFilter, DeliveryOutcome, ModelCursor, RunCursor, RunFilter, Store};
@@ -156,7 +158,8 @@ fn changes(store: &Store) -> Vec<Call<'_>> {
             store.queue_place(&new, now).await.expect("a place");
             store.newest_in_concurrency_group(&new).await.expect("a run");
             store.earlier_with_key(&new).await.expect("an answer");
-            store.overtaken_by(&new).await.expect("an answer");
+            let upstream = [name("staging"), name("production")];
+            store.promotion_facts(&new, &Digest::of(b"1"), &upstream).await.expect("facts");
             let (claimed, lease) = store.claim_run(claim).await.expect("claimed").expect("a run");
             store.extend_lease(&lease, now + CLAIM_LEASE).await.expect("extended");
             let moved = claimed.clone().with(|run| run.status.state = RunState::Training);
