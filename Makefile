@@ -211,9 +211,9 @@ doctor: ## say what this machine lacks
 
 .PHONY: install
 install: tools libtorch ## release build into PREFIX (default ~/.local), libtorch beside it
-	@cargo build --release --package slipway --package slipway-trainer --package slipway-sandbox
-	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer target/release/slipway-sandbox
-	@echo "install: slipway, slipway-trainer and slipway-sandbox are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"
+	@cargo build --release --package slipway --package slipway-trainer --package slipway-sandbox --package slipway-server
+	@install -D -t $(PREFIX)/bin target/release/slipway target/release/slipway-trainer target/release/slipway-sandbox target/release/slipway-server
+	@echo "install: slipway, slipway-trainer, slipway-sandbox and slipway-server are in $(PREFIX)/bin; the trainer finds libtorch in $(CURDIR)/.libtorch"
 
 .PHONY: clean
 clean: ## remove what was built; .libtorch/ and .data/ stay

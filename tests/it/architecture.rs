@@ -26,6 +26,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("families", &[]),
     ("onnx", &["contract", "families"]),
     ("trainer", &["contract", "onnx", "tables", "families"]),
+    ("server", &["contract", "onnx"]),
     ("testkit", &[]),
     (
         "",
@@ -57,6 +58,7 @@ const HOMES_OF_PACKAGES: &[(&str, &[&str])] = &[
     ("landlock", &["sandbox"]),
     ("object_store", &["artifacts"]),
     ("octocrab", &["forge"]),
+    ("ort", &["server"]),
     ("parquet", &["gate", "tables", "trainer"]),
     ("prost", &["onnx"]),
     ("ring", &["forge", "testkit"]),

@@ -26,7 +26,7 @@ pub use api::{Answer, Api};
 pub use git_server::{Faults, GitServer, LoggedRequest, Login};
 pub use ignored::ignore_test;
 pub use load::{Load, Outcome, UnderWay, signature};
-pub use onnxruntime::onnxruntimes;
+pub use onnxruntime::{onnxruntime_library, onnxruntimes};
 pub use postgres::Postgres;
 pub use process::{SlipwayProcess, built};
 pub use repository::{Repository, WorkTree};

@@ -1,0 +1,8 @@
+//! The built server, called as clients call it. Each test starts its own and ends it.
+
+mod artifacts;
+mod conformance;
+mod models;
+mod overload;
+mod refusals;
+mod support;
