@@ -1,17 +1,22 @@
 #!/usr/bin/env python3
-"""Families for tables beside their peers on the data of the examples: gradient boosted trees and LightGBM, linear and scikit-learn.
+"""Families for tables beside their peers on the data of the examples: gradient boosted trees and LightGBM, linear and scikit-learn,
+mlp and pytabkit.
 
-Usage: bench_families.py [--trainer FILE] [--seeds N] [--python FILE]
+Usage: bench_families.py [--trainer FILE] [--seeds N] [--python FILE] [--mlp FILE] [--only-mlp] [--variants NAME …]
 
-Trains each with equal settings, without validation rows, and prints the metric on the test rows and the seconds of training. The peers
-are installed from PyPI into .peers/families/ unless --python names an interpreter that has them. The data is that of
-`make data DATA=credit` and the like.
+Trains each with equal settings, and prints the metric on the test rows and the seconds of training. Trees and linear models have no
+validation rows. Both of mlp and RealMLP of pytabkit learn from the same four fifths of the training rows and keep the epoch that is the
+best on the same fifth, by the log loss or the root mean squared error, without label smoothing. The peers are installed from PyPI into
+.peers/families/ unless --python names an interpreter that has them. pytabkit needs PyTorch (5 GB), so that mlp is measured only if
+--mlp names an interpreter that has it. The data is that of `make data DATA=credit` and the like.
 """
 
 import argparse
+import csv
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import statistics
@@ -107,6 +112,66 @@ print(json.dumps(result))
 """
 
 
+# RealMLP of pytabkit on the columns as pytabkit takes them: missing numbers are the mean, with a category that says so (the wrapper of
+# AutoGluon does the same). Texts are categories.
+PEER_MLP = """
+import csv, json, sys, time, warnings
+warnings.filterwarnings("ignore")
+import numpy, pandas, torch
+import pytabkit
+from pytabkit import RealMLP_TD_Classifier, RealMLP_TD_Regressor, RealMLP_TD_S_Classifier, RealMLP_TD_S_Regressor
+from sklearn.metrics import log_loss
+
+request = json.load(sys.stdin)
+torch.set_num_threads(request["threads"])
+columns, label = request["columns"], request["label"]
+
+def read(name):
+    frame = pandas.read_csv(name, dtype=str, keep_default_na=False)
+    return frame
+
+train, test = read(request["train"]), read(request["test"])
+held = train[request["split"]] == "validation"
+fit_rows = train[~held]
+numbers = [name for name, kind in columns.items() if kind == "number"]
+means = {name: pandas.to_numeric(fit_rows[name], errors="coerce").mean() for name in numbers}
+
+def frame(rows):
+    made = {}
+    for name, kind in columns.items():
+        if kind == "number":
+            values = pandas.to_numeric(rows[name], errors="coerce")
+            made[name] = values.fillna(means[name]).astype("float64")
+            if pandas.to_numeric(fit_rows[name], errors="coerce").isna().any():
+                made[name + " is missing"] = values.isna().map({True: "yes", False: "no"}).astype("category")
+        else:
+            made[name] = rows[name].where(rows[name] != "", "missing").astype("category")
+    return pandas.DataFrame(made)
+
+is_regression = request["task"] == "regression"
+both = pandas.concat([train, test])
+X = frame(both)
+A, V = X.iloc[:len(train)], X.iloc[len(train):]
+y = both[label].astype(float) if is_regression else both[label]
+y, z = y.iloc[:len(train)].to_numpy(), y.iloc[len(train):].to_numpy()
+options = {"random_state": request["seed"], "n_threads": request["threads"], "device": "cpu", "verbosity": 0, "n_cv": 1, "n_refit": 0}
+if is_regression:
+    kind = RealMLP_TD_S_Regressor if request["variant"] == "td_s" else RealMLP_TD_Regressor
+else:
+    kind = RealMLP_TD_S_Classifier if request["variant"] == "td_s" else RealMLP_TD_Classifier
+    options.update(use_ls=False, val_metric_name="cross_entropy")
+model = kind(**options)
+begun = time.perf_counter()
+model.fit(A, y, val_idxs=numpy.flatnonzero(held.to_numpy()))
+seconds = time.perf_counter() - begun
+if is_regression:
+    error = float(numpy.sqrt(numpy.mean((model.predict(V).reshape(-1) - z) ** 2)))
+else:
+    error = float(log_loss(z, model.predict_proba(V), labels=model.classes_))
+print(json.dumps({"error": error, "seconds": seconds}))
+"""
+
+
 def peer_python():
     """The interpreter of the peers, which are installed where they are missing."""
     python = PEERS / "bin/python"
@@ -130,7 +195,29 @@ def specification(name):
     return task, label, columns
 
 
-def slipway(trainer, name, family, seed):
+SPLIT = "part of the training rows"
+
+
+def with_split(name, folder, seed):
+    """The data of an example, with a column that holds a fifth of the training rows out."""
+    shutil.copytree(ROOT / ".data" / name, folder / "source/data")
+    file = folder / "source/data/train.csv"
+    with open(file, newline="") as text:
+        rows = list(csv.reader(text))
+    draw = random.Random(seed)
+    parts = ["validation" if draw.random() < 0.2 else "train" for _ in rows[1:]]
+    test = folder / "source/data/test.csv"
+    with open(test, newline="") as text:
+        rows_of_test = list(csv.reader(text))
+    with open(file, "w", newline="") as text:
+        csv.writer(text).writerows([row + [part] for row, part in zip(rows, [SPLIT] + parts)])
+    with open(folder / "source/data/rows.csv", "w", newline="") as text:
+        writer = csv.writer(text)
+        writer.writerows([row + [part] for row, part in zip(rows, [SPLIT] + parts)])
+        writer.writerows([row + ["test"] for row in rows_of_test[1:]])
+
+
+def slipway(trainer, name, family, seed, holds_out=False):
     """The error and the seconds of a model of Slipway."""
     task, label, columns = specification(name)
     model = {
@@ -147,7 +234,13 @@ def slipway(trainer, name, family, seed):
     }
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        shutil.copytree(ROOT / ".data" / name, folder / "source/data")
+        if holds_out:
+            with_split(name, folder, seed)
+            data = model["spec"]["data"]
+            del data["train"], data["test"]
+            data["rows"], data["split"] = {"file": "data/rows.csv"}, {"by": {"column": SPLIT}}
+        else:
+            shutil.copytree(ROOT / ".data" / name, folder / "source/data")
 
         def run(work):
             (folder / "job.json").write_text(json.dumps({"work": work, "threads": 2, "device": "cpu"}))
@@ -167,16 +260,47 @@ def slipway(trainer, name, family, seed):
         return metrics[model["spec"]["evaluation"]["metrics"][0]], report["seconds"]
 
 
+def realmlp(python, name, variant, seed):
+    """The error and the seconds of RealMLP of pytabkit."""
+    task, label, columns = specification(name)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        with_split(name, folder, seed)
+        request = {
+            "train": str(folder / "source/data/train.csv"), "test": str(folder / "source/data/test.csv"), "split": SPLIT,
+            "columns": columns, "label": label, "task": task, "variant": variant, "seed": seed, "threads": 2,
+        }
+        ended = subprocess.run([python, "-c", PEER_MLP], input=json.dumps(request), capture_output=True, text=True, cwd=folder)
+        if ended.returncode != 0:
+            sys.exit(ended.stderr)
+        found = json.loads(ended.stdout.splitlines()[-1])
+        return found["error"], found["seconds"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trainer", default=ROOT / "target/release/slipway-trainer", type=pathlib.Path)
     parser.add_argument("--seeds", default=3, type=int)
     parser.add_argument("--python", type=pathlib.Path)
+    parser.add_argument("--mlp", type=pathlib.Path, help="an interpreter that has pytabkit")
+    parser.add_argument("--only-mlp", action="store_true", help="leave out trees and linear models")
+    parser.add_argument("--variants", nargs="*", default=["td", "td_s"], help="of mlp")
     arguments = parser.parse_args()
-    python = arguments.python or peer_python()
+    python = None if arguments.only_mlp else arguments.python or peer_python()
+    mean = lambda runs, place: statistics.mean(run[place] for run in runs)
+    spread = lambda runs: max(run[0] for run in runs) - min(run[0] for run in runs)
     print("| data | family | Slipway | s | peer | s |\n| --- | --- | --- | --- | --- | --- |")
     for name in EXAMPLES:
         task, label, columns = specification(name)
+        for variant in arguments.variants if arguments.mlp else []:
+            runs = [], []
+            for seed in range(1, arguments.seeds + 1):
+                runs[0].append(slipway(arguments.trainer, name, {"mlp": {"variant": variant}}, seed, holds_out=True))
+                runs[1].append(realmlp(arguments.mlp, name, variant, seed))
+            cells = [f"{mean(runs, 0):.4f} ± {spread(runs) / 2:.4f} | {mean(runs, 1):.2f}" for runs in runs]
+            print(f"| {name} | mlp {variant} | {cells[0]} | {cells[1]} |", flush=True)
+        if arguments.only_mlp:
+            continue
         ours, theirs = {"trees": [], "linear": []}, {"trees": [], "linear": []}
         for seed in range(1, arguments.seeds + 1):
             ours["trees"].append(slipway(arguments.trainer, name, {"gradient_boosted_trees": TREES}, seed))
@@ -189,8 +313,6 @@ def main():
             for family, found in json.loads(ended.stdout).items():
                 theirs[family].append((found["error"], found["seconds"]))
         for family in ("trees", "linear"):
-            mean = lambda runs, place: statistics.mean(run[place] for run in runs)
-            spread = lambda runs: max(run[0] for run in runs) - min(run[0] for run in runs)
             cells = [f"{mean(runs, 0):.4f} ± {spread(runs) / 2:.4f} | {mean(runs, 1):.2f}" for runs in (ours[family], theirs[family])]
             print(f"| {name} | {family} | {cells[0]} | {cells[1]} |", flush=True)
 

@@ -11,7 +11,7 @@ pub const METADATA_KEY: &str = "slipway.architecture";
 /// All data that are needed, besides the weights, to compute a prediction. Fitted statistics are stored in the same file as
 /// tensors: those of preprocessing as `preprocess.<index>.<name>`, the value that replaces missing numbers of the typed columns as
 /// `columns.fill`, and mean and deviation of the label of a regression model as `label.mean` and `label.deviation`. Trees are stored
-/// as `trees.<list>`, lists of numbers with an entry for each node.
+/// as `trees.<list>`, lists of numbers with an entry for each node. The tensors of an `mlp` are `mlp.<name>`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Architecture {

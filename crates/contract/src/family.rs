@@ -7,7 +7,7 @@ use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
-use crate::{LayerStack, LinearOptions, TreeOptions};
+use crate::{LayerStack, LinearOptions, MlpOptions, TreeOptions};
 
 /// What is trained.
 ///
@@ -21,11 +21,14 @@ pub enum ModelFamily {
     GradientBoostedTrees(TreeOptions),
     /// A linear model, for tables: logistic or multinomial regression, or least squares.
     Linear(LinearOptions),
+    /// A multilayer perceptron, for tables.
+    Mlp(MlpOptions),
 }
 
 const SEQUENTIAL: &str = "sequential";
 const TREES: &str = "gradient_boosted_trees";
 const LINEAR: &str = "linear";
+const MLP: &str = "mlp";
 
 impl Default for ModelFamily {
     /// A network without layers: what a model with a program has.
@@ -46,6 +49,7 @@ impl ModelFamily {
             Self::Layers(_) => SEQUENTIAL,
             Self::GradientBoostedTrees(_) => TREES,
             Self::Linear(_) => LINEAR,
+            Self::Mlp(_) => MLP,
         }
     }
 
@@ -53,13 +57,13 @@ impl ModelFamily {
     pub fn layers(&self) -> Option<&LayerStack> {
         match self {
             Self::Layers(stack) => Some(stack),
-            Self::GradientBoostedTrees(_) | Self::Linear(_) => None,
+            Self::GradientBoostedTrees(_) | Self::Linear(_) | Self::Mlp(_) => None,
         }
     }
 
-    /// Whether the family is trained in epochs of batches, with an optimizer.
+    /// Whether the family is trained in epochs of batches.
     pub fn has_epochs(&self) -> bool {
-        matches!(self, Self::Layers(_))
+        matches!(self, Self::Layers(_) | Self::Mlp(_))
     }
 }
 
@@ -76,17 +80,21 @@ struct Written {
     /// A linear model, for tables: logistic or multinomial regression, or least squares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     linear: Option<LinearOptions>,
+    /// A multilayer perceptron with tuned defaults, for tables (RealMLP; Holzmüller et al., 2024).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mlp: Option<MlpOptions>,
 }
 
 impl Serialize for ModelFamily {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let none = Written { sequential: None, gradient_boosted_trees: None, linear: None };
+        let none = Written { sequential: None, gradient_boosted_trees: None, linear: None, mlp: None };
         match self {
             Self::Layers(stack) => stack.serialize(serializer),
             Self::GradientBoostedTrees(options) => {
                 Written { gradient_boosted_trees: Some(options.clone()), ..none }.serialize(serializer)
             }
             Self::Linear(options) => Written { linear: Some(options.clone()), ..none }.serialize(serializer),
+            Self::Mlp(options) => Written { mlp: Some(options.clone()), ..none }.serialize(serializer),
         }
     }
 }
@@ -100,13 +108,14 @@ impl<'de> Deserialize<'de> for ModelFamily {
             type Value = ModelFamily;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`{sequential: […]}`, `gradient_boosted_trees` or `linear`")
+                f.write_str("`{sequential: […]}`, `gradient_boosted_trees`, `linear` or `mlp`")
             }
 
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ModelFamily, E> {
                 match name {
                     TREES => Ok(ModelFamily::GradientBoostedTrees(TreeOptions::default())),
                     LINEAR => Ok(ModelFamily::Linear(LinearOptions::default())),
+                    MLP => Ok(ModelFamily::Mlp(MlpOptions::default())),
                     _ => Err(E::invalid_value(serde::de::Unexpected::Str(name), &self)),
                 }
             }
@@ -117,6 +126,7 @@ impl<'de> Deserialize<'de> for ModelFamily {
                     written.sequential.map(|sequential| ModelFamily::Layers(LayerStack { sequential })),
                     written.gradient_boosted_trees.map(ModelFamily::GradientBoostedTrees),
                     written.linear.map(ModelFamily::Linear),
+                    written.mlp.map(ModelFamily::Mlp),
                 ];
                 let mut families = families.into_iter().flatten();
                 match (families.next(), families.next()) {
@@ -145,7 +155,7 @@ impl JsonSchema for ModelFamily {
         written.insert("maxProperties".to_owned(), 1.into());
         json_schema!({
             "description": "What is trained: a network, or a family for tables; its name, or a mapping with its name and options.",
-            "anyOf": [written, {"enum": [TREES, LINEAR]}]
+            "anyOf": [written, {"enum": [TREES, LINEAR, MLP]}]
         })
     }
 }
@@ -169,6 +179,8 @@ mod tests {
         assert_eq!(family(written).expect("trees"), trees);
         let linear = family(serde_json::json!("linear")).expect("linear");
         assert_eq!(family(serde_json::json!({"linear": {"l2": 1.0}})).expect("linear"), linear);
+        let mlp = family(serde_json::json!("mlp")).expect("mlp");
+        assert_eq!(family(serde_json::json!({"mlp": {"variant": "td"}})).expect("mlp"), mlp);
         let few = family(serde_json::json!({"gradient_boosted_trees": {"max_leaves": 8}})).expect("trees");
         assert!(matches!(few, ModelFamily::GradientBoostedTrees(options) if options.max_leaves == 8));
     }

@@ -1,8 +1,8 @@
 //! Writes out the defaults of a model, so that nothing about a training is implicit.
 
 use crate::{
-    ColumnType, DataSpec, EarlyStopping, ImputeOptions, Keep, Model, ModelFamily, OneHotOptions, Preprocess, SplitBy,
-    Task, TreeOptions,
+    ColumnType, DataSpec, EarlyStopping, ImputeOptions, Keep, MlpOptions, Model, ModelFamily, OneHotOptions,
+    Preprocess, SplitBy, Task, TreeOptions,
 };
 
 impl Model {
@@ -23,6 +23,9 @@ impl Model {
         let is_linear = matches!(spec.model, ModelFamily::Linear(_));
         if is_linear && spec.preprocess.iter().all(Preprocess::is_of_encoding) {
             spec.preprocess.insert(0, Preprocess::Standardize);
+        }
+        if matches!(spec.model, ModelFamily::Mlp(_)) && spec.preprocess.iter().all(Preprocess::is_of_encoding) {
+            spec.preprocess.splice(..0, [Preprocess::RobustScale, Preprocess::SmoothClip]);
         }
         if let Some(columns) = spec.data.table().and_then(|table| table.columns.as_ref()) {
             let has = |kind| columns.values().any(|column| column.kind == kind);
@@ -47,6 +50,11 @@ impl Model {
             if is_observed {
                 training.early_stopping.get_or_insert(EarlyStopping { patience: TreeOptions::PATIENCE });
             }
+        }
+        if let ModelFamily::Mlp(options) = &mut spec.model {
+            *options = options.resolved(spec.task, training.metric.as_ref());
+            training.epochs.get_or_insert(MlpOptions::EPOCHS);
+            training.batch_size.get_or_insert(MlpOptions::BATCH_SIZE);
         }
         if is_observed {
             training.metric = Some(training.metric_for(spec.task));

@@ -15,14 +15,14 @@ pub const RESULTS_REVISION: u32 = 2;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainingSpec {
-    /// The optimizer. Networks need one; other families have none.
+    /// The optimizer. `sequential` needs one; families have none to choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<Optimizer>,
-    /// The number of passes over the training rows, 1 to 10,000. Networks need it; other families have none.
+    /// The number of passes over the training rows, 1 to 10,000. `sequential` needs it. By default 256 for `mlp`; other families have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub epochs: Option<u32>,
-    /// The number of rows of each step, 1 to 65,536. Networks need it; other families have none.
+    /// The number of rows of each step, 1 to 65,536. `sequential` needs it. By default 256 for `mlp`; other families have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65_536))]
     pub batch_size: Option<u32>,
@@ -37,6 +37,7 @@ pub struct TrainingSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class_weights: Option<ClassWeights>,
     /// The share of each label that is spread evenly over all classes, from 0 up to (not including) 1 (Szegedy et al., 2016).
+    /// `mlp` has an option of this name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_smoothing: f64,
     /// The epoch (of trees: the round) whose weights are kept. By default the best if there are validation rows, otherwise the last.

@@ -8,8 +8,8 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use slipway_contract::table::MAX_CLASSES;
 use slipway_contract::{
-    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, ModelFamily, Preprocess, Shape,
-    Task, counted,
+    API_VERSION, Architecture, ColumnEncoding, Digest, Fault, FaultKind, METADATA_KEY, MlpLayout, ModelFamily,
+    Preprocess, Shape, Task, counted,
 };
 use slipway_families::stored;
 use tch::{Device, Kind, Tensor, nn};
@@ -18,6 +18,7 @@ use crate::encoder;
 use crate::failure::of_file;
 use crate::family::Core;
 use crate::head::Head;
+use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::output;
 use crate::pipeline::Pipeline;
@@ -140,7 +141,18 @@ fn core_of(
             })?;
             fill(&store, tensors)?;
             store.freeze();
-            Ok(Core::Network { network, _store: store })
+            Ok(Core::Network { network: Box::new(network), _store: store })
+        }
+        ModelFamily::Mlp(options) => {
+            let mut store = nn::VarStore::new(device);
+            let network = Mlp::of(&store.root(), architecture, options);
+            let variables = store.variables();
+            refuse_others(tensors, |name| {
+                variables.contains_key(name) || statistics.iter().any(|known| known == name)
+            })?;
+            fill(&store, tensors)?;
+            store.freeze();
+            Ok(Core::Network { network: Box::new(network), _store: store })
         }
         ModelFamily::GradientBoostedTrees(_) => {
             refuse_others(tensors, |name| {
@@ -202,7 +214,7 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
                 "expects rows of shape {input} for {columns} columns, expected one value each"
             )));
         }
-        return Ok(());
+        return check_mlp(architecture, file_size);
     };
     let first = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
     let shapes = stack.shapes(&first).map_err(|error| unusable(error.message))?;
@@ -216,6 +228,28 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
     let inputs = std::iter::once(&first).chain(&shapes);
     let parameters = stack.sequential.iter().zip(inputs).map(|(layer, input)| layer.parameters(input));
     let bytes = parameters.fold(0_u64, u64::saturating_add).saturating_mul(4);
+    if bytes > file_size {
+        return Err(unusable(format!("needs {bytes} bytes of weights, but has {file_size}")));
+    }
+    Ok(())
+}
+
+/// Validates the layers of an `mlp`, if the architecture has one.
+fn check_mlp(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
+    let ModelFamily::Mlp(options) = &architecture.model else { return Ok(()) };
+    if let Some(step) = architecture.preprocess.iter().find(|step| matches!(step, Preprocess::Reshape(_))) {
+        return Err(unusable(format!("has the step `{}` for `mlp`", step.name())));
+    }
+    if !(1..=16).contains(&options.hidden.len()) || options.hidden.iter().any(|width| !(1..=4_096).contains(width)) {
+        return Err(unusable(format!(
+            "has hidden layers of the widths {:?}, expected 1 to 16 of 1 to 4096",
+            options.hidden
+        )));
+    }
+    let columns = architecture.columns.as_ref().map_or(0, Vec::len);
+    let layout = MlpLayout::of(options.variant, architecture.encodings.as_deref(), columns);
+    let outputs = u32::try_from(architecture.classes.len().max(1)).unwrap_or(u32::MAX);
+    let bytes = layout.weights(&options.hidden, outputs).saturating_mul(4);
     if bytes > file_size {
         return Err(unusable(format!("needs {bytes} bytes of weights, but has {file_size}")));
     }

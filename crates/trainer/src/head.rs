@@ -2,7 +2,7 @@
 
 use slipway_contract::metrics::{Estimates, Predictions, Table};
 use slipway_contract::table::{did_you_mean, first_of, shown};
-use slipway_contract::{Architecture, ClassWeights, Fault, FaultKind, Loss, Model, Task};
+use slipway_contract::{Architecture, ClassWeights, Fault, FaultKind, Loss, Model, ModelFamily, Task};
 use tch::{Device, Kind, Reduction, Tensor};
 
 use crate::data::{Rows, Target};
@@ -162,7 +162,13 @@ impl Objective {
             }
             _ => None,
         };
-        Ok(Self { loss: spec.loss_for(model.spec.task), weights, label_smoothing: spec.label_smoothing })
+        let label_smoothing = match &model.spec.model {
+            ModelFamily::Mlp(options) => {
+                options.resolved(model.spec.task, spec.metric.as_ref()).label_smoothing.unwrap_or_default()
+            }
+            _ => spec.label_smoothing,
+        };
+        Ok(Self { loss: spec.loss_for(model.spec.task), weights, label_smoothing })
     }
 
     /// The mean loss of a batch.

@@ -13,6 +13,7 @@ mod family;
 mod head;
 mod job;
 mod latency;
+mod mlp;
 mod network;
 mod optimizer;
 mod output;

@@ -4,6 +4,20 @@ use slipway_contract::{ConvolutionOptions, Fault, FaultKind, Layer, LayerStack, 
 use tch::Tensor;
 use tch::nn::{self, Module as _, ModuleT as _};
 
+/// What maps rows of inputs to outputs, with variables that are trained in batches.
+pub(crate) trait Forward {
+    /// The outputs for rows, `[rows, outputs]`.
+    fn forward(&self, rows: &Tensor, training: bool) -> Tensor;
+
+    /// Whether a batch of a single row cannot be used for training.
+    fn needs_two_rows(&self) -> bool {
+        false
+    }
+
+    /// Sets the share of values that a step leaves out, where a schedule changes it.
+    fn set_dropout(&self, _share: f64) {}
+}
+
 /// A network with its weights in a variable store.
 pub(crate) struct Network {
     layers: Vec<Built>,
@@ -31,14 +45,15 @@ impl Network {
             |(index, (layer, input)): (usize, (&Layer, &Shape))| build(&(root / "layers" / index), layer, input);
         Ok(Self { layers: stack.sequential.iter().zip(inputs).enumerate().map(build).collect() })
     }
+}
 
-    /// The outputs of the last layer, `[rows, outputs]`.
-    pub(crate) fn forward(&self, rows: &Tensor, training: bool) -> Tensor {
+impl Forward for Network {
+    fn forward(&self, rows: &Tensor, training: bool) -> Tensor {
         self.layers.iter().fold(rows.shallow_clone(), |rows, layer| layer.forward(&rows, training))
     }
 
-    /// Whether a batch of a single row cannot be used for training: batch normalisation over columns finds no variance in it.
-    pub(crate) fn needs_two_rows(&self) -> bool {
+    fn needs_two_rows(&self) -> bool {
+        // Batch normalisation over columns finds no variance in a single row.
         self.layers.iter().any(|layer| matches!(layer, Built::BatchNorm { of_columns: true, .. }))
     }
 }

@@ -1,10 +1,50 @@
 //! Constructs libtorch's optimizers with the options of a specification.
 
-use slipway_contract::{Fault, Optimizer};
+use slipway_contract::{Fault, FaultKind, Model, ModelFamily, Optimizer};
+use tch::Tensor;
 use tch::nn::{self, OptimizerConfig as _};
 
+use crate::mlp::Schedule;
+use crate::network::Forward;
+
+/// An optimizer, with the schedule of its settings if it has one.
+pub(crate) struct Stepper {
+    optimizer: nn::Optimizer,
+    schedule: Option<Schedule>,
+}
+
+impl Stepper {
+    /// The optimizer of a specification, or that of an `mlp`. A specification without one was refused before.
+    pub(crate) fn of(model: &Model, store: &nn::VarStore) -> Result<Self, Fault> {
+        if let ModelFamily::Mlp(options) = &model.spec.model {
+            let schedule = Schedule::of(options, model.spec.task);
+            return Ok(Self { optimizer: schedule.optimizer(store)?, schedule: Some(schedule) });
+        }
+        let missing = || Fault::new(FaultKind::Specification, "missing key `optimizer`").key("spec.training");
+        let optimizer = build(model.spec.training.optimizer.ok_or_else(missing)?, store)?;
+        Ok(Self { optimizer, schedule: None })
+    }
+
+    /// Prepares a step. `progress` is the share of the steps of the training that are done.
+    pub(crate) fn begin(&mut self, network: &dyn Forward, progress: f64) {
+        if let Some(schedule) = self.schedule {
+            network.set_dropout(schedule.apply(&mut self.optimizer, progress));
+        }
+    }
+
+    /// Lowers the loss of a batch.
+    pub(crate) fn step(&mut self, loss: &Tensor) {
+        self.optimizer.backward_step(loss);
+    }
+
+    /// Whether an epoch leaves out the rows that do not fill a batch.
+    pub(crate) fn drops_last(&self) -> bool {
+        self.schedule.is_some()
+    }
+}
+
 /// An optimizer of all trainable variables of a store.
-pub(crate) fn build(optimizer: Optimizer, store: &nn::VarStore) -> Result<nn::Optimizer, Fault> {
+fn build(optimizer: Optimizer, store: &nn::VarStore) -> Result<nn::Optimizer, Fault> {
     let built = match optimizer {
         Optimizer::Sgd { learning_rate, momentum, weight_decay } => {
             nn::Sgd { momentum, wd: weight_decay, ..nn::Sgd::default() }.build(store, learning_rate)
@@ -21,7 +61,7 @@ pub(crate) fn build(optimizer: Optimizer, store: &nn::VarStore) -> Result<nn::Op
 
 #[cfg(test)]
 mod tests {
-    use tch::{Device, Kind, Tensor};
+    use tch::{Device, Kind};
 
     use super::*;
 

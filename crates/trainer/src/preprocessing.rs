@@ -68,7 +68,10 @@ impl Preprocessing {
                     let mean = mean.where_self(&varies, &least);
                     Fitted::Standardize { mean, deviation }
                 }
-                Preprocess::RobustScale => robust_scale(&rows),
+                Preprocess::RobustScale => {
+                    let (median, factor) = robust_scale_of(&rows);
+                    Fitted::RobustScale { median, factor }
+                }
                 step => unfitted(step, columns),
             };
             rows = step.apply(&rows);
@@ -167,7 +170,7 @@ fn unfitted(step: &Preprocess, columns: &[String]) -> Fitted {
 
 /// Median and factor of each value over the rows. The factor is one divided by the distance of the quartiles; if that is zero, two
 /// divided by the distance of the extremes; zero for a constant.
-fn robust_scale(rows: &Tensor) -> Fitted {
+pub(crate) fn robust_scale_of(rows: &Tensor) -> (Tensor, Tensor) {
     let (sorted, _) = rows.sort(0, false);
     let (median, low, high) = (quantile(&sorted, 0.5), quantile(&sorted, 0.25), quantile(&sorted, 0.75));
     let quartiles = high - low;
@@ -177,7 +180,7 @@ fn robust_scale(rows: &Tensor) -> Fitted {
     let factor = quartiles.reciprocal().where_self(&quartiles.gt(0.0), &by_extremes);
     // Distances that no float can invert are those of values that hardly differ, or that differ beyond all use.
     let factor = factor.where_self(&factor.isfinite(), &zero);
-    Fitted::RobustScale { median, factor }
+    (median, factor)
 }
 
 /// A quantile of rows that are sorted along their first dimension, by linear interpolation (the default of `numpy.quantile`).

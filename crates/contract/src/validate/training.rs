@@ -15,7 +15,7 @@ impl Model {
             ("epochs", training.epochs.is_some()),
             ("batch_size", training.batch_size.is_some()),
         ];
-        for (key, _) in needed.into_iter().filter(|(_, is_set)| self.spec.model.has_epochs() && !is_set) {
+        for (key, _) in needed.into_iter().filter(|(_, is_set)| self.spec.model.layers().is_some() && !is_set) {
             problems.add("spec.training", format!("missing key `{key}`"), "a network needs it");
         }
         let ranges = [("epochs", training.epochs, 10_000), ("batch_size", training.batch_size, 65_536)];

@@ -4,6 +4,7 @@ mod columns;
 mod forest;
 mod layers;
 mod linear;
+mod mlp;
 mod steps;
 mod weights;
 
@@ -125,6 +126,7 @@ impl Builder<'_> {
         let (outputs, width) = match (&self.architecture.model, shape.0.as_slice()) {
             (ModelFamily::Layers(stack), _) => self.layers(stack, inputs, &shape)?,
             (ModelFamily::Linear(_), [width]) => self.linear(inputs, *width)?,
+            (ModelFamily::Mlp(options), [_]) => self.mlp(options, inputs)?,
             (family, _) => {
                 let family = family.name();
                 return Err(ExportError::artifact(format!(

@@ -39,15 +39,7 @@ impl Builder<'_> {
                 let centred = self.graph.node(Node::new("Sub", &[rows, median]));
                 Ok(self.graph.node(Node::new("Mul", &[centred, factor])))
             }
-            Preprocess::SmoothClip => {
-                let nine = self.graph.constant(&name("nine"), precision.scalar(9.0));
-                let one = self.graph.constant(&name("one"), precision.scalar(1.0));
-                let square = self.graph.node(Node::new("Mul", &[rows, rows]));
-                let ninth = self.graph.node(Node::new("Div", &[square, nine]));
-                let sum = self.graph.node(Node::new("Add", &[ninth, one]));
-                let root = self.graph.node(Node::new("Sqrt", &[sum]));
-                Ok(self.graph.node(Node::new("Div", &[rows, root])))
-            }
+            Preprocess::SmoothClip => Ok(self.clipped_smoothly(rows, &format!("preprocess.{index}"), precision)),
             Preprocess::Log(log) => {
                 let chosen = columns.iter().map(|column| log.columns.contains(column)).collect();
                 let chosen = self.graph.constant(&name("chosen"), Tensor::vector(Values::Bool(chosen)));
@@ -61,6 +53,17 @@ impl Builder<'_> {
                 Ok(self.graph.node(Node::new("Reshape", &[rows, sizes])))
             }
         }
+    }
+
+    /// `x / sqrt(1 + (x/3)²)`. The constants get names that begin with `name`.
+    pub(super) fn clipped_smoothly(&mut self, rows: Value, name: &str, precision: Precision) -> Value {
+        let nine = self.graph.constant(&format!("{name}.nine"), precision.scalar(9.0));
+        let one = self.graph.constant(&format!("{name}.one"), precision.scalar(1.0));
+        let square = self.graph.node(Node::new("Mul", &[rows, rows]));
+        let ninth = self.graph.node(Node::new("Div", &[square, nine]));
+        let sum = self.graph.node(Node::new("Add", &[ninth, one]));
+        let root = self.graph.node(Node::new("Sqrt", &[sum]));
+        self.graph.node(Node::new("Div", &[rows, root]))
     }
 
     /// `sign(x) · ln(1 + |x|)`. The sum 1 + |x| loses the digits of a small |x|; the result is multiplied by what was lost: with

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value as Json, json};
-use slipway_contract::{Architecture, Model, ModelFamily, Shape, Task};
+use slipway_contract::{Architecture, MlpOptions, MlpVariant, Model, ModelFamily, Shape, Task};
 use slipway_testkit::onnxruntimes;
 use tch::{Device, Kind, Tensor, nn};
 
@@ -15,9 +15,12 @@ use super::*;
 use crate::artifact;
 use crate::evaluation::answers_of;
 use crate::head::{LABEL_DEVIATION, LABEL_MEAN};
+use crate::mlp::Mlp;
 use crate::network::Network;
 use crate::pipeline::Pipeline;
 
+/// The networks of the family `mlp`.
+const VARIANTS: [MlpVariant; 2] = [MlpVariant::Td, MlpVariant::TdS];
 /// The number of random models.
 const MODELS: u64 = 150;
 
@@ -87,10 +90,23 @@ fn case(number: u64, folder: &Path) -> Json {
         model: serde_json::from_value(json!({"sequential": ["relu"]})).expect("layers"),
     };
     let first: Shape = Pipeline::shape_of(&architecture).expect("a shape");
-    let stack = layers(&mut draw, &first, classes.len().max(1));
     let store = nn::VarStore::new(Device::Cpu);
-    Network::build(&store.root(), &stack, &first).expect("it fits");
-    architecture.model = ModelFamily::Layers(stack);
+    let is_table = architecture.columns.is_some() && first.0.len() == 1;
+    if is_table && number % 3 == 0 {
+        let options = MlpOptions {
+            variant: VARIANTS[usize::from(number % 2 == 0)],
+            hidden: vec![16, 9],
+            ..MlpOptions::default()
+        };
+        architecture.model = ModelFamily::Mlp(options.clone());
+        let inputs = pipeline.apply(&drawn.rows.batch(&training));
+        let targets = Tensor::from_slice(&[-1.5_f32, 1.5]);
+        Mlp::of(&store.root(), &architecture, &options).initialise(MlpVariant::Td, &inputs, &targets);
+    } else {
+        let stack = layers(&mut draw, &first, classes.len().max(1));
+        Network::build(&store.root(), &stack, &first).expect("it fits");
+        architecture.model = ModelFamily::Layers(stack);
+    }
     unsettle(&store, &mut draw);
     let mut statistics = pipeline.tensors();
     if task == Task::Regression {

@@ -35,14 +35,18 @@ fn unary(operator: &str, x: &Tensor, node: &FileNode) -> Result<Tensor, String> 
         "Abs" => x.abs(),
         "ArgMax" => x.argmax(int(node, "axis")?, int(node, "keepdims")? == 1),
         "Cast" => x.to_kind(kind_of_number(int(node, "to")?)?),
+        "Cos" => x.cos(),
         "Flatten" => x.flatten(int(node, "axis")?, -1),
         "IsNaN" => x.isnan(),
         "Log" => x.log(),
         "MaxPool" => x.max_pool2d(ints(node, "kernel_shape")?, ints(node, "strides")?, [0, 0], [1, 1], false),
         "Relu" => x.relu(),
+        "Selu" => x.selu(),
         "Sign" => x.sign(),
         "Softmax" => x.softmax(int(node, "axis")?, None::<Kind>),
+        "Softplus" => x.softplus(),
         "Sqrt" => x.sqrt(),
+        "Tanh" => x.tanh(),
         _ => return Err("it is not known with one input".to_owned()),
     })
 }
@@ -58,6 +62,7 @@ fn binary(operator: &str, x: &Tensor, y: &Tensor, node: &FileNode) -> Result<Ten
         "Mul" => x * y,
         "Div" => x / y,
         "Equal" => x.eq_tensor(y),
+        "MatMul" => x.matmul(y),
         "Gather" => x.index_select(int(node, "axis")?, y),
         "Reshape" => {
             let mut sizes = whole(y)?;
@@ -73,7 +78,14 @@ fn binary(operator: &str, x: &Tensor, y: &Tensor, node: &FileNode) -> Result<Ten
 fn layered(operator: &str, inputs: &[&Tensor], node: &FileNode) -> Result<Tensor, String> {
     Ok(match (operator, inputs) {
         ("Where", [condition, x, y]) if x.kind() == y.kind() => x.where_self(condition, y),
-        ("Gemm", [x, weight, bias]) if int(node, "transB")? == 1 => x.matmul(&weight.tr()) + *bias,
+        ("Gemm", [x, weight, bias]) => {
+            let weight = if int(node, "transB")? == 1 { weight.tr() } else { weight.shallow_clone() };
+            match node.attributes.get("alpha") {
+                Some(Attribute::Float(factor)) => x.matmul(&weight) * f64::from(*factor) + *bias,
+                _ => x.matmul(&weight) + *bias,
+            }
+        }
+        ("Clip", [x, least, most]) => x.clamp_tensor(Some(*least), Some(*most)),
         ("Conv", [x, weight, bias]) => {
             // The numbers of zeros at the begin of both sides, then at the end of both.
             let [top, left, ..] = ints(node, "pads")?[..] else { return Err("it has no padding".to_owned()) };

@@ -6,7 +6,7 @@ mod trees;
 use slipway_contract::Fault;
 use tch::{Kind, Tensor, nn};
 
-use crate::network::Network;
+use crate::network::Forward;
 use crate::pipeline::Pipeline;
 pub(crate) use linear::tensors as tensors_of_linear;
 pub(crate) use trees::{columns_of, order_categories, tensors as tensors_of_trees};
@@ -15,7 +15,7 @@ pub(crate) use trees::{columns_of, order_categories, tensors as tensors_of_trees
 pub(crate) enum Core {
     /// A network.
     Network {
-        network: Network,
+        network: Box<dyn Forward>,
         /// Owns the variables that the network's layers refer to.
         _store: nn::VarStore,
     },

@@ -3,19 +3,18 @@
 use std::time::Instant;
 
 use slipway_contract::metrics::Table;
-use slipway_contract::{
-    Fault, FaultKind, Keep, Metric, Model, Optimizer, Progress, Task, TrainingSpec, ValidationResult,
-};
+use slipway_contract::{Fault, FaultKind, Keep, Metric, Model, Progress, Task, TrainingSpec, ValidationResult};
 use tch::{Kind, Tensor, nn};
 
 use super::weights::KeptWeights;
 use super::{absurd, warn};
 use crate::data::Rows;
 use crate::head::{Head, Objective};
-use crate::network::Network;
+use crate::network::Forward;
+use crate::optimizer::Stepper;
 use crate::pipeline::Pipeline;
 use crate::progress::Reporter;
-use crate::{failure, optimizer, precision};
+use crate::{failure, precision};
 
 /// Rows per batch of predictions for the observation.
 const WATCH_BATCH: i64 = 512;
@@ -27,30 +26,18 @@ pub(super) struct Course<'a> {
     pub(super) inputs: Option<Tensor>,
     /// What the loss compares the outputs with, for all rows.
     pub(super) targets: Tensor,
-    pub(super) network: &'a Network,
+    pub(super) network: &'a dyn Forward,
     pub(super) pipeline: Pipeline,
     pub(super) head: &'a Head,
     pub(super) objective: Objective,
     pub(super) device: tch::Device,
 }
 
-/// The keys of a specification that networks need.
-struct Schedule {
-    optimizer: Optimizer,
-    epochs: u32,
-    batch_size: u32,
-}
-
-impl Schedule {
-    /// The keys. A specification without them was refused before.
-    fn of(spec: &TrainingSpec) -> Result<Self, Fault> {
-        match *spec {
-            TrainingSpec { optimizer: Some(optimizer), epochs: Some(epochs), batch_size: Some(batch_size), .. } => {
-                Ok(Self { optimizer, epochs, batch_size })
-            }
-            _ => Err(Fault::new(FaultKind::Specification, "a key is missing that networks need").key("spec.training")),
-        }
-    }
+/// The epochs and the rows of a step. A specification without them was refused before.
+fn lengths(spec: &TrainingSpec) -> Result<(u32, u32), Fault> {
+    spec.epochs
+        .zip(spec.batch_size)
+        .ok_or_else(|| Fault::new(FaultKind::Specification, "a key is missing that networks need").key("spec.training"))
 }
 
 /// The result of a training.
@@ -83,8 +70,8 @@ impl Course<'_> {
         let spec = &model.spec.training;
         let metric = spec.metric_for(model.spec.task);
         let keeps_best = spec.keep != Some(Keep::Last) && validation.size()[0] > 0;
-        let Schedule { optimizer, epochs, batch_size } = Schedule::of(spec)?;
-        let mut optimizer = optimizer::build(optimizer, store)?;
+        let (epochs, batch_size) = lengths(spec)?;
+        let mut stepper = Stepper::of(model, store)?;
         // The best epoch so far, and its weights if they may be kept.
         let mut best: Option<Epoch> = None;
         let mut weights: Option<KeptWeights> = None;
@@ -93,7 +80,7 @@ impl Course<'_> {
             let begun = Instant::now();
             // Every epoch has its own seed, so that its order depends only on the seed and the number of the epoch.
             tch::manual_seed(i64::from(spec.seed) * 1_000_003 + i64::from(number));
-            let training_loss = self.epoch((number, epochs), batch_size, training, &mut optimizer, reporter)?;
+            let training_loss = self.epoch((number, epochs), batch_size, training, &mut stepper, reporter)?;
             if let Some(warning) = absurd(training_loss, &format!("in epoch {number}"), model).filter(|_| !warned) {
                 warn(&warning);
                 warned = true;
@@ -145,13 +132,14 @@ impl Course<'_> {
         (epoch, epochs): (u32, u32),
         batch_size: u32,
         training: &Tensor,
-        optimizer: &mut nn::Optimizer,
+        stepper: &mut Stepper,
         reporter: &mut Reporter,
     ) -> Result<f64, Fault> {
         let count = training.size()[0];
         let size = i64::from(batch_size);
         let order = training.index_select(0, &Tensor::randperm(count, (Kind::Int64, tch::Device::Cpu)));
-        let steps = u64::try_from((count + size - 1) / size).unwrap_or(1);
+        let whole = if stepper.drops_last() { (count / size).max(1) } else { (count + size - 1) / size };
+        let steps = u64::try_from(whole).unwrap_or(1);
         let mut total = Tensor::zeros([], (Kind::Double, self.device));
         let mut seen = 0_i64;
         for step in 0..steps {
@@ -161,10 +149,11 @@ impl Course<'_> {
                 continue;
             }
             let indices = order.narrow(0, start, length);
+            stepper.begin(self.network, progress((epoch, epochs), (step, steps)));
             let outputs = self.outputs(&indices, true);
             let targets = self.targets.index_select(0, &indices).to_device(self.device);
             let loss = self.objective.of(&outputs, &targets);
-            optimizer.backward_step(&loss);
+            stepper.step(&loss);
             #[expect(clippy::cast_precision_loss, reason = "the size of a batch")]
             let weight = length as f64;
             total += loss.detach().to_kind(Kind::Double) * weight;
@@ -220,6 +209,13 @@ impl Course<'_> {
         let table = self.head.table(&answers, self.rows, &places, names)?;
         Ok(observed(task, metric, &table))
     }
+}
+
+/// The share of the steps of a training that are done before a step.
+fn progress((epoch, epochs): (u32, u32), (step, steps): (u64, u64)) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "counts of steps")]
+    let within = step as f64 / steps as f64;
+    (f64::from(epoch - 1) + within) / f64::from(epochs)
 }
 
 /// The accuracy on the validation rows, for classes, and the metric.

@@ -115,12 +115,12 @@ fn fit(
                 targets: head.targets(rows),
                 objective: objective.to_device(device),
                 rows,
-                network: &network,
+                network: network.as_ref(),
                 pipeline,
                 head,
                 device,
             };
-            let Outcome { epochs, kept } = course.run(model, &store, training, validation, reporter)?;
+            let Outcome { epochs, kept } = course.run(&model.resolved(), &store, training, validation, reporter)?;
             let parameters = store.trainable_variables().iter().map(|variable| variable.numel() as u64).sum();
             Ok(Trained { weights: store.variables().into_iter().collect(), parameters, epochs, kept })
         }

@@ -2,10 +2,10 @@
 
 use slipway_contract::table::{Counted, did_you_mean, first_of, shown};
 use slipway_contract::{
-    Fault, FaultKind, Layer, LayerStack, LinearOptions, Model, ModelFamily, Preprocess, Shape, TrainingJob,
-    TreeOptions, counted,
+    API_VERSION, Architecture, Fault, FaultKind, Layer, LayerStack, LinearOptions, MlpOptions, Model, ModelFamily,
+    Preprocess, Shape, TrainingJob, TreeOptions, counted,
 };
-use tch::{Tensor, nn};
+use tch::{Device, Tensor, nn};
 
 use super::targets::{check_weights, order_of};
 use crate::data::{self, Rows, ValidatedData};
@@ -13,9 +13,10 @@ use crate::definable;
 use crate::family::order_categories;
 use crate::head::{Head, Objective};
 use crate::job::JobContext;
-use crate::network::Network;
+use crate::mlp::Mlp;
+use crate::network::{Forward, Network};
 use crate::pipeline::Pipeline;
-use crate::{failure, precision, preprocessing, split};
+use crate::{failure, mlp, precision, preprocessing, split};
 
 /// The faults and warnings before a training.
 pub(super) struct Said {
@@ -25,7 +26,7 @@ pub(super) struct Said {
 
 /// What is trained.
 pub(super) enum Subject {
-    Network { network: Network, store: nn::VarStore, objective: Objective },
+    Network { network: Box<dyn Forward>, store: nn::VarStore, objective: Objective },
     Trees(TreeOptions),
     Linear(LinearOptions),
 }
@@ -100,7 +101,11 @@ fn build(model: &Model, mut rows: Rows, test: Option<Rows>, device: tch::Device,
             let network = network_of(model, stack, &store, &shape).map_err(|fault| said.faults.push(fault)).ok()?;
             let objective = Objective::new(model, &rows, &training, outputs_of(model).unwrap_or_default());
             let objective = objective.map_err(|fault| said.faults.push(fault)).ok();
-            objective.map(|objective| Subject::Network { network, store, objective })
+            objective.map(|objective| Subject::Network { network: Box::new(network), store, objective })
+        }
+        ModelFamily::Mlp(options) => {
+            let made = mlp_of(model, options, &steps, &rows, (&head, &pipeline), &training, device);
+            made.map_err(|fault| said.faults.push(fault)).ok()
         }
         ModelFamily::Linear(options) => {
             let found = check_weights(model, &rows, &training).map_err(|fault| said.faults.push(fault));
@@ -177,6 +182,37 @@ fn network_of(model: &Model, stack: &LayerStack, store: &nn::VarStore, input: &S
         return Err(Fault::new(FaultKind::Specification, message).key("spec.training.batch_size").help("32 is usual"));
     }
     Ok(network)
+}
+
+/// An `mlp` with initial weights that fit the training rows.
+fn mlp_of(
+    model: &Model,
+    options: &MlpOptions,
+    steps: &[Preprocess],
+    rows: &Rows,
+    (head, pipeline): (&Head, &Pipeline),
+    training: &Tensor,
+    device: Device,
+) -> Result<Subject, Fault> {
+    let architecture = Architecture {
+        api_version: API_VERSION.to_owned(),
+        task: model.spec.task,
+        input: rows.shape.clone(),
+        columns: rows.columns.clone(),
+        encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
+        classes: rows.classes().to_vec(),
+        preprocess: steps.to_vec(),
+        model: model.resolved().spec.model,
+    };
+    tch::manual_seed(i64::from(model.spec.training.seed));
+    let store = nn::VarStore::new(device);
+    let mut network = Mlp::of(&store.root(), &architecture, options);
+    let seen = training.narrow(0, 0, training.size()[0].min(mlp::MAX_ROWS));
+    let inputs = pipeline.to_device(device).apply(&rows.batch(&seen).to_device(device));
+    let targets = head.targets(rows).index_select(0, training).to_device(device);
+    network.initialise(options.variant, &inputs, &targets);
+    let objective = Objective::new(model, rows, training, u32::try_from(head.outputs()).unwrap_or(u32::MAX))?;
+    Ok(Subject::Network { network: Box::new(network), store, objective })
 }
 
 /// The width of a network's last layer; `None` for families and programs, whose width follows from the data. The specification

@@ -11,6 +11,7 @@ mod found;
 mod inputs;
 mod learning;
 mod linear;
+mod mlp;
 mod shared;
 mod splits;
 mod support;
