@@ -80,7 +80,7 @@ struct Written {
     /// A linear model, for tables: logistic or multinomial regression, or least squares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     linear: Option<LinearOptions>,
-    /// A multilayer perceptron with tuned defaults, for tables (RealMLP; Holzmüller et al., 2024).
+    /// A multilayer perceptron with tuned defaults, for tables (`RealMLP`; Holzmüller et al., 2024).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mlp: Option<MlpOptions>,
 }

@@ -1,4 +1,4 @@
-//! The family `mlp` (RealMLP): its options with their defaults, and the arrangement of its inputs.
+//! The family `mlp` (`RealMLP`): its options with their defaults, and the arrangement of its inputs.
 //!
 //! The network and its defaults are those of Holzmüller, Grinsztajn and Steinwart (2024), "Better by Default: Strong Pre-Tuned
 //! MLPs and Boosted Trees on Tabular Data", and of their package pytabkit.

@@ -1,4 +1,4 @@
-//! The network of the family `mlp` (RealMLP; Holzmüller, Grinsztajn and Steinwart, 2024) in libtorch.
+//! The network of the family `mlp` (`RealMLP`; Holzmüller, Grinsztajn and Steinwart, 2024) in libtorch.
 
 mod initial;
 mod schedule;
