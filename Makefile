@@ -59,6 +59,7 @@ test: tools ## every test: the real trainer and real git servers included
 	@scripts/step.sh tables $(MAKE) tables
 	@scripts/step.sh onnxruntime $(MAKE) onnxruntime
 	@scripts/step.sh programs $(MAKE) programs
+	@scripts/step.sh serving $(MAKE) serving
 	@$(MAKE) build
 	@scripts/step.sh tests cargo test --workspace
 	@scripts/step.sh "api tests" $(MAKE) test-api
@@ -110,6 +111,15 @@ onnxruntime: ## make sure that the tests find onnxruntime, the oldest supported 
 programs: ## make sure that the tests find scikit-learn and XGBoost
 	@scripts/need.sh python3 pip
 	@scripts/fetch_programs.sh
+
+.PHONY: serving
+serving: ## make sure that the tests find the clients of Triton and KServe
+	@scripts/need.sh python3 pip
+	@scripts/fetch_serving.sh
+
+.PHONY: test-serving
+test-serving: tools libtorch onnxruntime serving ## a part of it: the model server, its protocol, the clients of Triton and KServe, and load
+	@cargo test --package slipway-server
 
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis

@@ -188,14 +188,13 @@ impl Inner {
     fn work(&self, mut engine: Engine) {
         while let Some(job) = self.queue.pop() {
             let begun = Instant::now();
-            // The client went away, or got its answer that the deadline passed.
-            if job.reply.is_closed() {
-                continue;
-            }
             if begun >= job.deadline {
                 self.stats.late.fetch_add(1, Ordering::Relaxed);
                 job.reply.send(Err(Refusal::late("the request waited until its deadline passed"))).ok();
                 continue;
+            }
+            if job.reply.is_closed() {
+                continue; // the client went away
             }
             let answered = catch_unwind(AssertUnwindSafe(|| self.answer(&mut engine, &job.body)));
             let answered = answered.unwrap_or_else(|_| Err(Refusal::failed("the model stopped with a defect")));
@@ -205,7 +204,9 @@ impl Inner {
                 tracing::error!(model = %self.name, artifact = %self.identity.digest, "a request failed: {refusal}");
             }
             self.stats.handled(answered.is_ok(), begun - job.received, begun.elapsed());
-            job.reply.send(answered).ok();
+            if job.reply.send(answered).is_err() && Instant::now() >= job.deadline {
+                self.stats.late.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

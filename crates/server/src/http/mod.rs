@@ -130,7 +130,7 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
             Ok(json_reply(StatusCode::OK, &repository::index(registry, &body.bytes)?))
         }
         Target::Load(name) => repository::load(server, name).await,
-        Target::Unload(name) => repository::unload(server, &name),
+        Target::Unload(name) => repository::unload(server, name).await,
     }
 }
 

@@ -56,10 +56,15 @@ pub(super) async fn load(server: &Arc<Server>, name: String) -> Result<Reply, Re
 }
 
 /// Stops answering for a model.
-pub(super) fn unload(server: &Server, name: &str) -> Result<Reply, Refusal> {
+pub(super) async fn unload(server: &Arc<Server>, name: String) -> Result<Reply, Refusal> {
     check_control(server)?;
-    server.registry.unload(name).map_err(|error| refusal(&error))?;
-    Ok(json_reply(StatusCode::OK, &json!({})))
+    let registry = server.registry.clone();
+    // It waits for a load of another model.
+    let unloaded = tokio::task::spawn_blocking(move || registry.unload(&name)).await;
+    match unloaded.map_err(|_| Refusal::failed("the unload stopped with a defect"))? {
+        Ok(()) => Ok(json_reply(StatusCode::OK, &json!({}))),
+        Err(error) => Err(refusal(&error)),
+    }
 }
 
 fn refusal(error: &LoadError) -> Refusal {

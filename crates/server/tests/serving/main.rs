@@ -1,6 +1,7 @@
 //! The built server, called as clients call it. Each test starts its own and ends it.
 
 mod artifacts;
+mod clients;
 mod conformance;
 mod models;
 mod overload;

@@ -67,6 +67,11 @@ fn a_request_that_is_not_answered_before_its_deadline_gets_504() {
     let Some(server) = Server::of_graphs(&[("slow", slow())], &["--deadline", "1", "--threads", "1x1"]) else { return };
     let late = server.post("/v2/models/slow/infer", &heavy());
     assert!(late.status == 504 && late.error().contains("no answer within 1 ms"), "{late:?}");
+    // The thread of the model still computes the answer that nobody waits for.
+    server.until("/metrics", |answer| {
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        text.lines().any(|line| line.starts_with("slipway_server_late_total") && line.ends_with(" 1"))
+    });
 }
 
 #[test]

@@ -94,6 +94,11 @@ impl Server {
         Some(Self { child, address: address.to_owned(), folder: None })
     }
 
+    /// Its address, such as `127.0.0.1:40123`.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.as_ref().expect("a folder").path().join(name)
     }
