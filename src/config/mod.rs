@@ -18,6 +18,7 @@ mod resolve;
 mod retention;
 mod secret;
 mod source_file;
+mod web_settings;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,42 +1,31 @@
 //! Converts the server's settings file to the settings of each part, with every mistake at its key.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use slipway_contract::API_VERSION;
 
 use super::commands::resolve_commands;
 use super::environments::{resolve_environments, resolve_people};
 use super::executor::{Jobs, resolve_executor};
 use super::file::{
-    AuthorFile, CommitterFile, ForwardedHeaderFile, LimitsFile, MetricsFile, PostgresFile, ServerFile, ServerKind,
-    SqliteFile, StoreFile, TelemetryFile, WebFile,
+    AuthorFile, CommitterFile, LimitsFile, PostgresFile, ServerFile, ServerKind, SqliteFile, StoreFile, TelemetryFile,
 };
 use super::git_server::resolve_git_server;
 use super::remote::{Login, Place};
 use super::retention::resolve_retention;
 use super::secret::{self, SecretReference};
 use super::source_file::{ForgeApiFile, PullRequestsFile, SourceFile};
+use super::web_settings::resolve_web;
 use super::webhooks::{check_webhooks, name_in, resolve_id, resolve_webhooks};
 use super::{Limits, Problems, Secret, Settings, Source, Webhook, mandatory_policies};
 use crate::context::PullRequestPolicy;
 use crate::telemetry;
 use crate::telemetry::OtlpUrl;
-use crate::web;
-use crate::web::MetricsAccess;
 use slipway_domain::{SourceName, spoken};
 use slipway_git::Identity;
-
-/// Upper bounds of `web.largest_delivery`, and of the budgets for deliveries.
-const MAX_DELIVERY_BYTES: ByteSize = ByteSize::gib(1);
-const MAX_DELIVERIES: ByteSize = ByteSize::gib(64);
-/// Bounds of `web.connections`.
-const MIN_CONNECTIONS: usize = 16;
-const MAX_CONNECTIONS: usize = 65_536;
 
 impl ServerFile {
     /// Resolves the settings, or adds mistakes to `problems`.
@@ -300,72 +289,8 @@ fn resolve_login(
 }
 
 /// Reads a shared secret, which must be long enough not to be guessed.
-fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, String> {
+pub(super) fn shared_secret(reference: &SecretReference, folder: &Path) -> Result<Secret, String> {
     Secret::new(&secret::read(reference, folder)?).map_err(|error| error.to_string())
-}
-
-fn resolve_web(listen: SocketAddr, file: &WebFile, folder: &Path, problems: &mut Problems) -> web::Settings {
-    let api_token = file.api_token.as_ref();
-    let api_token = api_token.and_then(|reference| problems.take("web.api_token", shared_secret(reference, folder)));
-    let metrics = match file.metrics {
-        Some(MetricsFile::Open) => MetricsAccess::Open,
-        None if listen.ip().is_loopback() => MetricsAccess::Open,
-        Some(MetricsFile::Token) | None => MetricsAccess::Token,
-    };
-    let requests_per_second = file.requests_per_second;
-    if !(1..=10_000).contains(&requests_per_second) {
-        let key = "web.requests_per_second";
-        problems.add(key, format!("{requests_per_second} is out of range, expected 1 to 10000"));
-    }
-    if let Some(url) = &file.public_url {
-        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '(' | ')' | '?' | '#' | '@' | '`');
-        if !(url.starts_with("https://") || url.starts_with("http://")) || !url.chars().all(plain) {
-            problems.add("web.public_url", format!("`{url}` is not an address, expected `https://HOST`"));
-        }
-    }
-    let public_url = file.public_url.clone();
-    let bodies = resolve_bodies(file, problems);
-    let connections = web::ConnectionLimits { all: file.connections, each_address: file.connections_of_an_address };
-    for (key, count, fewest) in [
-        ("web.connections", connections.all, MIN_CONNECTIONS),
-        ("web.connections_of_an_address", connections.each_address, 1),
-    ] {
-        if !(fewest..=MAX_CONNECTIONS).contains(&count) {
-            problems.add(key, format!("{count} is out of range, expected {fewest} to {MAX_CONNECTIONS}"));
-        }
-    }
-    let trusted_proxies = resolve_proxies(file, problems);
-    web::Settings { listen, public_url, bodies, connections, trusted_proxies, api_token, metrics, requests_per_second }
-}
-
-/// Resolves the trusted proxies.
-fn resolve_proxies(file: &WebFile, problems: &mut Problems) -> web::TrustedProxies {
-    let mut networks = Vec::new();
-    for (index, network) in file.trusted_proxies.iter().enumerate() {
-        networks.extend(problems.take(&format!("web.trusted_proxies[{index}]"), network.parse::<web::Network>()));
-    }
-    let header = match file.forwarded_header {
-        ForwardedHeaderFile::XForwardedFor => web::ForwardedHeader::XForwardedFor,
-        ForwardedHeaderFile::Forwarded => web::ForwardedHeader::Forwarded,
-    };
-    web::TrustedProxies { networks, header }
-}
-
-/// Resolves the limits on the memory for deliveries. A budget below the largest delivery would always refuse that delivery.
-fn resolve_bodies(file: &WebFile, problems: &mut Problems) -> web::BodyLimits {
-    let WebFile { largest_delivery: largest, source_deliveries: source, all_deliveries: all, .. } = *file;
-    let [largest, each_source, all] = [
-        ("web.largest_delivery", largest, ByteSize::b(1), MAX_DELIVERY_BYTES),
-        ("web.source_deliveries", source, largest, MAX_DELIVERIES),
-        ("web.all_deliveries", all, source, MAX_DELIVERIES),
-    ]
-    .map(|(key, size, least, most)| {
-        if size < least || size > most {
-            problems.add(key, format!("{size} is out of range, expected {least} to {most}"));
-        }
-        usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-    });
-    web::BodyLimits { largest, each_source, all }
 }
 
 fn resolve_store(
