@@ -60,6 +60,7 @@ test: tools ## every test: the real trainer and real git servers included
 	@scripts/step.sh onnxruntime $(MAKE) onnxruntime
 	@scripts/step.sh programs $(MAKE) programs
 	@scripts/step.sh serving $(MAKE) serving
+	@scripts/step.sh stores $(MAKE) stores
 	@$(MAKE) build
 	@scripts/step.sh tests cargo test --workspace
 	@scripts/step.sh "api tests" $(MAKE) test-api
@@ -120,6 +121,11 @@ serving: ## make sure that the tests find the clients of Triton and KServe
 .PHONY: test-serving
 test-serving: tools libtorch onnxruntime serving ## a part of it: the model server, its protocol, the clients of Triton and KServe, and load
 	@cargo test --package slipway-server
+
+.PHONY: stores
+stores: ## make sure that the tests find a server with the API of S3, and DVC
+	@scripts/need.sh python3 pip
+	@scripts/fetch_stores.sh
 
 .PHONY: test-api
 test-api: tools libtorch ## hold a running server against docs/openapi.json, with schemathesis

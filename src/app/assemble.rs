@@ -14,9 +14,14 @@ use crate::context;
 use crate::context::BranchWriter;
 use crate::telemetry::RenderMetrics;
 use crate::web::{Hook, Shared};
+use slipway_data::Cache;
 use slipway_domain::SourceName;
+use slipway_forge::{Pages, Secret};
 use slipway_git::{Mirror, Notes};
 use slipway_store::Store;
+
+/// Name of the cache of data outside of git, in the folder of the state.
+const DATA: &str = "data";
 
 /// Builds the environments. Those on the same branch share one writer, so that their promotions share pushes.
 fn assemble_environments(
@@ -40,6 +45,11 @@ fn assemble_environments(
     Ok(environments)
 }
 
+/// The links to the pages of a source's runs, which its first secret signs.
+fn pages_of(public_url: Option<&str>, secrets: &[Secret]) -> Option<Pages> {
+    public_url.zip(secrets.first()).map(|(address, secret)| Pages::new(address, secret))
+}
+
 /// Builds the activities and the shared state of the HTTP server.
 pub(super) fn assemble(
     settings: Settings,
@@ -56,6 +66,7 @@ pub(super) fn assemble(
         workers: _,
         threads,
         device,
+        data_cache,
         committer,
         sources,
         webhooks,
@@ -87,6 +98,7 @@ pub(super) fn assemble(
             label,
             priority,
             commands,
+            data,
         },
     ) in sources
     {
@@ -97,11 +109,7 @@ pub(super) fn assemble(
             Some(shared) if secrets.is_empty() => shared.secrets.clone(),
             _ => secrets.clone(),
         };
-        let pages = web
-            .public_url
-            .as_deref()
-            .zip(of_pages.first())
-            .map(|(address, secret)| slipway_forge::Pages::new(address, secret));
+        let pages = pages_of(web.public_url.as_deref(), &of_pages);
         page_secrets.insert(name.clone(), of_pages);
         if !secrets.is_empty() {
             hooks.insert(name.clone(), Hook { forge: forge.clone(), secrets, is_shared: false });
@@ -123,6 +131,7 @@ pub(super) fn assemble(
             label,
             priority,
             commands,
+            data,
             arrived: Notify::new(),
             moved: Notify::new(),
         };
@@ -141,6 +150,7 @@ pub(super) fn assemble(
         people,
         threads,
         device,
+        data_cache: Arc::new(Cache::open(&state.join(DATA), data_cache)?),
         max_runs_per_source: limits.max_runs_per_source,
         lease: limits.lease,
     };

@@ -8,6 +8,7 @@ mod check;
 mod client;
 mod colour;
 mod completions;
+mod data;
 mod deliveries;
 mod doctor;
 mod edit;
@@ -79,6 +80,8 @@ enum Command {
     Train(train::Train),
     /// Write an artifact in the form that other programs run
     Export(export::Export),
+    /// Fetch files of data outside of git, and print their digests
+    Data(data::Data),
     /// Judge a trained model or an evaluation folder against a policy
     Gate(Box<gate::Gate>),
     /// Plan test sets: how many labelled rows a policy needs, and what a number of rows can show
@@ -188,6 +191,7 @@ fn dispatch(command: Command, logging: &Logging) -> Result<Exit, Failure> {
         Command::Check(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Export(command) => command.run(),
+        Command::Data(command) => command.run(),
         Command::Gate(command) => command.run(),
         Command::Policy(command) => command.run(),
         Command::Edit(command) => command.run(),

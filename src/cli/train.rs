@@ -72,6 +72,7 @@ impl Train {
         let file = self.spec.display().to_string();
         let text = std::fs::read_to_string(&self.spec).map_err(|error| exit::invalid(format!("{file}: {error}")))?;
         let model = read_model(&file, &text).map_err(|problems| exit::invalid(super::check::join(&problems)))?;
+        let model = model.without_addresses();
         if model.program().is_some() && !self.allow_command {
             let help = "read the command first; then run `slipway train --allow-command`";
             return Err(exit::refused(format!(

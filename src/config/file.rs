@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use slipway_contract::API_VERSION;
 
+use super::data::DataFile;
 use super::environment_file::{EnvironmentFile, PersonFile};
 use super::executor::ExecutorFile;
 use super::mandatory_policies::PoliciesFile;
@@ -46,6 +47,9 @@ pub struct ServerFile {
     /// The executor of jobs, and the limits of a job.
     #[serde(default)]
     pub(super) executor: ExecutorFile,
+    /// The cache of data outside of git.
+    #[serde(default)]
+    pub(super) data: DataFile,
     /// The committer of promotions.
     #[serde(default)]
     pub(super) committer: CommitterFile,

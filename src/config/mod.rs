@@ -2,6 +2,7 @@
 //! here, and converted to the settings of each part.
 
 mod commands;
+mod data;
 mod duration;
 mod environment_file;
 mod environments;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub threads: u32,
     /// The device for jobs.
     pub device: DevicePreference,
+    /// Maximum size of the cache of data outside of git, in bytes.
+    pub data_cache: u64,
     /// The committer of promotions.
     pub committer: Identity,
     /// Served repositories.
@@ -157,6 +160,8 @@ pub struct Source {
     pub priority: i32,
     /// What its programs may do; `None` if it may have none.
     pub commands: Option<slipway_executor::Commands>,
+    /// Data of its models outside of git.
+    pub data: slipway_data::Access,
 }
 
 /// A valid file. Its values replace mistakes while the rest of a file is checked.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use slipway_contract::API_VERSION;
 
 use super::commands::resolve_commands;
+use super::data::{resolve_cache, resolve_source_data};
 use super::environments::{resolve_environments, resolve_people};
 use super::executor::{Jobs, resolve_executor};
 use super::file::{
@@ -41,6 +42,7 @@ impl ServerFile {
             policies,
             artifacts,
             executor,
+            data,
             committer,
             author,
             people,
@@ -81,6 +83,7 @@ impl ServerFile {
         // Every part is checked before the first one with mistakes ends the function.
         let web = resolve_web(listen, &web, folder, problems);
         let jobs = resolve_executor(executor, folder, problems);
+        let data_cache = resolve_cache(&data, problems);
         let CommitterFile { name, email } = committer;
         let committer = resolve_identity("committer", name, email, problems);
         let store = resolve_store(store, &state, folder, problems);
@@ -99,6 +102,7 @@ impl ServerFile {
             workers,
             threads,
             device,
+            data_cache,
             committer,
             sources,
             webhooks,
@@ -164,6 +168,7 @@ fn resolve_sources(
             notes,
             priority,
             commands,
+            data,
         } = file;
         if !environments.contains(&environment) {
             problems.add(&format!("{key}.environment"), format!("`{environment}` is not among `environments`"));
@@ -204,6 +209,7 @@ fn resolve_sources(
             problems.add(&format!("{key}.priority"), format!("{priority} is out of range, expected -100 to 100"));
         }
         let commands = resolve_commands(&commands, &format!("{key}.commands"), folder, problems);
+        let data = resolve_source_data(&data, &format!("{key}.data"), folder, problems);
         let secrets = shared_secrets(&key, secret, previous_secret, folder, problems);
         let place = Place { key: &key, folder };
         let login = Login { credentials: credentials.as_ref(), ssh: ssh.as_ref(), ca: ca.as_deref() };
@@ -223,6 +229,7 @@ fn resolve_sources(
             label,
             priority,
             commands,
+            data,
         };
         if sources.insert(name.clone(), source).is_some() {
             problems.add(&format!("{key}.name"), format!("the name `{name}` occurs twice"));

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::commands::CommandsFile;
+use super::data::SourceDataFile;
 use super::file::{CredentialsFile, SshFile, default_branch};
 use super::secret::SecretReference;
 use slipway_domain::SourceName;
@@ -73,6 +74,9 @@ pub(super) struct SourceFile {
     /// Programs of its models: commands that train and evaluate them in a sandbox.
     #[serde(default)]
     pub(super) commands: CommandsFile,
+    /// Data of its models outside of git.
+    #[serde(default)]
+    pub(super) data: SourceDataFile,
 }
 
 /// A webhook that several sources share: that of a GitHub App, an organisation, a group or a workspace.

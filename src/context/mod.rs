@@ -23,6 +23,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use slipway_artifacts::ArtifactStore;
+use slipway_data::{Access, Cache};
 use slipway_domain::{ForgeId, People, Retry, Run, RunId, SourceName};
 use slipway_forge::{Forge, ForgeApi, Pages};
 use slipway_gate::policy::Policy;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub threads: u32,
     /// Device on which jobs compute.
     pub device: DevicePreference,
+    /// The cache of data outside of git.
+    pub data_cache: Arc<Cache>,
     /// Maximum number of concurrent runs of one repository.
     pub max_runs_per_source: u32,
     /// Duration of a lease that is not extended. After this time another worker takes the run of a dead worker.
@@ -101,6 +104,8 @@ pub struct Source {
     pub priority: i32,
     /// What its programs may do; `None` if it may have none.
     pub commands: Option<slipway_executor::Commands>,
+    /// Data of its models outside of git.
+    pub data: Access,
     /// Wakes the reader of its deliveries.
     pub arrived: Notify,
     /// Wakes the reporter to its forge.

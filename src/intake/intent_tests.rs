@@ -43,6 +43,7 @@ fn source(folder: &std::path::Path) -> Source {
         label: None,
         priority: 0,
         commands: None,
+        data: slipway_data::Access { max_bytes: 0, stores: slipway_data::Stores::default() },
         arrived: Notify::new(),
         moved: Notify::new(),
     }

@@ -4,11 +4,11 @@ use std::fs::{File, Metadata};
 use std::io::{Error, ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use slipway_contract::table::{LFS_POINTER, glob_matches};
+use slipway_contract::table::glob_matches;
 
 use super::files::{Entry, Files, too_large};
 use slipway_domain::Diagnostic;
-use slipway_git::{Committed, WorkTree};
+use slipway_git::{Committed, LfsPointer, WorkTree};
 
 /// Maximum number of entries in one search, and its maximum depth. They stop a search of a whole machine.
 const MAX_ENTRIES: usize = 1_000_000;
@@ -122,10 +122,9 @@ impl Checkout {
         }
     }
 
-    /// Whether git contains a Git LFS pointer in the place of a file.
-    pub(super) fn commits_pointer(&self, path: &str) -> bool {
-        let committed = self.git.as_ref().and_then(|git| git.committed_small(path));
-        committed.is_some_and(|content| content.starts_with(LFS_POINTER))
+    /// The Git LFS pointer that git contains in the place of a file, or the problem with it; `None` if there is none.
+    pub(super) fn committed_pointer(&self, path: &str) -> Option<Result<LfsPointer, &'static str>> {
+        LfsPointer::read(&self.git.as_ref()?.committed_small(path)?)
     }
 
     fn ignores(&self, path: &str) -> bool {
@@ -156,6 +155,10 @@ impl Files for Checkout {
 
     fn place(&self) -> String {
         if self.git.is_some() { "in this repository".to_owned() } else { "in this folder".to_owned() }
+    }
+
+    fn is_commit(&self) -> bool {
+        false
     }
 
     /// Outside a repository, paths begin at the root of the file system. They are shown relative to the current folder if

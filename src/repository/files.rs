@@ -25,6 +25,10 @@ pub(crate) trait Files {
 
     /// Name of the state in messages: `at 1a2b3c4d`.
     fn place(&self) -> String;
+    /// Whether every file is that of a commit.
+    fn is_commit(&self) -> bool {
+        true
+    }
     /// A path as messages show it.
     fn shown(&self, path: &str) -> String {
         path.to_owned()

@@ -6,6 +6,7 @@ mod checkout;
 mod files;
 mod labels;
 pub(crate) mod model_check;
+mod outside;
 pub(crate) mod policy_file;
 pub(crate) mod skip;
 pub(crate) mod source;

@@ -6,6 +6,7 @@ use slipway_contract::{Fault, FaultKind, Model};
 
 use super::checkout::Checkout;
 use super::files::{Entry, Files};
+use super::outside::{AddressWarning, Pointed, warnings_of_addresses};
 use super::source::{ModelFile, ModelFiles, Read};
 use super::test_rows::{MAX_COUNTED, count_rows, counted_file};
 use super::{labels, policy_file, source};
@@ -35,6 +36,8 @@ pub struct Readable {
     unusable: Vec<&'static str>,
     /// The mistaken parts of the model's file; `None` if there are none.
     guesses: Option<slipway_yaml::Guesses>,
+    /// Whether rows of the model are not on this machine, so that they cannot be read.
+    pub is_data_absent: bool,
 }
 
 impl Readable {
@@ -85,13 +88,21 @@ fn unusable_files<F: Files>(
     text: &str,
     model: &Model,
 ) -> Result<Vec<(&'static str, Diagnostic)>, F::Error> {
-    let own = ModelFiles::of(file, model);
+    let (own, addresses) = (ModelFiles::of(file, model), model.addresses());
     let mut problems = Vec::new();
     let lock_file = model.spec.training.lock_file.clone().map(|path| ("spec.training.lock_file", path));
     for (key, path) in source::data_paths(files, file, model)?.into_iter().chain(lock_file) {
         let path = path.as_str();
         let whole = folder_path(file, path);
+        let is_addressed = addresses.iter().any(|address| address.key == key);
         let (message, help) = match files.entry(&whole)? {
+            // A local copy that git ignores is what `slipway data pull` writes.
+            None | Some(Entry::Ignored) if is_addressed => continue,
+            Some(_) if is_addressed && files.is_commit() => (
+                format!("`{path}` is in git, and `url` names another place of it"),
+                "remove the file from git, or remove `url` and `sha256`".to_owned(),
+            ),
+            Some(Entry::File) if is_addressed => continue,
             None if is_glob(path) => (
                 format!("no file matches `{}` {}", files.shown(&whole), files.place()),
                 "commit the files, or correct the glob: `*` and `?` stand for characters of the file's name".to_owned(),
@@ -172,7 +183,13 @@ impl<'a> Repository<'a> {
                 let is_sound = problems.is_empty();
                 diagnostics.mistakes = problems;
                 diagnostics.mistakes.extend(taken);
-                let mut readable = Readable { model, expected: Vec::new(), unusable: Vec::new(), guesses: None };
+                let mut readable = Readable {
+                    model,
+                    expected: Vec::new(),
+                    unusable: Vec::new(),
+                    guesses: None,
+                    is_data_absent: false,
+                };
                 if is_sound {
                     self.check_files(file, &text, &mut readable, &mut diagnostics);
                 } else if guesses.touch("spec.data") {
@@ -212,7 +229,7 @@ impl<'a> Repository<'a> {
     }
 
     fn check_files(&self, file: &str, text: &str, readable: &mut Readable, diagnostics: &mut ModelDiagnostics) {
-        let model = &readable.model;
+        let model = &readable.model.clone();
         match unusable_files(self.checkout, file, text, model) {
             Ok(unusable) => {
                 readable.unusable = unusable.iter().map(|(key, _)| *key).collect();
@@ -243,25 +260,47 @@ impl<'a> Repository<'a> {
     }
 
     /// Reports files of a model that a server would not find in their local form.
-    fn check_commits(&self, file: &str, text: &str, readable: &Readable, diagnostics: &mut ModelDiagnostics) {
-        let policy = ("spec.policy", readable.model.spec.policy.as_str());
+    fn check_commits(&self, file: &str, text: &str, readable: &mut Readable, diagnostics: &mut ModelDiagnostics) {
+        let policy = readable.model.spec.policy.clone();
+        let policy = ("spec.policy", policy.as_str());
         // Files that cannot be listed were reported before.
         let paths = source::data_paths(self.checkout, file, &readable.model).unwrap_or_default();
-        let usable = paths.iter().filter(|(key, _)| !readable.unusable.contains(key));
-        for (key, path) in usable.map(|(key, path)| (*key, path.as_str())).chain([policy]) {
+        let addresses = readable.model.addresses();
+        let is_addressed = |key: &str| addresses.iter().any(|address| address.key == key);
+        let is_usable = |(key, _): &&(&'static str, String)| !readable.unusable.contains(key) && !is_addressed(key);
+        let usable: Vec<_> = paths.iter().filter(is_usable).collect();
+        for AddressWarning { key, message, help, is_absent } in
+            warnings_of_addresses(self.checkout, file, &readable.model)
+        {
+            let fault = Fault::new(FaultKind::Specification, message).key(key).help(help);
+            diagnostics.warnings.push(source::locate(file, text, &fault));
+            readable.is_data_absent |= is_absent;
+        }
+        for (key, path) in usable.into_iter().map(|(key, path)| (*key, path.as_str())).chain([policy]) {
             let whole = folder_path(file, path);
             let located = |message: String, help: String| {
                 let fault = Fault::new(FaultKind::Specification, message).key(key).help(help);
                 source::locate(file, text, &fault)
             };
-            if self.checkout.commits_pointer(&whole) {
-                let message =
-                    format!("git has only a Git LFS pointer of `{path}`, so a server could not read the file");
-                let help = "commit the data itself, plain or as gzip: Slipway reads only objects in git";
-                diagnostics.mistakes.push(located(message, help.to_owned()));
+            let pointed = Pointed::of(self.checkout, &whole);
+            if let Some(Pointed::Broken(problem)) = pointed {
+                let message = format!("git has a Git LFS pointer of `{path}` that cannot be used: {problem}");
+                let help = format!("add the file again with `git lfs`: `git lfs track {path}`, `git add {whole}`");
+                diagnostics.mistakes.push(located(message, help));
                 continue;
             }
-            let (message, help) = match self.checkout.held(&whole) {
+            let committed = match pointed {
+                Some(Pointed::Absent) => {
+                    let message = format!("only the Git LFS pointer of `{path}` is here, so its rows were not checked");
+                    diagnostics.warnings.push(located(message, "run `git lfs pull`".to_owned()));
+                    readable.is_data_absent = true;
+                    continue;
+                }
+                Some(Pointed::Here) => continue,
+                Some(Pointed::Changed) => Some(Committed::Otherwise),
+                Some(Pointed::Broken(_)) | None => self.checkout.held(&whole),
+            };
+            let (message, help) = match committed {
                 Some(Committed::Nowhere) => (
                     format!("`{path}` is not in git: a server will not find it"),
                     format!("run `git add {whole}`, and commit the file"),

@@ -1,5 +1,6 @@
 //! Runs: the steps from a revision to a verdict, and the loops that move runs through all of their steps.
 
+mod data;
 mod evaluate;
 pub(crate) mod explain;
 mod fresh_rows;

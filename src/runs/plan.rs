@@ -12,8 +12,10 @@ use slipway_manifest::Values;
 
 /// A model at the revision of its run.
 pub(crate) struct Plan {
-    /// The model.
+    /// The model without the addresses of its data, as jobs receive it.
     pub(crate) model: Model,
+    /// The model as its author wrote it.
+    pub(crate) written: Model,
     /// Text of its file, to locate faults.
     pub(crate) text: String,
     /// The files that belong to it.
@@ -63,7 +65,12 @@ impl Runs {
             let text = text.unwrap_or_else(|| Err(Diagnostic::new(&file, "the file does not exist any more")));
             let text = text.map_err(|diagnostic| refused(vec![diagnostic]))?;
             let model = source::read_model(&file, &text).map_err(refused)?;
-            Ok(Plan { files: ModelFiles::of(&file, &model), model, text })
+            Ok(Plan {
+                files: ModelFiles::of(&file, &model),
+                model: model.clone().without_addresses(),
+                written: model,
+                text,
+            })
         })
         .await?
     }
@@ -84,7 +91,7 @@ impl Runs {
             let revision = Revision { mirror: &mirror, commit: &head };
             let mut problems: Vec<Diagnostic> =
                 model_check::taken_name(&revision, &file, &others).into_iter().collect();
-            problems.extend(model_check::data_files(&revision, &file, &plan.text, &plan.model)?);
+            problems.extend(model_check::data_files(&revision, &file, &plan.text, &plan.written)?);
             if problems.is_empty() { Ok(plan) } else { Err(refused(problems)) }
         })
         .await?

@@ -129,6 +129,7 @@ impl Runs {
         for (name, document) in [(CARD, card), (Job::RESOLVED, resolved)] {
             retry_transient(place.cancel, || artifacts.put_document(&artifact, name, document.clone())).await?;
         }
+        self.store_manifest(&artifact, place.exported, place.cancel).await?;
         let name = format!("{prefix}.json");
         let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };

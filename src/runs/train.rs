@@ -9,6 +9,7 @@ use slipway_contract::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::data::Exported;
 use super::job_log::MAX_UNWRITTEN;
 use super::plan::{Plan, refused};
 use super::warnings::read_warnings;
@@ -18,7 +19,7 @@ use crate::repository::source;
 use slipway_domain::{Document, Retry, Run, RunEvent};
 use slipway_executor::{JobError, Provenance};
 use slipway_gate::policy::Expected;
-use slipway_git::{ExportLimits, SourceTree};
+use slipway_git::ExportLimits;
 use slipway_store::Trained;
 
 /// Name of the folder that holds the model's files in a job's folder.
@@ -35,7 +36,7 @@ pub(super) struct JobContext<'step> {
     /// The job's folder.
     pub(crate) folder: &'step Path,
     /// The model's files in it.
-    pub(crate) exported: &'step SourceTree,
+    pub(crate) exported: &'step Exported,
     /// The expectations of the policies about the rows.
     pub(crate) expected: &'step [Expected],
     pub(crate) cancel: &'step CancellationToken,
@@ -154,6 +155,7 @@ impl Runs {
         }
         self.store_exported(&artifact, &output, place).await?;
         // Several trainings may produce equal weights, each with its own report.
+        self.store_manifest(&artifact, place.exported, place.cancel).await?;
         let name = format!("training/{}-{}.json", run.id, model.spec.training.seed);
         let digest = retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, report.clone())).await?;
         let trained = Trained { run: run.id, artifact, report: Document { name, digest } };
@@ -185,8 +187,8 @@ impl Runs {
         Ok(())
     }
 
-    /// Writes the model's files of the run's revision into the job's folder.
-    pub(crate) async fn export(&self, run: &Run, plan: &Plan, folder: &Path) -> Result<SourceTree, StepError> {
+    /// Writes the model's files of the run's revision into the job's folder, also those from outside of git.
+    pub(crate) async fn export(&self, run: &Run, plan: &Plan, folder: &Path) -> Result<Exported, StepError> {
         let mirror = self.context.source(run)?.mirror.clone();
         let (head, files, into) = (run.cause.head.clone(), plan.files.clone(), folder.join(SOURCE));
         let exported = blocking(move || {
@@ -199,10 +201,13 @@ impl Runs {
             )
         })
         .await?;
-        exported.map_err(|error| match error.retry() {
+        let tree = exported.map_err(|error| match error.retry() {
             Retry::Never => refused(vec![slipway_domain::Diagnostic::new(&run.cause.file, error.to_string())]),
             _ => StepError::from(error),
-        })
+        })?;
+        // Boxed, because every step that exports contains this future.
+        let data = Box::pin(self.provide_data(run, plan, &tree, folder)).await?;
+        Ok(Exported { tree, data })
     }
 
     /// The parts of the cache key: everything that decides the result of training. Two runs with equal parts make the same
@@ -210,13 +215,13 @@ impl Runs {
     pub(super) fn cache_key_parts(
         &self,
         run: &Run,
-        exported: &SourceTree,
+        exported: &Exported,
         model: &Model,
     ) -> Result<BTreeMap<String, String>, StepError> {
         let specification = Digest::of(&serde_json::to_vec(model).expect("a model holds only texts and numbers"));
         let device = serde_json::to_string(&self.context.settings.device).expect("a word");
         let parts = [
-            ("files", exported.digest.clone()),
+            ("files", exported.tree.digest.clone()),
             ("specification", specification.to_string()),
             ("threads", self.context.settings.threads.to_string()),
             ("device", device.trim_matches('"').to_owned()),
@@ -224,6 +229,9 @@ impl Runs {
         ];
         let mut parts: BTreeMap<String, String> =
             parts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        if !exported.data.is_empty() {
+            parts.insert("data".to_owned(), exported.data.digest().to_string());
+        }
         if model.program().is_some() {
             parts.extend(self.commands_of(run)?.key_parts());
         }

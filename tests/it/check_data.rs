@@ -164,16 +164,31 @@ fn files_that_a_server_would_not_find_as_they_are_here_are_warned_of() {
     git(folder.path(), &["commit", "-q", "-m", "with"]);
     std::fs::create_dir(folder.path().join("below")).expect("a folder");
     warned("no mistakes");
-    write(
-        folder.path(),
-        "data/train.csv",
-        &format!("version https://git-lfs.github.com/spec/v1\noid sha256:{:064}\nsize 1\n", 1),
-    );
-    git(folder.path(), &["commit", "-q", "-a", "-m", "a pointer"]);
-    let rows = std::fs::read(folder.path().join("data/test.csv")).expect("rows");
-    std::fs::write(folder.path().join("data/train.csv"), rows).expect("written");
+    write(folder.path(), "data/train.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+    git(folder.path(), &["commit", "-q", "-a", "-m", "a broken pointer"]);
     let output = said(&check(folder.path(), &[]));
-    assert!(output.contains("git has only a Git LFS pointer of `data/train.csv`"), "{output}");
+    let broken = "git has a Git LFS pointer of `data/train.csv` that cannot be used: its `oid`";
+    assert!(output.contains(broken), "{output}");
+}
+
+#[test]
+fn a_pointer_of_git_lfs_is_accepted_and_rows_that_are_not_here_are_named() {
+    let folder = repository();
+    let rows = std::fs::read(folder.path().join("data/train.csv")).expect("rows");
+    let digest = slipway_contract::Digest::of(&rows);
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid {digest}\nsize {}\n", rows.len());
+    write(folder.path(), "data/train.csv", &pointer);
+    git(folder.path(), &["commit", "-q", "-a", "-m", "a pointer"]);
+    let output = said(&check(folder.path(), &[]));
+    let absent = "only the Git LFS pointer of `data/train.csv` is here, so its rows were not checked\n  help: run `git lfs pull`";
+    assert!(output.contains(absent) && output.contains("no mistakes"), "{output}");
+    std::fs::write(folder.path().join("data/train.csv"), &rows).expect("written");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("no mistakes") && !output.contains("data/train.csv"), "{output}");
+    std::fs::write(folder.path().join("data/train.csv"), [rows.as_slice(), b"5,6,north,yes\r\n"].concat())
+        .expect("written");
+    let output = said(&check(folder.path(), &[]));
+    assert!(output.contains("`data/train.csv` differs from its commit"), "{output}");
 }
 
 #[test]

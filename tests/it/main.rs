@@ -8,6 +8,7 @@ mod check_data;
 mod check_settings;
 mod command_line;
 mod crashes;
+mod data_addresses;
 mod dependencies;
 mod documentation;
 mod edit;

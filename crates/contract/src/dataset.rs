@@ -100,6 +100,14 @@ pub struct TableFile {
     /// The file of the table, or a glob of several: `*` and `?` in the name of the file stand for any characters and for one. The
     /// files are read in the order of their names, and have the same columns in the same order.
     pub file: String,
+    /// The address of the file if it is not in git: `s3://`, `gs://`, `az://`, `https://`, `http://` or `file://`. Together with
+    /// `sha256`. The server's settings say which addresses may be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The SHA-256 of the file at `url`: 64 lower-case hexadecimal digits. Other bytes are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("pattern" = "^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
 }
 
 impl TableSpec {

@@ -1,6 +1,7 @@
 //! The types that the controller and its trainer exchange and that users write, with the arithmetic of shapes and metrics and the
 //! reader of tables. This package does not access files or the network.
 
+mod address;
 mod artifact;
 mod baseline;
 mod column;
@@ -31,6 +32,7 @@ pub mod table;
 mod training;
 mod validate;
 
+pub use address::FileAddress;
 pub use artifact::{Architecture, ColumnEncoding, METADATA_KEY, ModelCard};
 pub use baseline::Baseline;
 pub use column::{Column, ColumnType};

@@ -182,6 +182,18 @@ pub enum GitError {
         /// The remedy.
         help: String,
     },
+    /// The object of a Git LFS pointer cannot be downloaded.
+    #[error("{repository}: `{path}`: {problem}\n  help: {help}")]
+    LfsObject {
+        /// The repository.
+        repository: String,
+        /// The path of the pointer, relative to the model's folder.
+        path: String,
+        /// The problem.
+        problem: String,
+        /// The remedy.
+        help: String,
+    },
     /// There are more files, entries or bytes than a limit allows.
     #[error(
         "{repository}: expected at most {limit} {unit}, found more ({what})\n  help: narrow the paths, or raise the limit in the server's settings"
@@ -345,6 +357,7 @@ impl GitError {
             | Self::BranchMissing { .. }
             | Self::UnknownCommit { .. }
             | Self::UnusablePath { .. }
+            | Self::LfsObject { .. }
             | Self::LimitExceeded { .. }
             | Self::TooManyModels { .. }
             | Self::InvalidCommit { .. }

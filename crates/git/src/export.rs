@@ -15,14 +15,12 @@ use super::GitError;
 use super::Mirror;
 use super::TreeFile;
 use super::fault::Fault;
+use super::lfs::{LfsFile, LfsPointer};
 use super::tree;
 use super::tree::{Entry, Kind};
 
-/// The beginning of a Git LFS pointer, whose actual content is stored elsewhere.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1";
-
-/// Maximum size of an LFS pointer according to its specification.
-const MAX_LFS_POINTER_BYTES: u64 = 1024;
+/// Maximum size of a Git LFS pointer according to its specification.
+const MAX_POINTER_BYTES: u64 = 1024;
 
 /// Limits of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +45,8 @@ pub struct SourceTree {
     pub digest: String,
     /// The files, sorted by path, relative to the exported folder.
     pub files: Vec<TreeFile>,
+    /// The files that are Git LFS pointers. Their pointers are written, and their objects are not downloaded.
+    pub pointers: Vec<LfsFile>,
     /// Bytes of all files together.
     pub bytes: u64,
 }
@@ -92,9 +92,25 @@ impl Mirror {
                 },
             };
             let chosen = choose(repository, name, &start, matcher, limits)?;
-            write_all(repository, name, &chosen, into)?;
-            Ok(source_tree(chosen))
+            let pointers = write_all(repository, name, &chosen, into)?;
+            Ok(source_tree(chosen, pointers))
         })
+    }
+}
+
+impl Mirror {
+    /// The Git LFS pointers at a commit among the regular files whose path the predicate accepts, with their paths from the root of
+    /// the repository. Broken pointers are left out.
+    pub fn lfs_pointers(&self, commit: &CommitSha, predicate: &dyn Fn(&str) -> bool) -> Result<Vec<LfsFile>, GitError> {
+        let files = self.find_files(commit, predicate)?;
+        let mut pointers = Vec::new();
+        for file in files.into_iter().filter(|file| file.size <= MAX_POINTER_BYTES) {
+            let content = self.read_found(&file)?;
+            if let Some(Ok(pointer)) = LfsPointer::read(&content) {
+                pointers.push(LfsFile { path: file.path, pointer });
+            }
+        }
+        Ok(pointers)
     }
 }
 
@@ -157,7 +173,8 @@ fn exportable(name: &str, entry: &Entry, matcher: &dyn Fn(&str) -> bool) -> Resu
     }
 }
 
-fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path) -> Result<(), Fault> {
+/// Writes the files, and returns those that are Git LFS pointers.
+fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path) -> Result<Vec<LfsFile>, Fault> {
     let failed = |error: &io::Error| GitError::Export {
         repository: name.to_owned(),
         folder: into.display().to_string(),
@@ -168,16 +185,10 @@ fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path
     if entries.next().is_some() {
         return Err(failed(&io::Error::other("the folder is not empty")).into());
     }
+    let mut pointers = Vec::new();
     let written = chosen.iter().try_for_each(|one| {
         let blob = repository.find_blob(one.id)?;
-        if one.file.size <= MAX_LFS_POINTER_BYTES && blob.content().starts_with(LFS_POINTER) {
-            return Err(Fault::Final(tree::unusable(
-                name,
-                &one.file.path,
-                "is a Git LFS pointer, not the file itself",
-                "store the file in git (`git lfs migrate export`), or keep large data outside of the repository",
-            )));
-        }
+        pointers.extend(pointer_of(name, &one.file.path, blob.content())?);
         write_file(&into.join(&one.file.path), blob.content(), one.executable).map_err(|error| failed(&error).into())
     });
     if written.is_err()
@@ -185,7 +196,19 @@ fn write_all(repository: &Repository, name: &str, chosen: &[Chosen], into: &Path
     {
         tracing::warn!(folder = %into.display(), %error, "the files of a failed export could not be removed");
     }
-    written
+    written.map(|()| pointers)
+}
+
+/// The file as a Git LFS pointer, if its content is one.
+fn pointer_of(name: &str, path: &str, content: &[u8]) -> Result<Option<LfsFile>, GitError> {
+    match LfsPointer::read(content) {
+        None => Ok(None),
+        Some(Ok(pointer)) => Ok(Some(LfsFile { path: path.to_owned(), pointer })),
+        Some(Err(problem)) => {
+            let problem = format!("is a Git LFS pointer that cannot be used: {problem}");
+            Err(tree::unusable(name, path, &problem, "add the file again with `git lfs` (`git lfs track`, `git add`)"))
+        }
+    }
 }
 
 fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
@@ -196,12 +219,17 @@ fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
     fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?.write_all(bytes)
 }
 
-fn source_tree(chosen: Vec<Chosen>) -> SourceTree {
+fn source_tree(chosen: Vec<Chosen>, pointers: Vec<LfsFile>) -> SourceTree {
     let mut digest = Sha256::new();
     for one in &chosen {
         let mode = if one.executable { "100755" } else { "100644" };
         digest.update(format!("{mode} {} {}\0", one.file.blob, one.file.path));
     }
     let files: Vec<TreeFile> = chosen.into_iter().map(|one| one.file).collect();
-    SourceTree { digest: hex::encode(digest.finalize()), bytes: files.iter().map(|file| file.size).sum(), files }
+    SourceTree {
+        digest: hex::encode(digest.finalize()),
+        bytes: files.iter().map(|file| file.size).sum(),
+        files,
+        pointers,
+    }
 }

@@ -59,6 +59,9 @@ impl Program {
 /// The header and its value that request version 2 of the protocol (gitprotocol-http(5)).
 const VERSION_2: (&str, &str) = ("git-protocol", "version=2");
 
+/// The program that returns a login for Git LFS (git-lfs/docs/api/authentication.md), and its operation.
+const LFS_LOGIN: (&str, &str) = ("git-lfs-authenticate", " download");
+
 /// A connection pool of one repository, with only the credentials of that repository.
 pub(super) struct Connection {
     agent: Agent,
@@ -96,10 +99,31 @@ impl Connection {
         Self { agent: config.into(), authorization, remote, lists_by_name: OnceLock::new() }
     }
 
+    /// The agent with the authorities and deadlines of the remote. It adds no credentials.
+    pub(super) fn agent(&self) -> &Agent {
+        &self.agent
+    }
+
+    /// The login over HTTP: the value of an `Authorization` header.
+    pub(super) fn authorization(&self) -> Option<&str> {
+        self.authorization.as_deref()
+    }
+
+    /// The time limit of a whole request.
+    pub(super) fn overall(&self) -> Duration {
+        self.remote.deadlines().overall
+    }
+
+    /// The started program that returns a login for downloads of Git LFS; `None` for HTTP.
+    pub(super) fn lfs_login(&self) -> Option<Result<ssh::Stream, GitError>> {
+        let (login, address) = self.remote.ssh()?;
+        Some(ssh::Stream::open(&self.remote, login, address, LFS_LOGIN))
+    }
+
     /// A started program over SSH: first its advertisement is read, then the request is written. `None` for HTTP.
     pub(super) fn stream(&self, program: Program) -> Option<Result<ssh::Stream, GitError>> {
         let (login, address) = self.remote.ssh()?;
-        Some(ssh::Stream::open(&self.remote, login, address, program.name()))
+        Some(ssh::Stream::open(&self.remote, login, address, (program.name(), "")))
     }
 
     /// Whether the remote uses SSH.
@@ -201,7 +225,7 @@ impl Connection {
         Ok(Box::new(answer.into_body().into_with_config().limit(MAX_ANSWER_BYTES).reader()))
     }
 
-    fn refusal(&self, answer: &mut Response<Body>) -> GitError {
+    pub(super) fn refusal(&self, answer: &mut Response<Body>) -> GitError {
         let repository = self.remote.url().to_owned();
         let status = answer.status().as_u16();
         match status {
@@ -227,11 +251,11 @@ impl Connection {
         }
     }
 
-    fn unexpected(&self, problem: String) -> GitError {
+    pub(super) fn unexpected(&self, problem: String) -> GitError {
         GitError::UnexpectedAnswer { repository: self.remote.url().to_owned(), problem }
     }
 
-    fn failed(&self, error: ureq::Error) -> GitError {
+    pub(super) fn failed(&self, error: ureq::Error) -> GitError {
         let repository = self.remote.url().to_owned();
         let deadlines = self.remote.deadlines();
         match error {
@@ -263,7 +287,7 @@ pub(super) fn drain(answer: impl Read) {
     }
 }
 
-fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
+pub(super) fn header_text(answer: &Response<Body>, name: &header::HeaderName) -> String {
     answer.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).unwrap_or_default()
 }
 

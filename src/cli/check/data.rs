@@ -70,7 +70,11 @@ impl DataReader {
     pub(super) fn read(&self, readable: &Readable, folder: &Path) -> Result<Result<Found, String>, Failure> {
         let work_folder = exit::temporary_folder()?;
         let expects = readable.expected.iter().map(|expected| expected.expectation.clone()).collect();
-        let work = TrainingJob { model: readable.model.clone(), source: folder.display().to_string(), expects };
+        let work = TrainingJob {
+            model: readable.model.clone().without_addresses(),
+            source: folder.display().to_string(),
+            expects,
+        };
         let job = Job { work: JobWork::Check(work), threads: 1, device: DevicePreference::Cpu };
         let job = serde_json::to_vec(&job).map_err(exit::defect)?;
         let file = work_folder.path().join(Job::FILE);

@@ -172,6 +172,7 @@ fn check_model(
     let lacking = marks.lacking(readable.model.metadata.name.as_str());
     diagnostics.warnings.extend(lacking.map(|fault| locate(path, &text, &fault)));
     let found = match reading {
+        _ if readable.is_data_absent => return Ok(diagnostics),
         Reading::Nothing => return Ok(diagnostics),
         Reading::Labels => {
             let (faults, warnings) = repository.examine_labels(path, &readable);

@@ -65,7 +65,7 @@ pub fn fault_at(file: &str, place: impl Into<Place>, message: impl Into<String>)
 /// The fault of a Git LFS pointer in place of the data.
 pub fn lfs_pointer(file: &str) -> Fault {
     fault(file, "found a Git LFS pointer, expected the data that it points to")
-        .help("commit the data itself, plain or as gzip: Slipway reads only objects in git")
+        .help("run `git lfs pull` to replace the pointer by the data")
 }
 
 /// The fault of a file without rows.

@@ -1,6 +1,7 @@
 //! Finds the mistakes of a model file that can be found without data: numbers out of range, parts that contradict each other, and
 //! paths that leave the folder.
 
+mod addresses;
 mod data;
 mod evaluation;
 mod families;
@@ -22,6 +23,7 @@ impl Model {
             problems.add("apiVersion", format!("unknown version `{}`, expected `{API_VERSION}`", self.api_version), "");
         }
         self.check_paths(&mut problems);
+        self.check_addresses(&mut problems);
         self.check_tables(&mut problems);
         self.check_columns(&mut problems);
         if self.program().is_some() {

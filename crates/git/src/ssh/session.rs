@@ -17,7 +17,7 @@ pub(super) async fn open(
     remote: &Remote,
     login: &SshLogin,
     address: &Address,
-    program: &str,
+    (program, arguments): (&str, &str),
 ) -> Result<(Handle<Guard>, russh::Channel<Msg>), GitError> {
     let host = address.known_as();
     let mut kinds = login.known_hosts.kinds(&host);
@@ -51,7 +51,7 @@ pub(super) async fn open(
     }
     let channel = session.channel_open_session().await.map_err(broken)?;
     // The path contains no quotes; the address type guarantees that.
-    channel.exec(true, format!("{program} '{}'", address.path)).await.map_err(broken)?;
+    channel.exec(true, format!("{program} '{}'{arguments}", address.path)).await.map_err(broken)?;
     Ok((session, channel))
 }
 

@@ -76,8 +76,14 @@ struct Arrived {
 }
 
 impl Stream {
-    /// Connects, checks the server's host key, logs in once, and starts a program for the repository.
-    pub(crate) fn open(remote: &Remote, login: &SshLogin, address: &Address, program: &str) -> Result<Self, GitError> {
+    /// Connects, checks the server's host key, logs in once, and starts a program for the repository. The program has a name, and
+    /// arguments behind the repository's path.
+    pub(crate) fn open(
+        remote: &Remote,
+        login: &SshLogin,
+        address: &Address,
+        program: (&str, &str),
+    ) -> Result<Self, GitError> {
         let Deadlines { connect, read: _, overall } = remote.deadlines();
         let until = Instant::now() + overall;
         let clock = Clock::new().map_err(|error| unreachable(remote, &error))?;

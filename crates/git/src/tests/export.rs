@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use git2::{ObjectType, Repository};
 
-use crate::{ExportLimits, GitError, SourceTree};
+use crate::{ExportLimits, GitError, LfsFile, LfsPointer, SourceTree};
 use slipway_domain::CommitSha;
 
 use super::world::World;
 
-const LFS: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+const BROKEN_POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
 
 fn into(world: &World) -> PathBuf {
     world.root.path().join("sources")
@@ -70,13 +70,27 @@ fn the_digest_follows_content_mode_and_name_and_nothing_else() {
 }
 
 #[test]
-fn symbolic_links_submodules_and_lfs_pointers_are_refused() {
+fn symbolic_links_submodules_and_broken_pointers_of_lfs_are_refused() {
     let link = refusal(("120000", "data/link", "/etc/passwd"));
     assert!(link.contains("`data/link` is a symbolic link, expected a regular file"), "{link}");
     let module = refusal(("160000", "data/module", "1234567890123456789012345678901234567890"));
     assert!(module.contains("`data/module` is a submodule"), "{module}");
-    let pointer = refusal(("100644", "data/big.bin", LFS));
-    assert!(pointer.contains("is a Git LFS pointer, not the file itself\n  help: store the file in git"), "{pointer}");
+    let pointer = refusal(("100644", "data/big.bin", BROKEN_POINTER));
+    assert!(pointer.contains("`data/big.bin` is a Git LFS pointer that cannot be used: its `oid`"), "{pointer}");
+}
+
+#[test]
+fn pointers_of_lfs_are_written_and_listed() {
+    let world = World::new();
+    let oid = "a".repeat(64);
+    let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 7\n");
+    let tip = world.commit(&[("100644", "data/big.bin", &text), ("100644", "data/small.csv", "x\n")]);
+    let tree = export(&world, &tip, "data", "").unwrap();
+    let pointer = LfsPointer { oid, size: 7 };
+    assert_eq!(tree.pointers, [LfsFile { path: "big.bin".to_owned(), pointer: pointer.clone() }]);
+    assert_eq!(fs::read_to_string(into(&world).join("big.bin")).unwrap(), text);
+    let found = world.mirror().lfs_pointers(&tip, &|path| path.starts_with("data/")).unwrap();
+    assert_eq!(found, [LfsFile { path: "data/big.bin".to_owned(), pointer }]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod disk;
 mod export;
 mod faults;
 mod fetch;
+mod lfs;
 mod lineage;
 mod native;
 mod notes;

@@ -26,7 +26,7 @@ const MANIFEST: &str = "apps/model.yaml";
 const SSHD: &str = "/usr/sbin/sshd";
 
 /// A private sshd of one test on loopback, with its own keys.
-struct Sshd {
+pub(super) struct Sshd {
     child: Child,
     port: u16,
     folder: TempDir,
@@ -42,7 +42,7 @@ impl Drop for Sshd {
 
 impl Sshd {
     /// `None` if OpenSSH's server is not installed: the calling test is then ignored.
-    fn start(settings: &str) -> Option<Self> {
+    pub(super) fn start(settings: &str) -> Option<Self> {
         if !Path::new(SSHD).exists() {
             ignore_test(&format!("{SSHD} is missing"), "apt-get install openssh-server");
             return None;
@@ -101,14 +101,14 @@ impl Sshd {
         format!("[127.0.0.1]:{} {}", self.port, self.host_key(kind))
     }
 
-    fn login(&self, kind: &str) -> SshLogin {
+    pub(super) fn login(&self, kind: &str) -> SshLogin {
         SshLogin {
             key: SshKey::from_openssh(KEY).unwrap(),
             known_hosts: KnownHosts::parse(&self.known_hosts(kind)).unwrap(),
         }
     }
 
-    fn mirror(&self, world: &World, login: SshLogin) -> Mirror {
+    pub(super) fn mirror(&self, world: &World, login: SshLogin) -> Mirror {
         let remote = Remote::over_ssh(&self.url(world), "main", login).unwrap();
         world.mirror_at("over-ssh", remote)
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
 use serde_json::{Value, json};
+use sha2::Digest as _;
 use tokio::time::{Instant, sleep};
 
 use super::{Brand, Gitea, Person};
@@ -128,6 +130,31 @@ impl<'a> Project<'a> {
     pub async fn pulls(&self) -> Result<Vec<Value>> {
         let answer = self.call("GET", "/pulls?state=all", &Value::Null).await?;
         Ok(answer.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Stores an object of Git LFS as somebody, as `git lfs push` does, and answers its pointer.
+    pub async fn store_lfs(&self, login: &str, token: &str, content: &[u8]) -> Result<String> {
+        let oid = hex::encode(sha2::Sha256::digest(content));
+        let basic = base64::engine::general_purpose::STANDARD.encode(format!("{login}:{token}"));
+        let media = "application/vnd.git-lfs+json";
+        let headers = [("authorization", format!("Basic {basic}")), ("content-type", media.to_owned())];
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let accepted = [headers.as_slice(), &[("accept", media)]].concat();
+        let object = json!({ "oid": oid, "size": content.len() });
+        let request = json!({ "operation": "upload", "transfers": ["basic"], "objects": [object] });
+        let path = format!("/{}.git/info/lfs/objects/batch", self.name);
+        let api = crate::Api::at(&self.gitea.url);
+        let answer = api.send("POST", &path, &accepted, serde_json::to_vec(&request)?).await?;
+        // An object that is there already needs no upload.
+        if let Some(href) = answer.json["objects"][0]["actions"]["upload"]["href"].as_str() {
+            let path = href.strip_prefix(&self.gitea.url).context("an address of this server")?;
+            let headers = [headers[0], ("content-type", "application/octet-stream")];
+            let stored = api.send("PUT", path, &headers, content.to_vec()).await?;
+            ensure!(stored.status == 200, "{}", stored.text);
+        } else {
+            ensure!(answer.status == 200, "{}", answer.text);
+        }
+        Ok(format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {}\n", content.len()))
     }
 
     /// Forks it for somebody and answers the fork's name.

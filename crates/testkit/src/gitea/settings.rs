@@ -16,6 +16,8 @@ HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}/
 STATIC_ROOT_PATH = {share}
 DISABLE_SSH = true
+LFS_START_SERVER = true
+LFS_JWT_SECRET = KbVdvGCqUzPWZS9Ac8PySvfcSeGMy8Z2vVxqYhfSyTk
 OFFLINE_MODE = true
 [database]
 DB_TYPE = sqlite3
@@ -35,6 +37,8 @@ ALLOWED_HOST_LIST = loopback
 [repository]
 ROOT = {folder}/repositories
 DEFAULT_BRANCH = main
+[lfs]
+PATH = {folder}/lfs
 [indexer]
 ISSUE_INDEXER_TYPE = db
 [queue]

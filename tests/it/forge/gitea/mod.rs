@@ -5,6 +5,7 @@
 mod check;
 mod drafts;
 mod forks;
+mod lfs;
 mod lost;
 mod promotions;
 mod pull_requests;

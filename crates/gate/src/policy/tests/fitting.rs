@@ -69,7 +69,7 @@ policies/digits.yaml:12:15: the model names no recent data to compare with (`spe
         serde_json::json!({"metrics": ["macro_f1", "log_loss"], "slices": ["region", "patient", "sex", "site"]});
     let mut fits = of_tables(&evaluation);
     if let slipway_contract::DataSpec::Csv(slipway_contract::TableSpec { recent, .. }) = &mut fits.spec.data {
-        *recent = Some(slipway_contract::TableFile { file: "recent.csv".to_owned() });
+        *recent = Some(slipway_contract::TableFile { file: "recent.csv".to_owned(), url: None, sha256: None });
     }
     assert_eq!(unfit(&checks, &fits), "");
 }
