@@ -75,7 +75,7 @@ impl Problem {
             Self::Data(error) => (error.retry(), error.to_string()),
         };
         match retry {
-            Retry::Never => refused(vec![Diagnostic::new(&run.file, reason)]),
+            Retry::Never => refused(vec![Diagnostic::new(&run.cause.file, reason)]),
             retry => StepError::Transient { retry, reason },
         }
     }
@@ -132,11 +132,11 @@ impl Runs {
     /// Refuses a revision of a fork with a pointer or an address that the revision before it does not have: the logins of the source
     /// must not fetch what the author of a fork chooses.
     async fn check_pointers_of_fork(&self, run: &Run, plan: &Plan, tree: &SourceTree) -> Result<(), StepError> {
-        if !run.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork) {
+        if !run.cause.pull_request.as_ref().is_some_and(|pull_request| pull_request.fork) {
             return Ok(());
         }
         let mirror = self.context.source(run)?.mirror.clone();
-        let (base, files, file) = (run.base.clone(), plan.files.clone(), run.file.clone());
+        let (base, files, file) = (run.cause.base.clone(), plan.files.clone(), run.cause.file.clone());
         let known = blocking(move || {
             let Some(base) = base else { return Ok((Vec::new(), Vec::new())) };
             let pointers = mirror.lfs_pointers(&base, &|path| files.contain(path))?;
@@ -151,7 +151,7 @@ impl Runs {
         let is_known =
             |file: &FileAddress| addresses.iter().any(|known| (&known.url, &known.sha256) == (&file.url, &file.sha256));
         let written = plan.written.addresses();
-        new.extend(written.iter().filter(|file| !is_known(file)).map(|_| run.file.clone()));
+        new.extend(written.iter().filter(|file| !is_known(file)).map(|_| run.cause.file.clone()));
         new.dedup();
         let mistakes = new.into_iter().map(|path| {
             let message = "the pointer to data is new, and the revision is from a fork";
