@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::table::date_format::DateFormat;
 use crate::{Digest, ModelFamily, Preprocess, Shape, Task};
 
 /// The key in a safetensors file's `__metadata__` that contains the [`Architecture`] as JSON.
@@ -50,7 +51,7 @@ impl Architecture {
 }
 
 /// How the values of one typed column become inputs of the network. The inputs are ordered: first the numbers, then the
-/// indicators, then the binary columns, then the categories, each in the order of the columns.
+/// indicators, then the places of dates, then the binary columns, then the categories, each in the order of the columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ColumnEncoding {
@@ -62,6 +63,22 @@ pub enum ColumnEncoding {
         /// Whether a second input is 1 where the value is missing and 0 elsewhere.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         indicator: bool,
+    },
+    /// A date, as days since 1970-01-01. A missing one is replaced. Beside it stand the sine and the cosine of its place in the year of
+    /// 365.2425 days and in the week, and of its place in the day if training rows have times of day. They are 0 if it is missing.
+    Date {
+        /// The texts that stand for a missing value, besides the empty one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        missing: Vec<String>,
+        /// The form of the dates. By default they are those of ISO 8601.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        format: Option<DateFormat>,
+        /// Whether another input is 1 where the value is missing and 0 elsewhere.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indicator: bool,
+        /// Whether training rows have times of day.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        has_time: bool,
     },
     /// One of two texts: -1 and 1. A missing and an unseen value are 0.
     Binary {
@@ -90,22 +107,42 @@ impl ColumnEncoding {
     pub fn width(&self) -> usize {
         match self {
             Self::Number { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Date { indicator, .. } => 1 + usize::from(*indicator) + 2 * self.periods().len(),
             Self::Binary { .. } => 1,
             Self::Category { values, indicator, .. } => values.len() + usize::from(*indicator),
         }
     }
 
+    /// The periods in days of which the place of a date is an input; none of other columns.
+    pub fn periods(&self) -> &'static [f64] {
+        /// The mean year of the Gregorian calendar, a week, and a day.
+        const PERIODS: [f64; 3] = [365.2425, 7.0, 1.0];
+        match self {
+            Self::Date { has_time: true, .. } => &PERIODS,
+            Self::Date { .. } => &PERIODS[..2],
+            Self::Number { .. } | Self::Binary { .. } | Self::Category { .. } => &[],
+        }
+    }
+
+    /// Whether another input says that a number or a date is missing.
+    pub fn has_indicator(&self) -> bool {
+        matches!(self, Self::Number { indicator: true, .. } | Self::Date { indicator: true, .. })
+    }
+
     /// The texts that stand for a missing value, besides the empty one.
     pub fn missing(&self) -> &[String] {
         match self {
-            Self::Number { missing, .. } | Self::Binary { missing, .. } | Self::Category { missing, .. } => missing,
+            Self::Number { missing, .. }
+            | Self::Date { missing, .. }
+            | Self::Binary { missing, .. }
+            | Self::Category { missing, .. } => missing,
         }
     }
 
     /// The texts of the column in the order of their codes, which count from zero; `None` if it has numbers.
     pub fn values(&self) -> Option<&[String]> {
         match self {
-            Self::Number { .. } => None,
+            Self::Number { .. } | Self::Date { .. } => None,
             Self::Binary { values, .. } => Some(values),
             Self::Category { values, .. } => Some(values),
         }

@@ -7,6 +7,8 @@ use serde::de::{Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 
+use crate::table::date_format::DateFormat;
+
 /// A column of a table that a model learns from: its type, and the spellings of its values.
 ///
 /// In `slipway.yaml` it is the name of a type (`number`), or an object (`{type: number, missing: [NA]}`).
@@ -19,6 +21,8 @@ pub struct Column {
     /// The two values of a binary column; the first is encoded as -1, the second as 1. By default they are the two values of the
     /// training rows in rising order.
     pub values: Option<Vec<String>>,
+    /// The form of the dates of a column of dates. By default they are those of ISO 8601.
+    pub format: Option<DateFormat>,
 }
 
 /// The type of a column.
@@ -31,6 +35,8 @@ pub enum ColumnType {
     Category,
     /// Texts of which there are exactly two.
     Binary,
+    /// Dates, or dates with a time of day.
+    Date,
 }
 
 /// The written form of a column with options.
@@ -47,6 +53,9 @@ struct Options {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 2))]
     values: Option<Vec<String>>,
+    /// The form of the dates of a column of type `date`, such as `DD/MM/YYYY`. By default they are those of ISO 8601.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    format: Option<DateFormat>,
 }
 
 impl ColumnType {
@@ -56,23 +65,24 @@ impl ColumnType {
             Self::Number => "number",
             Self::Category => "category",
             Self::Binary => "binary",
+            Self::Date => "date",
         }
     }
 }
 
 impl From<ColumnType> for Column {
     fn from(kind: ColumnType) -> Self {
-        Self { kind, missing: Vec::new(), values: None }
+        Self { kind, missing: Vec::new(), values: None, format: None }
     }
 }
 
 impl Serialize for Column {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { kind, missing, values } = self.clone();
-        if missing.is_empty() && values.is_none() {
+        let Self { kind, missing, values, format } = self.clone();
+        if missing.is_empty() && values.is_none() && format.is_none() {
             return kind.serialize(serializer);
         }
-        Options { kind, missing, values }.serialize(serializer)
+        Options { kind, missing, values, format }.serialize(serializer)
     }
 }
 
@@ -85,7 +95,7 @@ impl<'de> Deserialize<'de> for Column {
             type Value = Column;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a type (`number`, `category` or `binary`), or `{type: …, missing: […]}`")
+                f.write_str("a type (`number`, `category`, `binary` or `date`), or `{type: …, missing: […]}`")
             }
 
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Column, E> {
@@ -93,8 +103,8 @@ impl<'de> Deserialize<'de> for Column {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Column, A::Error> {
-                let Options { kind, missing, values } = Options::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Column { kind, missing, values })
+                let Options { kind, missing, values, format } = Options::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Column { kind, missing, values, format })
             }
         }
 
@@ -130,6 +140,7 @@ mod tests {
             serde_json::json!("category"),
             serde_json::json!({"type": "number", "missing": ["NA", "-1"]}),
             serde_json::json!({"type": "binary", "values": ["no", "yes"]}),
+            serde_json::json!({"type": "date", "format": "DD/MM/YYYY"}),
         ] {
             let read = column(written.clone()).expect("a column");
             assert_eq!(serde_json::to_value(&read).expect("written"), written);

@@ -146,7 +146,7 @@ impl MlpLayout {
             list.push(start..end);
             start = end;
         };
-        // The order of the encoded inputs: indicators of numbers, binary columns, categories.
+        // The order of the encoded inputs: indicators and places of dates, binary columns, categories.
         let indicators = encodings.iter().filter(|encoding| encoding.values().is_none());
         let indicators: usize = indicators.map(|encoding| encoding.width() - 1).sum();
         let is_binary = |encoding: &&ColumnEncoding| matches!(encoding, ColumnEncoding::Binary { .. });

@@ -31,7 +31,7 @@ impl Model {
             let has = |kind| columns.values().any(|column| column.kind == kind);
             let lacks = |steps: &[Preprocess], name| steps.iter().all(|step| step.name() != name);
             let imputes = !matches!(spec.model, ModelFamily::GradientBoostedTrees(_));
-            if imputes && has(ColumnType::Number) && lacks(&spec.preprocess, "impute") {
+            if imputes && (has(ColumnType::Number) || has(ColumnType::Date)) && lacks(&spec.preprocess, "impute") {
                 spec.preprocess.push(Preprocess::Impute(ImputeOptions::default()));
             }
             if has(ColumnType::Category) && lacks(&spec.preprocess, "one_hot") {

@@ -37,7 +37,8 @@ pub struct SignatureInput {
     /// Name, type and shape.
     #[serde(flatten)]
     pub field: SignatureField,
-    /// The column of the table that the input takes, if columns have types. A missing number is NaN, and a missing text is empty.
+    /// The column of the table that the input takes, if columns have types. A missing number is NaN, and a missing text is empty. A date
+    /// is the number of days since 1970-01-01T00:00, with the time of day as a fraction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub column: Option<SignatureColumn>,
     /// The columns that the input takes side by side, if columns have no types. None of their values may be missing.
@@ -158,6 +159,8 @@ impl Architecture {
         let input = |(name, encoding): (&String, &ColumnEncoding)| {
             let (column, kind) = match encoding {
                 ColumnEncoding::Number { .. } => (ColumnType::Number, SignatureType::Double),
+                // No operator of ONNX reads dates in texts.
+                ColumnEncoding::Date { .. } => (ColumnType::Date, SignatureType::Double),
                 ColumnEncoding::Binary { .. } => (ColumnType::Binary, SignatureType::String),
                 ColumnEncoding::Category { .. } => (ColumnType::Category, SignatureType::String),
             };

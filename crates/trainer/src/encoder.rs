@@ -66,6 +66,15 @@ impl Encoder {
                     fill.push(value);
                     ColumnEncoding::Number { missing: column.missing.clone(), indicator }
                 }),
+                ColumnType::Date => {
+                    let values: Vec<f64> = values.collect();
+                    let has_time = values.iter().any(|value| value.fract() != 0.0 && !value.is_nan());
+                    number(values, options.impute).map(|(value, indicator)| {
+                        fill.push(value);
+                        let (missing, format) = (column.missing.clone(), column.format.clone());
+                        ColumnEncoding::Date { missing, format, indicator, has_time }
+                    })
+                }
                 ColumnType::Binary => binary(column, &count_texts(values, texts).0),
                 ColumnType::Category => category(column, count_texts(values, texts), options.one_hot),
             };
@@ -171,13 +180,16 @@ impl Encoder {
     pub(crate) fn encode(&self, raw: &Tensor) -> Encoded {
         let raw = raw.to_device(self.device);
         let column = |place: usize| raw.select(1, i64::try_from(place).unwrap_or(0)).unsqueeze(1);
-        let (mut indicators, mut binary, mut categories) = (vec![], vec![], vec![]);
+        let (mut indicators, mut places, mut binary, mut categories) = (vec![], vec![], vec![], vec![]);
         for (place, encoding) in self.encodings.iter().enumerate() {
             let values = column(place);
             match encoding {
-                ColumnEncoding::Number { indicator, .. } => {
-                    if *indicator {
+                ColumnEncoding::Number { .. } | ColumnEncoding::Date { .. } => {
+                    if encoding.has_indicator() {
                         indicators.push(values.isnan().to_kind(Kind::Float));
+                    }
+                    for period in encoding.periods() {
+                        places.extend(places_in(&values, *period));
                     }
                 }
                 ColumnEncoding::Binary { .. } => {
@@ -196,7 +208,7 @@ impl Encoder {
                 }
             }
         }
-        let others: Vec<Tensor> = [indicators, binary, categories].into_iter().flatten().collect();
+        let others: Vec<Tensor> = [indicators, places, binary, categories].into_iter().flatten().collect();
         let others = match others.as_slice() {
             [] => Tensor::zeros([raw.size()[0], 0], (Kind::Float, self.device)),
             others => Tensor::cat(others, 1),
@@ -209,6 +221,14 @@ impl Encoder {
         let (names, encodings) = (self.names.clone(), self.encodings.clone());
         Self { names, encodings, fill: self.fill.to_device(device), device }
     }
+}
+
+/// The sine and the cosine of the place of dates in a period of so many days; 0 for a missing date.
+fn places_in(days: &Tensor, period: f64) -> [Tensor; 2] {
+    let periods = days / period;
+    // The fraction is taken in 64-bit floats, so that 32 bits suffice for it.
+    let angle = (&periods - periods.floor()).to_kind(Kind::Float) * (2.0 * std::f64::consts::PI);
+    [angle.sin(), angle.cos()].map(|place| Tensor::zeros_like(&place).where_self(&days.isnan(), &place))
 }
 
 /// The number of inputs of a row.

@@ -24,6 +24,16 @@ pub struct Moment {
     pub elapsed: f64,
 }
 
+impl Moment {
+    /// The days since 1970-01-01T00:00:00 as they are written, without regard to the offset from UTC, so that hours of the day and days
+    /// of the week are those of the place.
+    pub fn written_days(self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "the days of 9999 years")]
+        let days = self.date.days() as f64;
+        days + self.second / 86_400.0
+    }
+}
+
 impl Civil {
     /// The date so many days after 1970-01-01; `None` beyond the years 1 to 9999. The arithmetic is that of Howard Hinnant,
     /// "chrono-Compatible Low-Level Date Algorithms" (2021), `civil_from_days`.
@@ -77,7 +87,12 @@ pub fn iso(text: &str) -> Option<Moment> {
     };
     let parts: Vec<&str> = date.split('-').collect();
     let [year, month, day] = parts.as_slice() else { return None };
-    moment(Civil::new(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?)?, time)
+    of_parts(digits(year, 4)?, digits(month, 2)?, digits(day, 2)?, time)
+}
+
+/// The moment of a date, and of the text of a time of day if there is one; `None` if there is no such date or time.
+pub(super) fn of_parts(year: i64, month: i64, day: i64, time: Option<&str>) -> Option<Moment> {
+    moment(Civil::new(year, month, day)?, time)
 }
 
 fn moment(date: Civil, time: Option<&str>) -> Option<Moment> {

@@ -2,6 +2,7 @@
 //! them.
 
 pub mod date;
+pub mod date_format;
 mod decode;
 mod header;
 mod labels;

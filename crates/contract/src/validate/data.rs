@@ -74,7 +74,11 @@ impl Model {
     }
 }
 
-fn check_values(key: &str, Column { kind, missing, values }: &Column, problems: &mut Problems) {
+fn check_values(key: &str, Column { kind, missing, values, format }: &Column, problems: &mut Problems) {
+    if format.is_some() && *kind != ColumnType::Date {
+        let message = format!("a column of type `{}` has no format", kind.name());
+        problems.add(&format!("{key}.format"), message, "only a column of type `date` has one");
+    }
     let Some(values) = values else { return };
     if *kind != ColumnType::Binary {
         let message = format!("a column of type `{}` has no list of values", kind.name());

@@ -26,20 +26,25 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds an input for each column. Returns the inputs of the first layer, and the shape of a row of them: first the numbers
-    /// after the steps, then the indicators, the binary columns and the categories.
+    /// after the steps, then the indicators, the places of dates, the binary columns and the categories.
     pub(super) fn typed_columns(&mut self, signature: &Signature) -> Result<(Value, Shape), ExportError> {
         let (names, encodings) = self.columns()?;
         let (mut numbers, mut number_names, mut indicated) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut binary, mut categories) = (Vec::new(), Vec::new());
+        let (mut places, mut binary, mut categories) = (Vec::new(), Vec::new(), Vec::new());
         for ((name, encoding), input) in names.iter().zip(encodings).zip(&signature.inputs) {
             let column = self.add_input(&input.field);
             match encoding {
-                ColumnEncoding::Number { missing, indicator } => {
-                    if *indicator {
+                ColumnEncoding::Number { .. } | ColumnEncoding::Date { .. } => {
+                    if encoding.has_indicator() {
                         indicated.push(i64::try_from(numbers.len()).unwrap_or(i64::MAX));
                     }
-                    numbers.push(self.without_missing_numbers(column, name, missing));
+                    numbers.push(match encoding {
+                        ColumnEncoding::Number { missing, .. } => self.without_missing_numbers(column, name, missing),
+                        // Spellings of a missing date are no numbers.
+                        _ => column,
+                    });
                     number_names.push(name.clone());
+                    places.extend(self.places_of_dates(column, encoding.periods()));
                 }
                 ColumnEncoding::Binary { missing, values } => binary.push(self.binary(column, missing, values)),
                 ColumnEncoding::Category { missing, values, indicator } => {
@@ -51,6 +56,7 @@ impl<'a> Builder<'a> {
         if !numbers.is_empty() {
             parts.extend(self.numbers(&numbers, &number_names, &indicated)?);
         }
+        parts.extend(places);
         parts.extend(binary);
         parts.extend(categories);
         let width = encodings.iter().map(ColumnEncoding::width).sum::<usize>();
@@ -78,6 +84,27 @@ impl<'a> Builder<'a> {
             let is_missing = self.graph.node(Node::new("Equal", &[column, value]));
             self.graph.node(Node::new("Where", &[is_missing, nan, column]))
         })
+    }
+
+    /// The sine and the cosine of the place of dates in each period; 0 for a missing date.
+    fn places_of_dates(&mut self, days: Value, periods: &[f64]) -> Vec<Value> {
+        let mut places = Vec::new();
+        for period in periods {
+            let period = self.graph.constant("columns.period", Tensor::double(*period));
+            let turns = self.graph.node(Node::new("Div", &[days, period]));
+            let whole = self.graph.node(Node::new("Floor", &[turns]));
+            let place = self.graph.node(Node::new("Sub", &[turns, whole]));
+            let place = self.cast(place, ElementType::Float);
+            let is_missing = self.graph.node(Node::new("IsNaN", &[place]));
+            let turn = self.graph.constant("columns.turn", Tensor::float(2.0 * std::f32::consts::PI));
+            let angle = self.graph.node(Node::new("Mul", &[place, turn]));
+            let zero = self.graph.constant("columns.zero", Tensor::float(0.0));
+            for operator in ["Sin", "Cos"] {
+                let value = self.graph.node(Node::new(operator, &[angle]));
+                places.push(self.graph.node(Node::new("Where", &[is_missing, zero, value])));
+            }
+        }
+        places
     }
 
     /// The numbers after the steps, and the indicators if there are some. `indicated` has the places of the columns with one.

@@ -47,6 +47,8 @@ impl Builder<'_> {
         for ((name, encoding), input) in names.iter().zip(encodings).zip(&signature.inputs) {
             let column = self.add_input(&input.field);
             columns.push(match encoding {
+                // Spellings of a missing date are no numbers.
+                ColumnEncoding::Date { .. } => self.cast(column, ElementType::Float),
                 ColumnEncoding::Number { missing, .. } => {
                     let column = self.without_missing_numbers(column, name, missing);
                     self.cast(column, ElementType::Float)

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use slipway_contract::table::{self, Place, number};
+use slipway_contract::table::date_format::{DateFormat, not_a_date};
+use slipway_contract::table::{self, Place, date, number};
 use slipway_contract::{Architecture, Column, ColumnEncoding, ColumnType, Decimal, Fault, TableSpec};
 
 /// The most distinct texts of a column.
@@ -22,6 +23,8 @@ pub(super) enum Cells {
     Numbers,
     /// Each is a number or missing.
     NumbersOrMissing(Missing),
+    /// Each is a date or missing. Its value is the days since 1970-01-01.
+    Dates(Missing, Option<DateFormat>),
     /// Each is a text or missing.
     Texts(Missing),
 }
@@ -80,7 +83,7 @@ impl Dictionary {
 
 /// Why a cell has no value.
 pub(super) enum CellFault {
-    /// It is neither a number nor missing: the message and the help text.
+    /// It is neither a number (or a date) nor missing: the message and the help text.
     NotANumber(String, String),
     /// Its column has too many distinct texts.
     TooManyTexts,
@@ -126,6 +129,17 @@ impl Cells {
                     CellFault::NotANumber(message, help)
                 })
             }
+            Self::Dates(missing, format) => {
+                let text = text.trim();
+                if missing.is_missing(text) {
+                    return Ok(f64::NAN);
+                }
+                let moment = format.as_ref().map_or_else(|| date::iso(text), |format| format.parse(text));
+                moment.map(date::Moment::written_days).ok_or_else(|| {
+                    let (message, help) = not_a_date(text, format.as_ref());
+                    CellFault::NotANumber(message, help)
+                })
+            }
             Self::Texts(missing) => {
                 let text = text.trim();
                 if missing.is_missing(text) {
@@ -154,6 +168,7 @@ pub(super) fn wanted_by_specification(table: &TableSpec) -> Option<Vec<WantedCol
             let missing = Missing::of(&column.missing);
             let cells = match column.kind {
                 ColumnType::Number => Cells::NumbersOrMissing(missing),
+                ColumnType::Date => Cells::Dates(missing, column.format.clone()),
                 ColumnType::Category | ColumnType::Binary => Cells::Texts(missing),
             };
             WantedColumn { name: name.clone(), cells }
@@ -172,6 +187,7 @@ pub(super) fn wanted_by_artifact(architecture: &Architecture) -> Option<Vec<Want
         Some(encoding) if matches!(encoding, ColumnEncoding::Number { .. }) => {
             Cells::NumbersOrMissing(Missing::of(encoding.missing()))
         }
+        Some(ColumnEncoding::Date { missing, format, .. }) => Cells::Dates(Missing::of(missing), format.clone()),
         Some(encoding) => Cells::Texts(Missing::of(encoding.missing())),
     };
     Some(

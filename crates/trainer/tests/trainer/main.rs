@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod bad_specification;
+mod dates;
 mod ends;
 mod evaluation;
 mod evidence;
