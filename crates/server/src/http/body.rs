@@ -1,10 +1,10 @@
 //! Reads the body of a request within limits: its size, the time of the client, and the bytes of all bodies together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
-use hyper::Request;
 use hyper::body::{Body as _, Incoming};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -13,7 +13,10 @@ use super::{Server, UNIT};
 use crate::refusal::Refusal;
 
 /// How soon a client may try again if bodies fill the memory.
-const AGAIN: std::time::Duration = std::time::Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(1);
+/// The largest rest of a body that is read only to keep the connection, in bytes, and how long that may take.
+const MAX_REST: u64 = 64 << 10;
+const REST_TIME: Duration = Duration::from_secs(1);
 
 /// A body, and its share of the memory for bodies.
 pub(super) struct Body {
@@ -22,9 +25,8 @@ pub(super) struct Body {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(super) async fn read(server: &Server, request: Request<Incoming>, limit: usize) -> Result<Body, Refusal> {
+pub(super) async fn read(server: &Server, body: &mut Incoming, limit: usize) -> Result<Body, Refusal> {
     let too_large = || Refusal::too_large(format!("the body has more than {limit} bytes"));
-    let body = request.into_body();
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
@@ -35,7 +37,7 @@ pub(super) async fn read(server: &Server, request: Request<Incoming>, limit: usi
 
 async fn collect(
     room: &Arc<Semaphore>,
-    mut body: Incoming,
+    body: &mut Incoming,
     limit: usize,
     too_large: &impl Fn() -> Refusal,
 ) -> Result<Body, Refusal> {
@@ -62,4 +64,24 @@ async fn collect(
         bytes.extend_from_slice(&data);
     }
     Ok(Body { bytes: bytes.freeze(), _share: share })
+}
+
+/// Reads and forgets a small rest of a body. Returns whether the body is at its end.
+pub(super) async fn is_drained(body: &mut Incoming) -> bool {
+    if body.is_end_stream() || body.size_hint().lower() > MAX_REST {
+        return body.is_end_stream();
+    }
+    let rest = async {
+        let mut left = MAX_REST;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            let bytes = frame.data_ref().map_or(0, |data| data.len() as u64);
+            match left.checked_sub(bytes) {
+                Some(fewer) => left = fewer,
+                None => return false,
+            }
+        }
+        true
+    };
+    timeout(REST_TIME, rest).await.unwrap_or(false)
 }

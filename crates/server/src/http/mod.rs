@@ -12,7 +12,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap, HeaderValue, RETRY_AFTER,
+};
+use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -92,15 +95,18 @@ type Reply = Response<Full<Bytes>>;
 
 /// Answers one request.
 async fn handle(server: Arc<Server>, request: Request<Incoming>) -> Reply {
-    match route(&server, request).await {
-        Ok(reply) => reply,
-        Err(refusal) => refused(&refusal),
+    let (head, mut body) = request.into_parts();
+    let mut reply = route(&server, &head, &mut body).await.unwrap_or_else(|refusal| refused(&refusal));
+    // A connection with the rest of a body in it cannot carry the next request.
+    if head.headers.contains_key(EXPECT) || !body::is_drained(&mut body).await {
+        reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    reply
 }
 
-async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply, Refusal> {
-    let target = path::target(request.uri().path())?;
-    target.check_method(request.method())?;
+async fn route(server: &Arc<Server>, head: &Parts, body: &mut Incoming) -> Result<Reply, Refusal> {
+    let target = path::target(head.uri.path())?;
+    target.check_method(&head.method)?;
     let registry = &server.registry;
     match target {
         Target::Server => Ok(json_reply(StatusCode::OK, &metadata::server())),
@@ -121,12 +127,12 @@ async fn route(server: &Arc<Server>, request: Request<Incoming>) -> Result<Reply
             Ok(json_reply(StatusCode::OK, &repository::statistics(&versions)))
         }
         Target::Infer(name, version) => {
-            call(server, request, Call::Infer, found(registry, &name, version.as_deref())?).await
+            call(server, head, body, Call::Infer, found(registry, &name, version.as_deref())?).await
         }
-        Target::Predict(name) => call(server, request, Call::Predict, found(registry, &name, None)?).await,
+        Target::Predict(name) => call(server, head, body, Call::Predict, found(registry, &name, None)?).await,
         Target::Names => Ok(json_reply(StatusCode::OK, &json!({"models": registry.names()}))),
         Target::Index => {
-            let body = body::read(server, request, repository::MAX_BODY_BYTES).await?;
+            let body = body::read(server, body, repository::MAX_BODY_BYTES).await?;
             Ok(json_reply(StatusCode::OK, &repository::index(registry, &body.bytes)?))
         }
         Target::Load(name) => repository::load(server, name).await,
@@ -161,14 +167,15 @@ fn model_ready(registry: &Registry, name: &str, version: Option<&str>) -> Result
 /// Reads the body, gives it to a thread of the model, and waits for the answer.
 async fn call(
     server: &Arc<Server>,
-    request: Request<Incoming>,
+    head: &Parts,
+    body: &mut Incoming,
     call: Call,
     version: Arc<Version>,
 ) -> Result<Reply, Refusal> {
     let limits = server.registry.limits();
-    let Described { encoding, accepted, json_length } = described(request.headers())?;
+    let Described { encoding, accepted, json_length } = described(&head.headers)?;
     // The permit is held until the answer: until then the body is in memory.
-    let body = body::read(server, request, limits.body_bytes).await?;
+    let body = body::read(server, body, limits.body_bytes).await?;
     let bytes = body.bytes.clone();
     let answer = version.submit(version::Body { call, bytes, encoding, json_length, accepted })?;
     let identity = version.identity().clone();

@@ -1,6 +1,6 @@
 //! Requests that do not fit: each is answered by a status of the client's mistakes and the name of the tensor, never by 5xx.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use serde_json::{Value, json};
 
@@ -98,6 +98,20 @@ fn bodies_and_paths_that_do_not_fit_are_refused() {
         assert_eq!(answer.status, status, "{method} {path} {header:?}: {answer:?}");
         assert!(answer.error().contains(problem), "{method} {path}: {}", answer.error());
     }
+}
+
+#[test]
+fn a_refused_request_leaves_the_connection_for_the_next_one() {
+    let Some(server) = Server::of_graphs(&[("echo", echo())], &[]) else { return };
+    let mut stream = server.connect();
+    // As Python's clients send it: the body follows the head in a packet of its own, after the refusal was decided.
+    stream.write_all(b"POST /v2/models/none/infer HTTP/1.1\r\nhost: test\r\ncontent-length: 2\r\n\r\n").expect("sent");
+    server.get("/v2/health/live");
+    stream.write_all(b"{}GET /v2/health/live HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").expect("sent");
+    let mut answers = String::new();
+    stream.read_to_string(&mut answers).expect("two answers");
+    assert!(answers.starts_with("HTTP/1.1 404"), "{answers}");
+    assert!(answers.contains("HTTP/1.1 200") && answers.ends_with("{\"live\":true}"), "{answers}");
 }
 
 #[test]
