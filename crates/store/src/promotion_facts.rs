@@ -57,13 +57,14 @@ fn statement(is_rollback: bool, upstream: usize) -> String {
          FROM contributors WHERE source = $3 AND revision = $5"
     );
     // One subquery for each environment reads one row by the index of the model's records.
-    for place in (7..).take(upstream) {
-        select += &format!(
-            " UNION ALL SELECT 'upstream', environment || ' ' || model || ' ' || sequence, environment, model, '', '', '', document, seen_at
+    select.extend((7..).take(upstream).map(|place| {
+        format!(
+            " UNION ALL SELECT 'upstream', environment || ' ' || model || ' ' || sequence, environment, model, '', '', '',
+                               document, seen_at
               FROM (SELECT environment, model, sequence, document, seen_at FROM placements
                     WHERE environment = ${place} AND model = $2 ORDER BY sequence DESC LIMIT 1) AS newest_{place}"
-        );
-    }
+        )
+    }));
     select + " ORDER BY kind, seen_at, key, model"
 }
 
