@@ -89,7 +89,7 @@ fn model(url: &str, sha256: &str, epochs: u32) -> String {
 kind: Model
 metadata: {{name: digits}}
 spec:
-  paths: [slipway.yaml, \"data/**\"]
+  paths: [\"data/**\"]
   task: classification
   data:
     format: csv

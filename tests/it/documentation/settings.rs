@@ -95,7 +95,7 @@ fn every_setting_that_a_sentence_names_exists() {
             let first = path.split(['.', '[']).next().unwrap_or_default();
             let is_path = path.contains('.') && path.chars().all(|c| c.is_ascii_lowercase() || "._[]".contains(c));
             let ending = std::path::Path::new(path).extension().unwrap_or_default();
-            let is_file = ending == "yaml" || ending == "md";
+            let is_file = ["yaml", "md", "json"].iter().any(|known| ending == *known);
             if is_path && !is_file && known.contains(&first) {
                 assert!(known.contains(&path), "{page}: there is no setting `{code}`");
                 tried += 1;
