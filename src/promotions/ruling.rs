@@ -178,8 +178,8 @@ mod tests {
         let hold =
             Hold { environment, model: None, actor: actor.clone(), reason: reason.clone(), at: at(), until: None };
         rules.store.hold(&hold).await.expect("held");
-        let Ruling::Held(held) = rules.claim().await.expect("a ruling") else { panic!("the hold has no effect") };
-        assert_eq!(held.iter().map(|held| held.rule).collect::<Vec<_>>(), [Rule::Hold]);
+        let Ruling::Held(blocking) = rules.claim().await.expect("a ruling") else { panic!("the hold has no effect") };
+        assert_eq!(blocking.iter().map(|rule| rule.rule).collect::<Vec<_>>(), [Rule::Hold]);
         let artifact = rules.artifact.clone();
         let rejection = Rejection { source: None, model, artifact, actor, reason, at: at() };
         rules.store.reject(&rules.run.cause.source, &rejection).await.expect("rejected");

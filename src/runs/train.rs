@@ -78,13 +78,12 @@ impl Runs {
             own => {
                 let earlier = self.context.store.earlier_with_key(run).await?;
                 run.training.reuse = Some(explain::trained_anew(run, earlier.as_ref()));
-                let trained = match own {
-                    Some(own) => own,
-                    None => {
-                        let trained = self.train_one(run, &plan.model, &key, &place).await?;
-                        run.training.warnings = read_warnings(run, &place).await;
-                        trained
-                    }
+                let trained = if let Some(own) = own {
+                    own
+                } else {
+                    let trained = self.train_one(run, &plan.model, &key, &place).await?;
+                    run.training.warnings = read_warnings(run, &place).await;
+                    trained
                 };
                 let cause = messages::trained(&trained.artifact);
                 (trained, cause)

@@ -209,8 +209,8 @@ impl Runs {
     async fn step(self: &Arc<Self>, run: &mut Run, cancel: &CancellationToken) -> Result<Step, StepError> {
         let (event, cause) = match run.status.state {
             RunState::Queued => self.plan(run).await,
-            RunState::Training => self.train(run, cancel).await,
-            RunState::Evaluating => self.evaluate(run, cancel).await,
+            RunState::Training => Box::pin(self.train(run, cancel)).await,
+            RunState::Evaluating => Box::pin(self.evaluate(run, cancel)).await,
             RunState::Gating => self.gate(run).await,
             RunState::Publishing => self.publish(run).await,
             RunState::Waiting => return self.promotions.wait(run).await,
@@ -252,11 +252,12 @@ impl Runs {
         event: RunEvent,
         cause: String,
     ) -> Result<Run, StoreError> {
-        match self.record(lease, attempted, event, cause).await {
+        // Boxed, because every step contains this future.
+        match Box::pin(self.record(lease, attempted, event, cause)).await {
             Err(error) if error.is_of_one_row() => {
                 metrics::counter!("slipway_quarantined_total", "kind" => "move").increment(1);
                 let reason = format!("a defect of Slipway, please report it: {error}");
-                self.record(lease, before, RunEvent::Failed, reason).await
+                Box::pin(self.record(lease, before, RunEvent::Failed, reason)).await
             }
             recorded => recorded,
         }

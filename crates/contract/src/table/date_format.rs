@@ -56,18 +56,17 @@ impl DateFormat {
             Some(place) => (&text[..place], Some(&text[place + 1..])),
             None => (text, None),
         };
-        let parts: Vec<&str> = match self.separator {
-            Some(separator) => day.split(separator).collect(),
-            None => {
-                let mut rest = day;
-                let mut cut = |part: &Part| {
-                    let (head, tail) = rest.split_at_checked(part.text().len())?;
-                    rest = tail;
-                    Some(head)
-                };
-                let parts: Option<Vec<&str>> = self.order.iter().map(&mut cut).collect();
-                parts.filter(|_| rest.is_empty())?
-            }
+        let parts: Vec<&str> = if let Some(separator) = self.separator {
+            day.split(separator).collect()
+        } else {
+            let mut rest = day;
+            let mut cut = |part: &Part| {
+                let (head, tail) = rest.split_at_checked(part.text().len())?;
+                rest = tail;
+                Some(head)
+            };
+            let parts: Option<Vec<&str>> = self.order.iter().map(&mut cut).collect();
+            parts.filter(|_| rest.is_empty())?
         };
         let [year, month, day] = Part::ALL.map(|wanted| {
             let place = self.order.iter().position(|part| *part == wanted)?;

@@ -66,9 +66,10 @@ impl World {
         let (claimed, lease) = self.claim().await.expect("a run");
         assert_eq!(claimed.id, id);
         let with = claimed.with(|run| run.training.artifact = Some(artifact(&digit.to_string())));
-        let publishing = self.moved(&lease, &with, RunState::Publishing).await;
-        let promoting = self.moved(&lease, &publishing, RunState::Promoting).await;
-        let waiting = self.moved(&lease, &promoting, RunState::Waiting).await;
+        // Boxed, because every test that waits contains these futures.
+        let publishing = Box::pin(self.moved(&lease, &with, RunState::Publishing)).await;
+        let promoting = Box::pin(self.moved(&lease, &publishing, RunState::Promoting)).await;
+        let waiting = Box::pin(self.moved(&lease, &promoting, RunState::Waiting)).await;
         self.store.release_run(&lease, Timestamp::now()).await.expect("released");
         waiting
     }

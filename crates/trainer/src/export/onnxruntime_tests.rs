@@ -92,9 +92,9 @@ fn case(number: u64, folder: &Path) -> Json {
     let first: Shape = Pipeline::shape_of(&architecture).expect("a shape");
     let store = nn::VarStore::new(Device::Cpu);
     let is_table = architecture.columns.is_some() && first.0.len() == 1;
-    if is_table && number % 3 == 0 {
+    if is_table && number.is_multiple_of(3) {
         let options = MlpOptions {
-            variant: VARIANTS[usize::from(number % 2 == 0)],
+            variant: VARIANTS[usize::from(number.is_multiple_of(2))],
             hidden: vec![16, 9],
             ..MlpOptions::default()
         };

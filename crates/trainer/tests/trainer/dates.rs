@@ -40,7 +40,7 @@ fn iso(year: u32, month: u32, day: u32) -> String {
     format!("{year}-{month:02}-{day:02}")
 }
 
-fn model(column: Value) -> Value {
+fn model(column: &Value) -> Value {
     let mut model = trees("regression", "sold");
     model["spec"]["data"] = json!({
         "format": "csv", "label": "sold", "train": {"file": "data/train.csv"}, "test": {"file": "data/test.csv"},
@@ -62,7 +62,7 @@ fn with_sales(written: impl Fn(u32, u32, u32) -> String) -> Bench {
 #[test]
 fn dates_give_the_day_of_the_week_the_season_and_the_days_since_1970() {
     let bench = with_sales(iso);
-    let model = model(json!("date"));
+    let model = model(&json!("date"));
     bench.train(&model, 1);
     let export: ExportReport = serde_json::from_slice(&bench.output("export.json")).expect("a report");
     assert!(matches!(export.onnx, OnnxExport::Written { rows, .. } if rows > 200), "{export:?}");
@@ -78,11 +78,11 @@ fn dates_give_the_day_of_the_week_the_season_and_the_days_since_1970() {
 #[test]
 fn another_form_of_the_same_dates_gives_the_same_predictions() {
     let bench = with_sales(iso);
-    let of_iso = model(json!("date"));
+    let of_iso = model(&json!("date"));
     bench.train(&of_iso, 1);
     let expected = evaluated(&bench, &of_iso).metrics;
     let bench = with_sales(|year, month, day| format!("{day}/{month}/{year}"));
-    let stated = model(json!({"type": "date", "format": "DD/MM/YYYY"}));
+    let stated = model(&json!({"type": "date", "format": "DD/MM/YYYY"}));
     bench.train(&stated, 1);
     assert_eq!(evaluated(&bench, &stated).metrics, expected);
 }
@@ -95,7 +95,7 @@ fn times_of_day_are_inputs_and_missing_dates_have_an_indicator() {
                 if day == 13 { "NA".to_owned() } else { format!("{year}-{month:02}-{day:02}T{:02}:30", day % 24) }
             },
         );
-    let model = model(json!({"type": "date", "missing": ["NA"]}));
+    let model = model(&json!({"type": "date", "missing": ["NA"]}));
     bench.train(&model, 1);
     let card: Value = serde_json::from_slice(&bench.output("card.json")).expect("a card");
     let expected = json!({"type": "date", "missing": ["NA"], "indicator": true, "has_time": true});
@@ -108,13 +108,13 @@ fn times_of_day_are_inputs_and_missing_dates_have_an_indicator() {
 #[test]
 fn a_date_of_two_possible_orders_is_refused_with_both_and_never_guessed() {
     let bench = with_sales(|year, month, day| format!("{month:02}/{day:02}/{year}"));
-    let (faults, _) = bench.found(&model(json!("date")), &json!([]));
+    let (faults, _) = bench.found(&model(&json!("date")), &json!([]));
     let fault = faults[0].to_string();
     assert!(fault.contains("line 2, column `day`: `01/01/2023` is not a date of ISO 8601"), "{fault}");
     assert!(fault.contains("it can be DD/MM/YYYY or MM/DD/YYYY"), "{fault}");
-    let (faults, _) = bench.found(&model(json!({"type": "date", "format": "DD/MM/YYYY"})), &json!([]));
+    let (faults, _) = bench.found(&model(&json!({"type": "date", "format": "DD/MM/YYYY"})), &json!([]));
     let fault = faults[0].to_string();
     assert!(fault.contains("`01/13/2023` is not a date of the form DD/MM/YYYY"), "{fault}");
-    let (faults, _) = bench.found(&model(json!({"type": "category", "format": "DD/MM/YYYY"})), &json!([]));
+    let (faults, _) = bench.found(&model(&json!({"type": "category", "format": "DD/MM/YYYY"})), &json!([]));
     assert_eq!(faults[0].key.as_deref(), Some("spec.data.columns.day.format"));
 }
