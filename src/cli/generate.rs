@@ -82,7 +82,8 @@ impl Files {
 
 fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
     use slipway_contract::{
-        BaselineReport, EvaluationReport, ExportReport, Job, Model, ModelCard, Progress, Signature, TrainingReport,
+        BaselineReport, EvaluationReport, ExportReport, Job, Model, ModelCard, Progress, SelectionReport, Signature,
+        TrainingReport,
     };
     Ok(vec![
         ("model.schema.json", text_of(&of_a_file("model", schema_for!(Model)))?),
@@ -95,6 +96,7 @@ fn schemas() -> Result<Vec<(&'static str, String)>, Failure> {
         ("training-report.schema.json", schema::<TrainingReport>()?),
         ("evaluation-report.schema.json", schema::<EvaluationReport>()?),
         ("baseline-report.schema.json", schema::<BaselineReport>()?),
+        ("selection-report.schema.json", schema::<SelectionReport>()?),
         ("model-card.schema.json", schema::<ModelCard>()?),
         ("signature.schema.json", schema::<Signature>()?),
         ("export-report.schema.json", schema::<ExportReport>()?),

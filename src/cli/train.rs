@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use slipway_contract::{
     Baseline, BaselineReport, DevicePreference, EvaluationJob, EvaluationReport, Expectation, Job, JobWork, Metric,
-    Model, Progress, SampleRequest, TrainingJob, counted,
+    Model, Progress, SampleRequest, SelectionReport, TrainingJob, counted,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -187,7 +187,9 @@ impl Train {
         for name in [Job::WEIGHTS, TRAINING_REPORT, CARD, Job::RESOLVED, Job::SIGNATURE, Job::EXPORT] {
             std::fs::copy(output.join(name), self.out.join(name)).map_err(broken(&self.out))?;
         }
-        keep_graph(&output.join(Job::ONNX), &self.out.join(Job::ONNX)).map_err(broken(&self.out))?;
+        for name in [Job::ONNX, SelectionReport::FILE] {
+            keep_optional(&output.join(name), &self.out.join(name)).map_err(broken(&self.out))?;
+        }
         let candidate = weights.canonicalize().map_err(broken(&weights))?.display().to_string();
         let mut evaluation = EvaluationJob {
             model: model.clone(),
@@ -282,8 +284,8 @@ pub(super) fn keep_baselines(candidate: &Path, kept: &Path) -> std::io::Result<(
     Ok(())
 }
 
-/// Keeps the graph of the model if there is one, and removes that of an earlier training.
-fn keep_graph(from: &Path, to: &Path) -> std::io::Result<()> {
+/// Keeps a file that not every training writes, and removes that of an earlier training.
+fn keep_optional(from: &Path, to: &Path) -> std::io::Result<()> {
     match std::fs::copy(from, to) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => match std::fs::remove_file(to) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),

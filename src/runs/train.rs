@@ -5,7 +5,7 @@ use std::path::Path;
 
 use slipway_contract::{
     Digest, ExportReport, Fault, FaultKind, Job, JobWork, Model, OnnxExport, ProgramReport, Progress, RESULTS_REVISION,
-    TrainingJob,
+    SelectionReport, TrainingJob,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -151,6 +151,11 @@ impl Runs {
         let artifact = retry_transient(place.cancel, || artifacts.put_weights(&weights)).await?;
         for (name, document) in [(CARD, card), (Job::RESOLVED, resolved)] {
             retry_transient(place.cancel, || artifacts.put_document(&artifact, name, document.clone())).await?;
+        }
+        if model.spec.selection.is_some() {
+            let selection = read_output(&output.join(SelectionReport::FILE)).await?;
+            let name = format!("training/{}-{}-{}", run.id, model.spec.training.seed, SelectionReport::FILE);
+            retry_transient(place.cancel, || artifacts.put_document(&artifact, &name, selection.clone())).await?;
         }
         self.store_exported(&artifact, &output, place).await?;
         // Several trainings may produce equal weights, each with its own report.

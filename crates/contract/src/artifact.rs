@@ -31,6 +31,13 @@ pub struct Architecture {
     pub encodings: Option<Vec<ColumnEncoding>>,
     /// The classes in the order of the outputs. Empty for a regression model.
     pub classes: Vec<String>,
+    /// The number that the outputs are divided by before the softmax, above zero. By default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The score from which on the second of two classes is predicted, as a 32-bit float. By default the class with the higher score
+    /// is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f32>,
     /// The steps that are applied to a row before the first layer.
     pub preprocess: Vec<Preprocess>,
     /// The network, or a family for tables.

@@ -41,6 +41,7 @@ impl Model {
         };
         spec.preprocess = Vec::new();
         spec.training = TrainingSpec { seed: spec.training.seed, ..TrainingSpec::default() };
+        spec.selection = None;
         spec.evaluation.command = None;
         spec.evaluation.baselines = Vec::new();
         model

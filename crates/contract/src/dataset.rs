@@ -63,6 +63,10 @@ pub struct TableSpec {
     pub dialect: Option<Dialect>,
     /// The column to predict: classes, or numbers if the task is `regression`.
     pub label: String,
+    /// The column of row weights: numbers above zero, by which the rows of the training count in the loss. It is not trained on, need
+    /// not be in the test rows, and does not change metrics.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
     /// The columns to train on, all of them numbers without missing values. By default all columns except the label. Not together
     /// with `columns`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

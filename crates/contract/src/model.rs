@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
 use crate::preprocess::{deserialize_steps, schema_of_steps};
-use crate::{DataSpec, EvaluationSpec, ModelFamily, Preprocess, TrainingSpec};
+use crate::{DataSpec, EvaluationSpec, ModelFamily, Preprocess, Selection, TrainingSpec};
 
 /// The value of `apiVersion` in every file of Slipway.
 pub const API_VERSION: &str = "slipway.dev/v1alpha1";
@@ -65,6 +65,9 @@ pub struct ModelSpec {
     /// The settings of the training.
     #[serde(default)]
     pub training: TrainingSpec,
+    /// Settings that are tried on the validation rows before the training. By default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
     /// The settings of the evaluation on the test rows.
     #[serde(default)]
     pub evaluation: EvaluationSpec,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::Metric;
-use crate::{ClassWeights, Digest, EarlyStopping, Keep, Loss, Parameter, ProgramOutputs, Task};
+use crate::{Calibration, ClassWeights, Digest, EarlyStopping, Keep, Loss, Parameter, ProgramOutputs, Task};
 
 /// Changes when the trainer gives other weights for the same specification and data. It is a part of the cache key.
 pub const RESULTS_REVISION: u32 = 2;
@@ -40,6 +40,13 @@ pub struct TrainingSpec {
     /// `mlp` has an option of this name.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub label_smoothing: f64,
+    /// How the scores of classes are corrected on the validation rows after training. By default they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
+    /// The metric of predicted classes that the threshold of the second of two classes maximises on the validation rows. By default
+    /// the class with the higher score is predicted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<Metric>,
     /// The epoch (of trees: the round) whose weights are kept. By default the best if there are validation rows, otherwise the last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<Keep>,

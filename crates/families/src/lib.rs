@@ -1,6 +1,6 @@
 //! Model families for tables, fitted in 64-bit floats without libtorch. This package does not access files or the network.
 
 pub mod linear;
-mod random;
+pub mod random;
 pub mod stored;
 pub mod trees;

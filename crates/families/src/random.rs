@@ -1,11 +1,12 @@
 //! A generator of random numbers whose sequence depends on its seed alone (`SplitMix64`: Steele, Lea and Flood, 2014).
 
 /// The generator.
-pub(crate) struct Random(u64);
+#[derive(Debug, Clone)]
+pub struct Random(u64);
 
 impl Random {
     /// The generator of one stream of a seed. Streams of one seed do not overlap in practice.
-    pub(crate) fn of(seed: u64, stream: u64) -> Self {
+    pub fn of(seed: u64, stream: u64) -> Self {
         let mut mixed = Self(seed);
         let start = mixed.next();
         Self(start ^ stream.wrapping_mul(0x9e37_79b9_7f4a_7c15))
@@ -20,9 +21,16 @@ impl Random {
     }
 
     /// A number from zero up to, not including, `limit` (Lemire, 2019, without the rejection: its bias is below 2^-32).
-    fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         let product = u128::from(self.next()) * limit as u128;
         usize::try_from(product >> 64).unwrap_or(0)
+    }
+
+    /// A number from zero up to, not including, one, with 53 random bits.
+    pub fn unit(&mut self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+        let bits = (self.next() >> 11) as f64;
+        bits / 9_007_199_254_740_992.0
     }
 
     /// `count` of the items, in their order (a partial Fisher-Yates shuffle, then sorted).

@@ -206,6 +206,7 @@ fn check(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
         Task::Regression => 1,
     };
     check_columns(architecture)?;
+    check_answers(architecture)?;
     let Some(stack) = model.layers() else {
         let columns = columns.as_ref().map_or(0, Vec::len);
         if columns == 0 || architecture.input != Shape(vec![u32::try_from(columns).unwrap_or(u32::MAX)]) {
@@ -252,6 +253,24 @@ fn check_mlp(architecture: &Architecture, file_size: u64) -> Result<(), Fault> {
     let bytes = layout.weights(&options.hidden, outputs).saturating_mul(4);
     if bytes > file_size {
         return Err(unusable(format!("needs {bytes} bytes of weights, but has {file_size}")));
+    }
+    Ok(())
+}
+
+/// Validates what turns the outputs into answers.
+fn check_answers(architecture: &Architecture) -> Result<(), Fault> {
+    let Architecture { task, classes, temperature, threshold, .. } = architecture;
+    if (temperature.is_some() || threshold.is_some()) && *task != Task::Classification {
+        return Err(unusable("predicts a number and has a temperature or a threshold of classes"));
+    }
+    if let Some(temperature) = temperature.filter(|temperature| !(*temperature > 0.0 && temperature.is_finite())) {
+        return Err(unusable(format!("has the temperature {temperature}, expected a number above zero")));
+    }
+    if let Some(threshold) = threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+        return Err(unusable(format!("has the threshold {threshold}, expected a number from 0 to 1")));
+    }
+    if threshold.is_some() && classes.len() != 2 {
+        return Err(unusable(format!("has a threshold and {}, expected two", counted(classes.len(), "class"))));
     }
     Ok(())
 }

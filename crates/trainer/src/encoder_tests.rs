@@ -35,6 +35,7 @@ fn rows(columns: &[&[&str]], kinds: &[ColumnType]) -> Rows {
         texts,
         origin: None,
         aside: Vec::new(),
+        weights: Vec::new(),
     }
 }
 

@@ -16,7 +16,14 @@ pub(crate) const LABEL_DEVIATION: &str = "label.deviation";
 #[derive(Debug)]
 pub(crate) enum Head {
     /// One score for each class.
-    Classes(Vec<String>),
+    Classes {
+        /// The classes in the order of the outputs.
+        classes: Vec<String>,
+        /// What the outputs are divided by before the softmax.
+        temperature: Option<f64>,
+        /// The score from which on the second of two classes is predicted.
+        threshold: Option<f32>,
+    },
     /// One number, as its distance from the mean of the training rows' labels in standard deviations.
     Number { mean: f64, deviation: f64 },
 }
@@ -33,7 +40,9 @@ impl Head {
     /// The head for the training rows, whose indexes are `training`.
     pub(crate) fn fit(rows: &Rows, training: &Tensor) -> Result<Self, Fault> {
         let labels = match &rows.target {
-            Target::Classes { classes, .. } => return Ok(Self::Classes(classes.clone())),
+            Target::Classes { classes, .. } => {
+                return Ok(Self::Classes { classes: classes.clone(), temperature: None, threshold: None });
+            }
             Target::Numbers(labels) => Tensor::from_slice(labels).index_select(0, training),
         };
         let (mean, deviation) = (labels.mean(Kind::Double).double_value(&[]), labels.std(false).double_value(&[]));
@@ -50,7 +59,11 @@ impl Head {
     /// The head of an artifact. `number` reads one of its tensors, which has one value.
     pub(crate) fn of(architecture: &Architecture, number: impl Fn(&str) -> Result<f64, Fault>) -> Result<Self, Fault> {
         match architecture.task {
-            Task::Classification => Ok(Self::Classes(architecture.classes.clone())),
+            Task::Classification => Ok(Self::Classes {
+                classes: architecture.classes.clone(),
+                temperature: architecture.temperature,
+                threshold: architecture.threshold,
+            }),
             Task::Regression => Ok(Self::Number { mean: number(LABEL_MEAN)?, deviation: number(LABEL_DEVIATION)? }),
         }
     }
@@ -66,7 +79,7 @@ impl Head {
     /// The head's tensors, by their names in an artifact.
     pub(crate) fn tensors(&self) -> Vec<(String, Tensor)> {
         match self {
-            Self::Classes(_) => Vec::new(),
+            Self::Classes { .. } => Vec::new(),
             Self::Number { mean, deviation } => [(LABEL_MEAN, mean), (LABEL_DEVIATION, deviation)]
                 .map(|(name, value)| (name.to_owned(), Tensor::from_slice(&[*value])))
                 .into(),
@@ -76,7 +89,7 @@ impl Head {
     /// The number of outputs that are read. A last layer may be wider.
     pub(crate) fn outputs(&self) -> i64 {
         match self {
-            Self::Classes(classes) => i64::try_from(classes.len()).unwrap_or(i64::MAX),
+            Self::Classes { classes, .. } => i64::try_from(classes.len()).unwrap_or(i64::MAX),
             Self::Number { .. } => 1,
         }
     }
@@ -89,7 +102,7 @@ impl Head {
             }
             (_, Target::Classes { labels, .. }) => Tensor::from_slice(labels),
             // Rows are read for the task of the head.
-            (Self::Classes(_), Target::Numbers(labels)) => Tensor::from_slice(labels),
+            (Self::Classes { .. }, Target::Numbers(labels)) => Tensor::from_slice(labels),
         }
     }
 
@@ -99,10 +112,21 @@ impl Head {
         // Outputs beyond the known classes (a last layer that is too wide) cannot be the label.
         let outputs = outputs.narrow(1, 0, self.outputs());
         let answers = match self {
-            Self::Classes(_) => outputs.softmax(1, Kind::Float),
+            Self::Classes { temperature: Some(temperature), .. } => (outputs / *temperature).softmax(1, Kind::Float),
+            Self::Classes { temperature: None, .. } => outputs.softmax(1, Kind::Float),
             Self::Number { mean, deviation } => outputs.to_kind(Kind::Double) * *deviation + *mean,
         };
         answers.to_device(Device::Cpu).contiguous()
+    }
+
+    /// The indexes of the classes that are predicted for a batch of scores.
+    pub(crate) fn predicted(&self, scores: &Tensor) -> Tensor {
+        match self {
+            Self::Classes { threshold: Some(threshold), .. } => {
+                scores.select(1, 1).ge(f64::from(*threshold)).to_kind(Kind::Int64)
+            }
+            _ => scores.argmax(1, false),
+        }
     }
 
     /// The table of predictions for rows from the answers for them, batch by batch. `place` is the index of each of these rows
@@ -116,11 +140,11 @@ impl Head {
     ) -> Result<Table, Fault> {
         let label = |place: &i64| usize::try_from(*place).unwrap_or(usize::MAX);
         match (self, &rows.target) {
-            (Self::Classes(classes), Target::Classes { labels, .. }) => {
+            (Self::Classes { classes, .. }, Target::Classes { labels, .. }) => {
                 let (mut scores, mut predictions): (Vec<f32>, Vec<i64>) = (Vec::new(), Vec::new());
                 for batch in answers {
                     scores.extend(values::<f32>(&batch.view([-1]))?);
-                    predictions.extend(values::<i64>(&batch.argmax(1, false))?);
+                    predictions.extend(values::<i64>(&self.predicted(batch))?);
                 }
                 let index = |class: i64| u32::try_from(class).unwrap_or(u32::MAX);
                 let of_row = |place: &i64| labels.get(label(place)).copied().map_or(u32::MAX, index);
@@ -173,18 +197,29 @@ impl Objective {
 
     /// The mean loss of a batch.
     pub(crate) fn of(&self, outputs: &Tensor, targets: &Tensor) -> Tensor {
+        self.reduced(outputs, targets, Reduction::Mean)
+    }
+
+    /// The mean loss of a batch whose rows have weights. They multiply those of the classes, and the mean is divided by their sum.
+    pub(crate) fn of_weighted(&self, outputs: &Tensor, targets: &Tensor, weights: &Tensor) -> Tensor {
+        let losses = self.reduced(outputs, targets, Reduction::None) * weights;
+        // The losses contain the weights of the classes.
+        let total = match &self.weights {
+            Some(of_class) => (of_class.index_select(0, targets) * weights).sum(Kind::Float),
+            None => weights.sum(Kind::Float),
+        };
+        losses.sum(Kind::Float) / total
+    }
+
+    fn reduced(&self, outputs: &Tensor, targets: &Tensor, reduction: Reduction) -> Tensor {
         let number = || outputs.select(1, 0);
         match self.loss {
-            Loss::CrossEntropy => outputs.cross_entropy_loss(
-                targets,
-                self.weights.as_ref(),
-                Reduction::Mean,
-                IGNORED,
-                self.label_smoothing,
-            ),
-            Loss::SquaredError => number().mse_loss(targets, Reduction::Mean),
-            Loss::AbsoluteError => number().l1_loss(targets, Reduction::Mean),
-            Loss::Huber { delta } => number().huber_loss(targets, Reduction::Mean, delta),
+            Loss::CrossEntropy => {
+                outputs.cross_entropy_loss(targets, self.weights.as_ref(), reduction, IGNORED, self.label_smoothing)
+            }
+            Loss::SquaredError => number().mse_loss(targets, reduction),
+            Loss::AbsoluteError => number().l1_loss(targets, reduction),
+            Loss::Huber { delta } => number().huber_loss(targets, reduction, delta),
         }
     }
 
@@ -249,7 +284,7 @@ pub(crate) fn class_weights(
 }
 
 /// Weights as the loss of a network computes with them.
-fn floats(weights: &[f64]) -> Tensor {
+pub(crate) fn floats(weights: &[f64]) -> Tensor {
     Tensor::from_slice(weights).to_kind(Kind::Float)
 }
 
@@ -302,6 +337,15 @@ mod tests {
         let both = Tensor::from_slice(&[0_i64, 1]);
         let weighted = objective(Loss::CrossEntropy, Some([4.0, 1.0]), 0.0).of(&outputs, &both).double_value(&[]);
         assert!((weighted - (4.0 * 0.048_587_35 + 0.078_889_73) / 5.0).abs() < 1e-5, "{weighted}");
+        // A row of weight 3 counts like three rows, and weights of classes multiply it.
+        let (rows, thrice) = (Tensor::from_slice(&[3.0_f32, 1.0]), Tensor::from_slice(&[0_i64, 0, 0, 1]));
+        for weights in [None, Some([4.0, 1.0])] {
+            let objective = objective(Loss::CrossEntropy, weights, 0.0);
+            let found = objective.of_weighted(&outputs, &Tensor::from_slice(&[0_i64, 1]), &rows).double_value(&[]);
+            let repeated = outputs.index_select(0, &thrice);
+            let expected = objective.of(&repeated, &Tensor::from_slice(&[0_i64, 0, 0, 1])).double_value(&[]);
+            assert!((found - expected).abs() < 1e-6, "{found} is not {expected}");
+        }
         let smooth = objective(Loss::CrossEntropy, None, 0.5).of(&outputs, &classes).double_value(&[]);
         let expected = ((0.048_587_35 + 0.25 * 3.0) + (2.578_889_7 - 0.25 * 2.5)) / 2.0;
         assert!((smooth - expected).abs() < 1e-5, "{smooth} is not {expected}");

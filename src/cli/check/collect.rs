@@ -225,8 +225,8 @@ impl Head {
             Some("Server") => Kind::Server,
             Some("Model") | None => Kind::Other,
             Some(
-                "ModelCard" | "TrainingReport" | "EvaluationReport" | "BaselineReport" | "Evidence" | "Signature"
-                | "ExportReport" | "ProgramCard" | "ProgramReport",
+                "ModelCard" | "TrainingReport" | "EvaluationReport" | "BaselineReport" | "SelectionReport" | "Evidence"
+                | "Signature" | "ExportReport" | "ProgramCard" | "ProgramReport",
             ) => Kind::Written,
             Some(other) => Kind::Unknown(other.to_owned()),
         };

@@ -40,7 +40,21 @@ impl Model {
     }
 
     pub(super) fn check_columns(&self, problems: &mut Problems) {
-        let Some(TableSpec { label, features, columns, ignore, .. }) = self.spec.data.table() else { return };
+        let Some(TableSpec { label, features, columns, ignore, weight, .. }) = self.spec.data.table() else { return };
+        if let Some(weight) = weight {
+            let is_feature = features.iter().flatten().any(|name| name == weight)
+                || columns.as_ref().is_some_and(|columns| columns.contains_key(weight));
+            if weight == label || weight.is_empty() {
+                problems.add("spec.data.weight", "expected the name of a column other than the label", "");
+            } else if is_feature || ignore.contains(weight) {
+                let message = format!("`{weight}` is the column of weights, and has another use too");
+                problems.add("spec.data.weight", message, "take it out of `columns`, `features` and `ignore`");
+            }
+            if self.program().is_some() {
+                let help = "leave it out: the program reads the column of the training table itself";
+                problems.add("spec.data.weight", "a model with `training.command` does not have this key", help);
+            }
+        }
         if ignore.contains(label) {
             problems.add("spec.data.ignore", format!("the label `{label}` is among the ignored columns"), "");
         }

@@ -7,6 +7,7 @@ mod evaluation;
 mod families;
 mod network;
 mod program;
+mod selection;
 mod tables;
 mod training;
 
@@ -36,6 +37,7 @@ impl Model {
         self.check_metrics(&mut problems);
         self.check_slices(&mut problems);
         self.check_baselines(&mut problems);
+        self.check_selection(&mut problems);
         if self.program().is_none() {
             self.check_layers(&mut problems);
             self.check_family(&mut problems);

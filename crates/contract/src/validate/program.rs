@@ -78,6 +78,8 @@ impl Model {
             ("spec.training.loss", training.loss.is_some()),
             ("spec.training.class_weights", training.class_weights.is_some()),
             ("spec.training.label_smoothing", training.label_smoothing > 0.0),
+            ("spec.training.calibration", training.calibration.is_some()),
+            ("spec.training.threshold", training.threshold.is_some()),
             ("spec.training.keep", training.keep.is_some()),
             ("spec.training.metric", training.metric.is_some()),
             ("spec.training.early_stopping", training.early_stopping.is_some()),

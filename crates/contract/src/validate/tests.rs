@@ -63,6 +63,78 @@ fn baselines_are_for_tables_and_each_is_listed_once() {
 }
 
 #[test]
+fn what_is_fitted_to_validation_rows_needs_them_and_a_metric_of_predicted_classes() {
+    let training = |more: serde_json::Value, split: f64| {
+        keys_of(|value| {
+            value["spec"]["data"]["validation_split"] = split.into();
+            let training = value["spec"]["training"].as_object_mut().expect("a mapping");
+            training.extend(more.as_object().expect("a mapping").clone());
+        })
+    };
+    let both = serde_json::json!({"calibration": "temperature", "threshold": {"f1": {"class": "yes"}}});
+    assert_eq!(training(both.clone(), 0.2), Vec::<String>::new());
+    assert_eq!(training(both, 0.0), ["spec.training.calibration", "spec.training.threshold"]);
+    for metric in ["log_loss", "brier_score", "expected_calibration_error"] {
+        assert_eq!(training(serde_json::json!({"threshold": metric}), 0.2), ["spec.training.threshold"], "{metric}");
+    }
+}
+
+#[test]
+fn a_selection_needs_validation_rows_and_settings_that_fit_the_model() {
+    let selection = |selection: serde_json::Value, split: f64| {
+        keys_of(|value| {
+            value["spec"]["data"]["validation_split"] = split.into();
+            value["spec"]["selection"] = selection;
+        })
+    };
+    let rate = "training.optimizer.adam.learning_rate";
+    let sound =
+        serde_json::json!({"trials": 5, "over": {rate: {"log_uniform": [1e-4, 1e-1]}, "training.epochs": [1, 2]}});
+    assert_eq!(selection(sound.clone(), 0.2), Vec::<String>::new());
+    assert_eq!(selection(sound, 0.0), ["spec.selection"]);
+    for (over, expected) in [
+        (serde_json::json!({"data.label": ["y"]}), "spec.selection.over.data.label"),
+        (serde_json::json!({"training.command": [["a"]]}), "spec.selection.over.training.command"),
+        (serde_json::json!({"training.epochs": ["many"]}), "spec.selection.over.training.epochs"),
+        (serde_json::json!({"training.epoch": [3]}), "spec.selection.over.training.epoch"),
+        (
+            serde_json::json!({rate: {"log_uniform": [0, 1]}}),
+            "spec.selection.over.training.optimizer.adam.learning_rate",
+        ),
+        (serde_json::json!({}), "spec.selection.over"),
+    ] {
+        assert_eq!(selection(serde_json::json!({"over": over}), 0.2), [expected]);
+    }
+    let grid =
+        |over: serde_json::Value| selection(serde_json::json!({"search": "grid", "trials": 3, "over": over}), 0.2);
+    assert_eq!(grid(serde_json::json!({"training.seed": [1, 2, 3]})), Vec::<String>::new());
+    assert_eq!(grid(serde_json::json!({"training.seed": [1, 2, 3, 4]})), ["spec.selection.over"]);
+    assert_eq!(grid(serde_json::json!({rate: {"uniform": [0.1, 1]}})), ["spec.selection.over"]);
+}
+
+#[test]
+fn a_column_of_weights_has_no_other_use() {
+    let keys = |weight: &str, more: serde_json::Value| {
+        keys_of(|value| {
+            value["spec"]["data"]["weight"] = weight.into();
+            value["spec"]["data"]
+                .as_object_mut()
+                .expect("a mapping")
+                .extend(more.as_object().expect("a mapping").clone());
+        })
+    };
+    assert_eq!(keys("w", serde_json::json!({"features": ["a"]})), Vec::<String>::new());
+    for (weight, more) in [
+        ("y", serde_json::json!({})),
+        ("w", serde_json::json!({"features": ["a", "w"]})),
+        ("w", serde_json::json!({"columns": {"w": "number"}})),
+        ("w", serde_json::json!({"ignore": ["w"]})),
+    ] {
+        assert_eq!(keys(weight, more), ["spec.data.weight"]);
+    }
+}
+
+#[test]
 fn all_mistakes_are_found_at_once_each_under_its_key() {
     let keys = keys_of(|value| {
         value["apiVersion"] = "slipway.dev/v2".into();

@@ -77,8 +77,12 @@ impl Model {
             problems.add("spec.training.label_smoothing", message, "0.1 is a common value");
         }
         if task == Task::Regression {
-            let of_classes =
-                [("class_weights", training.class_weights.is_some()), ("label_smoothing", smoothing > 0.0)];
+            let of_classes = [
+                ("class_weights", training.class_weights.is_some()),
+                ("label_smoothing", smoothing > 0.0),
+                ("calibration", training.calibration.is_some()),
+                ("threshold", training.threshold.is_some()),
+            ];
             for (key, is_set) in of_classes {
                 if is_set {
                     let message = format!("`{key}` is for classification, and the task is regression");
@@ -93,6 +97,24 @@ impl Model {
             }
         }
         self.check_epoch_choice(problems);
+        self.check_answers(problems);
+    }
+
+    /// Checks what is fitted to the validation rows after training.
+    fn check_answers(&self, problems: &mut Problems) {
+        let (task, training) = (self.spec.task, &self.spec.training);
+        let fitted = [("calibration", training.calibration.is_some()), ("threshold", training.threshold.is_some())];
+        for (key, _) in fitted.into_iter().filter(|(_, is_set)| *is_set && !self.spec.data.is_validated()) {
+            let message = format!("`{key}` is fitted to validation rows, and there are none");
+            problems.add(&format!("spec.training.{key}"), message, "set `validation_split`; 0.2 is a common value");
+        }
+        if let Some(metric) = training.threshold.as_ref().filter(|_| task == Task::Classification)
+            && !is_of_predicted_classes(metric)
+        {
+            let message = format!("{metric} does not depend on the threshold alone");
+            let help = "expected a metric of predicted classes, such as `balanced_accuracy` or `{f1: {class: yes}}`";
+            problems.add("spec.training.threshold", message, help);
+        }
     }
 
     fn check_epoch_choice(&self, problems: &mut Problems) {
@@ -126,6 +148,19 @@ impl Model {
             );
         }
     }
+}
+
+/// Whether a metric weighs the errors of both classes in the predictions, so that the best threshold is no end of the scores.
+fn is_of_predicted_classes(metric: &Metric) -> bool {
+    matches!(
+        metric,
+        Metric::Accuracy
+            | Metric::BalancedAccuracy
+            | Metric::F1(_)
+            | Metric::FBeta { .. }
+            | Metric::MatthewsCorrelation
+            | Metric::CohenKappa
+    )
 }
 
 /// The task whose predictions the metric measures; `None` if it measures something else.

@@ -176,9 +176,9 @@ impl Builder<'_> {
         };
         match task {
             Task::Classification => {
+                let outputs = self.with_temperature(outputs);
                 let probabilities = self.graph.node(Node::new("Softmax", &[outputs]).int("axis", 1));
-                let class = Node::new("ArgMax", &[probabilities]).int("axis", 1).int("keepdims", 0);
-                let class = self.graph.node(class);
+                let class = self.class_of(probabilities)?;
                 let codes: Vec<i64> = (0..needed).collect();
                 let label = Node::ml("LabelEncoder", &[class])
                     .ints("keys_int64s", &codes)
@@ -197,6 +197,30 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The outputs divided by the temperature, if there is one.
+    fn with_temperature(&mut self, outputs: Value) -> Value {
+        let Some(temperature) = self.architecture.temperature else { return outputs };
+        let temperature = self.graph.constant("answer.temperature", Precision::Single.scalar(temperature));
+        self.graph.node(Node::new("Div", &[outputs, temperature]))
+    }
+
+    /// The index of the predicted class of each row: that of the highest score, or by the threshold of the second of two classes.
+    fn class_of(&mut self, probabilities: Value) -> Result<Value, ExportError> {
+        let Some(threshold) = self.architecture.threshold else {
+            return Ok(self.graph.node(Node::new("ArgMax", &[probabilities]).int("axis", 1).int("keepdims", 0)));
+        };
+        if self.architecture.classes.len() != 2 {
+            return Err(ExportError::artifact("has a threshold, which needs two classes"));
+        }
+        let second = self.graph.constant("answer.second", Tensor::new(&[], Values::Int64(vec![1]))?);
+        let threshold = self.graph.constant("answer.threshold", Tensor::float(threshold));
+        let score = self.graph.node(Node::new("Gather", &[probabilities, second]).int("axis", 1));
+        // `Not(Less)`, because `GreaterOrEqual` would be one more operator for readers of the graph.
+        let below = self.graph.node(Node::new("Less", &[score, threshold]));
+        let is_second = self.graph.node(Node::new("Not", &[below]));
+        Ok(self.cast(is_second, ElementType::Int64))
     }
 
     fn add_input(&mut self, field: &SignatureField) -> Value {

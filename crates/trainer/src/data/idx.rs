@@ -85,6 +85,7 @@ fn read_files(source: &Source, files: &IdxFiles, half: Half, classes: &[String])
         texts: Vec::new(),
         origin: None,
         aside: Vec::new(),
+        weights: Vec::new(),
     })
 }
 

@@ -100,7 +100,8 @@ pub(crate) fn read_known(model: &Model, source: &Path, half: Half, architecture:
                 Fault::new(FaultKind::Artifact, "the artifact was not trained on a table, but the test rows are one")
             })?;
             let label = &tables.spec.label;
-            let request = Request { label, task: *task, columns: Some(columns), ignore: &[], is_training: false };
+            let columns = Some(columns);
+            let request = Request { label, task: *task, columns, ignore: &[], weight: None, is_training: false };
             let mut table = table::read(&source, &tables, half.table(), request);
             table.unknown_labels(classes);
             table.into_rows(classes).map_err(first)

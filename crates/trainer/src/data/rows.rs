@@ -23,6 +23,8 @@ pub(crate) struct Rows {
     pub(crate) origin: Option<Origin>,
     /// Whether each row is held out for validation, if the data say so. Empty if the rows are drawn by the seed of the training.
     pub(crate) aside: Vec<bool>,
+    /// The weight of each row in the loss, above zero. Empty if all rows count alike.
+    pub(crate) weights: Vec<f64>,
 }
 
 /// The labels of rows.

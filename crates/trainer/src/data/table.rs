@@ -8,7 +8,7 @@ use slipway_contract::{Decimal, Fault, FaultKind, Shape, Task};
 use tch::Tensor;
 
 use super::TableName;
-use super::cells::{Cells, Dictionary, WantedColumn};
+use super::cells::{CellFault, Cells, Dictionary, WantedColumn};
 use super::faults::Faults;
 use super::file::Source;
 use super::labels::{Labels, Name, Read as LabelCell};
@@ -31,6 +31,8 @@ pub(super) struct Request<'names> {
     pub(super) columns: Option<Vec<WantedColumn>>,
     /// The columns that are not used on purpose.
     pub(super) ignore: &'names [String],
+    /// The column of row weights.
+    pub(super) weight: Option<&'names str>,
     /// Whether the rows are those to learn from, which have every column that is named.
     pub(super) is_training: bool,
 }
@@ -50,6 +52,8 @@ pub(super) struct Table {
     origin: Origin,
     /// Whether each row is held out for validation; empty if the table says so of none.
     aside: Vec<bool>,
+    /// The weight of each row; empty if all count alike.
+    weights: Vec<f64>,
 }
 
 impl Table {
@@ -64,6 +68,7 @@ impl Table {
             dictionaries: Vec::new(),
             origin: Origin::of(file, key),
             aside: Vec::new(),
+            weights: Vec::new(),
         }
     }
 
@@ -100,7 +105,7 @@ impl Table {
 
     /// The rows with labels as indexes of classes, or as numbers; or all faults.
     pub(super) fn into_rows(self, classes: &[String]) -> Result<Rows, Vec<Fault>> {
-        let Self { columns, faults, values, labels, dictionaries, origin, aside, .. } = self;
+        let Self { columns, faults, values, labels, dictionaries, origin, aside, weights, .. } = self;
         let faults = faults.into_all();
         let (true, Some(columns)) = (faults.is_empty(), columns) else { return Err(faults) };
         let target = match labels {
@@ -123,7 +128,7 @@ impl Table {
         let texts = texts.map(|(column, texts)| column.cells.has_texts().then(|| texts.into_texts()));
         let texts = if is_typed { texts.collect() } else { Vec::new() };
         let columns = Some(columns.into_iter().map(|column| column.name).collect());
-        Ok(Rows { features, shape, target, columns, texts, origin: Some(origin), aside })
+        Ok(Rows { features, shape, target, columns, texts, origin: Some(origin), aside, weights })
     }
 }
 
@@ -205,6 +210,7 @@ pub(super) fn read_texts(
 /// The columns of a table that are used.
 struct Places {
     label: usize,
+    weight: Option<usize>,
     features: Vec<(usize, WantedColumn)>,
     /// The columns that nothing names.
     unused: Vec<String>,
@@ -214,7 +220,7 @@ struct Places {
 impl Places {
     /// The places of the label and of the columns to learn from.
     fn find(header: &[String], request: Request<'_>, tables: &Tables<'_>, file: &str) -> Result<Self, Vec<Fault>> {
-        let Request { label, columns: wanted, ignore, is_training, .. } = request;
+        let Request { label, columns: wanted, ignore, weight, is_training, .. } = request;
         let label_at = position(header, label, "spec.data.label", file);
         if header.len() < 2 && label_at.is_err() {
             // The file has no header or another separator. No other check is useful.
@@ -225,10 +231,14 @@ impl Places {
         // A column that is not used need not be in the test rows.
         let named = ignore.iter().filter(|_| is_training);
         faults.extend(named.filter_map(|column| position(header, column, "spec.data.ignore", file).err()));
+        let weight_at = weight.map(|weight| position(header, weight, "spec.data.weight", file)).transpose();
+        let weight_at = weight_at.map_err(|fault| faults.push(fault)).ok().flatten();
         // The column that splits the rows is not learnt from unless it is named.
         let splits = tables.spec.split.as_ref().and_then(|split| split.by.as_ref()?.column());
-        let is_free =
-            |column: &&String| *column != label && !ignore.contains(column) && splits != Some(column.as_str());
+        let is_free = |column: &&String| {
+            let has_role = *column == label || [splits, weight].contains(&Some(column.as_str()));
+            !has_role && !ignore.contains(column)
+        };
         let is_listed = wanted.is_some();
         let columns = wanted.unwrap_or_else(|| {
             let others = header.iter().filter(is_free);
@@ -269,7 +279,9 @@ impl Places {
         let unused = header.iter().filter(is_free).filter(|name| !used.contains(name) && !table::is_unnamed(name));
         let unused = unused.cloned().collect();
         match label_at {
-            Some(label) if faults.is_empty() => Ok(Self { label, features, unused, decimal: tables.decimal() }),
+            Some(label) if faults.is_empty() => {
+                Ok(Self { label, weight: weight_at, features, unused, decimal: tables.decimal() })
+            }
             _ => Err(faults),
         }
     }
@@ -301,7 +313,7 @@ impl Places {
         header: &[String],
         table: &mut Table,
     ) -> Result<bool, String> {
-        let Table { values, faults, origin, labels, dictionaries, .. } = table;
+        let Table { values, faults, origin, labels, dictionaries, weights, .. } = table;
         if labels.len() == MAX_ROWS || values.len() + self.features.len() > MAX_VALUES {
             return Err(format!("more than {MAX_ROWS} rows, or {MAX_VALUES} values in all"));
         }
@@ -323,12 +335,22 @@ impl Places {
                 }
             }
         }
+        let weight = self.weight.map(|place| weight_of(record.get(place).unwrap_or_default(), self.decimal));
+        let weight = match (weight.transpose(), self.weight) {
+            (Ok(weight), _) => weight,
+            (Err(fault), place) => {
+                is_whole = false;
+                faults.add(|| fault.at(file, at, place.map_or("", |place| header[place].as_str())));
+                None
+            }
+        };
         let label = record.get(self.label).unwrap_or_default();
         let cell = LabelCell { file, place: at, column: &header[self.label], decimal: self.decimal };
         let label = labels.read(cell, label);
         let label = label.map_err(|fault| faults.add(|| fault)).ok().filter(|_| is_whole);
         if let Some(label) = label {
             labels.push(label);
+            weights.extend(weight);
             origin.record_lost_digits(&lost);
             origin.push(file, at);
         } else {
@@ -336,6 +358,16 @@ impl Places {
         }
         Ok(label.is_some())
     }
+}
+
+/// The weight in a cell.
+fn weight_of(text: &str, decimal: Decimal) -> Result<f64, CellFault> {
+    let text = text.trim();
+    let weight = number::parse_with(text, decimal).filter(|weight| *weight > 0.0 && weight.is_finite());
+    weight.ok_or_else(|| {
+        let message = format!("`{}` is no weight, expected a number above zero", table::shown(text));
+        CellFault::NotANumber(message, "leave rows out of the file that should not count".to_owned())
+    })
 }
 
 impl Origin {

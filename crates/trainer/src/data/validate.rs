@@ -81,10 +81,14 @@ impl ValidatedData {
 
     fn read_tables(&mut self, job: &TrainingJob, tables: &Tables<'_>, source: &Source, outputs: Option<u32>) {
         let spec = tables.spec;
-        let TableSpec { recent, label, ignore, .. } = spec;
+        let TableSpec { recent, label, ignore, weight, .. } = spec;
         let (key, train) = spec.training();
         let task = job.model.spec.task;
-        let request = |columns, is_training| Request { label, task, columns, ignore, is_training };
+        let request = |columns, is_training| {
+            // Only the rows of the training have weights.
+            let weight = weight.as_deref().filter(|_| is_training);
+            Request { label, task, columns, ignore, weight, is_training }
+        };
         let training =
             table::read(source, tables, TableName::Train, request(cells::wanted_by_specification(spec), true));
         let counted = training.classes();

@@ -1,7 +1,7 @@
 //! Runs a written graph on rows of the training, and compares its answers with those of the artifact.
 
 use slipway_contract::table::shown;
-use slipway_contract::{ColumnEncoding, Fault, FaultKind, Task};
+use slipway_contract::{Architecture, ColumnEncoding, Fault, FaultKind, Task};
 use slipway_onnx::File;
 use tch::{Device, Kind, Tensor};
 
@@ -35,7 +35,7 @@ pub(super) fn compare(bytes: &[u8], loaded: &Loaded, rows: &Rows) -> Result<Comp
     let mut outputs =
         run::run(&file, inputs_of(&file, loaded, &batch)).map_err(|problem| defect(&problem))?.into_iter();
     if loaded.architecture.task == Task::Classification {
-        compare_labels(outputs.next(), &loaded.architecture.classes, &expected)?;
+        compare_labels(outputs.next(), &loaded.architecture, &expected)?;
     }
     let Some(Value::Numbers(found)) = outputs.next() else { return Err(defect("it gives no numbers")) };
     if found.size() != expected.size() || found.kind() != expected.kind() {
@@ -52,15 +52,35 @@ pub(super) fn compare(bytes: &[u8], loaded: &Loaded, rows: &Rows) -> Result<Comp
     Err(defect(&format!("its answers differ from the artifact's by up to {difference:e}, expected at most {limit:e}")))
 }
 
-/// Labels are equal, or their probabilities are.
-fn compare_labels(labels: Option<Value>, classes: &[String], expected: &Tensor) -> Result<(), Fault> {
+/// Labels are equal, or their probabilities are, or that of the second class equals the threshold.
+fn compare_labels(labels: Option<Value>, architecture: &Architecture, expected: &Tensor) -> Result<(), Fault> {
     let Some(Value::Texts { texts, .. }) = labels else { return Err(defect("it gives no labels")) };
+    let classes = &architecture.classes;
+    if let Some(threshold) = architecture.threshold {
+        return compare_with_threshold(&texts, classes, expected, f64::from(threshold));
+    }
     let (most, _) = expected.max_dim(1, false);
     for (row, label) in (0..).zip(&texts) {
         let place = classes.iter().position(|class| class == label).and_then(|place| i64::try_from(place).ok());
         let lower = place.map(|place| most.double_value(&[row]) - expected.double_value(&[row, place]));
         if lower.is_none_or(|lower| lower > TOLERANCE) {
             return Err(defect(&format!("it gives the label `{}` where another is more probable", shown(label))));
+        }
+    }
+    if i64::try_from(texts.len()) == Ok(expected.size()[0]) { Ok(()) } else { Err(defect("it gives too few labels")) }
+}
+
+fn compare_with_threshold(
+    texts: &[String],
+    classes: &[String],
+    expected: &Tensor,
+    threshold: f64,
+) -> Result<(), Fault> {
+    for (row, label) in (0..).zip(texts) {
+        let above = expected.double_value(&[row, 1]) - threshold;
+        let class = classes.get(usize::from(above >= 0.0));
+        if class != Some(label) && above.abs() > TOLERANCE {
+            return Err(defect(&format!("it gives the label `{}` on the other side of the threshold", shown(label))));
         }
     }
     if i64::try_from(texts.len()) == Ok(expected.size()[0]) { Ok(()) } else { Err(defect("it gives too few labels")) }

@@ -199,7 +199,8 @@ fn rows_of(values: &Tensor, sizes: &[usize], columns: Option<Vec<String>>, texts
     let shape = Shape(sizes[1..].iter().map(|size| u32::try_from(*size).expect("small")).collect());
     let sizes: Vec<i64> = sizes.iter().map(|size| i64::try_from(*size).expect("small")).collect();
     let target = Target::Numbers(vec![0.0; ROWS]);
-    Rows { features: values.reshape(sizes.as_slice()), shape, target, columns, texts, origin: None, aside: Vec::new() }
+    let features = values.reshape(sizes.as_slice());
+    Rows { features, shape, target, columns, texts, origin: None, aside: Vec::new(), weights: Vec::new() }
 }
 
 /// Layers that fit rows of shape `input` and end with at least `outputs` outputs.

@@ -40,6 +40,7 @@ fn unary(operator: &str, x: &Tensor, node: &FileNode) -> Result<Tensor, String> 
         "Flatten" => x.flatten(int(node, "axis")?, -1),
         "IsNaN" => x.isnan(),
         "Log" => x.log(),
+        "Not" => x.logical_not(),
         "MaxPool" => x.max_pool2d(ints(node, "kernel_shape")?, ints(node, "strides")?, [0, 0], [1, 1], false),
         "Relu" => x.relu(),
         "Selu" => x.selu(),
@@ -65,6 +66,9 @@ fn binary(operator: &str, x: &Tensor, y: &Tensor, node: &FileNode) -> Result<Ten
         "Div" => x / y,
         "Equal" => x.eq_tensor(y),
         "MatMul" => x.matmul(y),
+        "Less" => x.lt_tensor(y),
+        // An index without dimensions removes the axis.
+        "Gather" if y.dim() == 0 => x.select(int(node, "axis")?, y.int64_value(&[])),
         "Gather" => x.index_select(int(node, "axis")?, y),
         "Reshape" => {
             let mut sizes = whole(y)?;

@@ -18,6 +18,7 @@ fn rows() -> Rows {
         texts: Vec::new(),
         origin: None,
         aside: Vec::new(),
+        weights: Vec::new(),
     }
 }
 

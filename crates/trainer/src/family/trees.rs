@@ -96,6 +96,7 @@ mod tests {
             texts: vec![Some(texts.to_vec())],
             origin: None,
             aside: Vec::new(),
+            weights: Vec::new(),
         };
         let values = ["high", "low", "rare", "absent"].map(str::to_owned).to_vec();
         let mut encodings = vec![ColumnEncoding::Category { missing: Vec::new(), values, indicator: true }];

@@ -26,6 +26,8 @@ pub(super) struct Course<'a> {
     pub(super) inputs: Option<Tensor>,
     /// What the loss compares the outputs with, for all rows.
     pub(super) targets: Tensor,
+    /// The weights of all rows; `None` if they count alike.
+    pub(super) weights: Option<Tensor>,
     pub(super) network: &'a dyn Forward,
     pub(super) pipeline: Pipeline,
     pub(super) head: &'a Head,
@@ -152,7 +154,13 @@ impl Course<'_> {
             stepper.begin(self.network, progress((epoch, epochs), (step, steps)));
             let outputs = self.outputs(&indices, true);
             let targets = self.targets.index_select(0, &indices).to_device(self.device);
-            let loss = self.objective.of(&outputs, &targets);
+            let loss = match &self.weights {
+                Some(weights) => {
+                    let weights = weights.index_select(0, &indices).to_device(self.device);
+                    self.objective.of_weighted(&outputs, &targets, &weights)
+                }
+                None => self.objective.of(&outputs, &targets),
+            };
             stepper.step(&loss);
             #[expect(clippy::cast_precision_loss, reason = "the size of a batch")]
             let weight = length as f64;

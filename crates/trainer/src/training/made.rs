@@ -37,6 +37,8 @@ impl Prepared {
             columns: rows.columns.clone(),
             encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
             classes: rows.classes().to_vec(),
+            temperature: None,
+            threshold: None,
             preprocess: steps,
             model: model.resolved().spec.model,
         };

@@ -1,21 +1,25 @@
 //! Trains a model: reads and checks the data, runs the training loop, and writes the artifact with its report and card.
 
 mod baseline;
+mod calibrated;
 mod course;
 mod made;
 mod prepare;
 mod rounds;
+mod selection;
 mod solved;
 mod targets;
 mod weights;
 
 use std::time::Instant;
 
-use slipway_contract::{API_VERSION, Fault, FaultKind, Job, Model, ModelCard, TrainingJob, TrainingReport, counted};
+use slipway_contract::{
+    API_VERSION, Fault, FaultKind, Job, Model, ModelCard, SelectionReport, TrainingJob, TrainingReport, counted,
+};
 use tch::Tensor;
 
 use crate::data::{self, Half, Rows, Target, ValidatedData};
-use crate::head;
+use crate::head::{self, floats};
 use crate::job::JobContext;
 use crate::progress::Reporter;
 use crate::{artifact, device, export, family, output, precision};
@@ -37,6 +41,10 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
         return Err(problem);
     }
     let source = context.folder.join(&job.source);
+    let selected = selection::select(job, context)?;
+    let chosen = selected.as_ref().map(|selected| TrainingJob { model: selected.model.clone(), ..job.clone() });
+    let job = chosen.as_ref().unwrap_or(job);
+    let model = &job.model;
     Reporter::stage("reading data");
     let (prepared, said) = prepare(job, context);
     said.faults.iter().skip(1).for_each(|fault| Reporter::stage(&format!("also: {fault}")));
@@ -53,8 +61,9 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     let count = counted(prepared.training.size()[0], "row");
     Reporter::stage(&format!("training on {count} ({})", device::name(device)));
     let begun = Instant::now();
-    let Made { rows, training, validation, architecture, statistics, trained } =
-        prepared.make(model, (context.threads, device), &mut reporter)?;
+    let mut made = prepared.make(model, (context.threads, device), &mut reporter)?;
+    made.calibrate(model, &context.output.join(Job::WEIGHTS), device)?;
+    let Made { rows, training, validation, architecture, statistics, trained } = made;
     let seconds = begun.elapsed().as_secs_f64();
     Reporter::stage("writing weights");
     let Trained { weights, parameters, epochs, kept } = trained;
@@ -82,6 +91,9 @@ pub(crate) fn train(job: &TrainingJob, context: &JobContext<'_>) -> Result<(), F
     };
     output::write_json(&context.output.join("training.json"), &report)?;
     output::write(&context.output.join(Job::RESOLVED), resolved_text(model).as_bytes())?;
+    if let Some(selected) = &selected {
+        output::write_json(&context.output.join(SelectionReport::FILE), &selected.report(digest.clone()))?;
+    }
     Reporter::stage("exporting");
     output::write_json(&context.output.join(Job::SIGNATURE), &architecture.signature())?;
     export::export(&context.output, &digest, &rows)?;
@@ -113,6 +125,7 @@ fn fit(
             let course = Course {
                 inputs: pipeline.apply_to_table(rows, device),
                 targets: head.targets(rows),
+                weights: (!rows.weights.is_empty()).then(|| floats(&rows.weights)),
                 objective: objective.to_device(device),
                 rows,
                 network: network.as_ref(),

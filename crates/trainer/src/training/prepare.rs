@@ -203,6 +203,8 @@ fn mlp_of(
         classes: rows.classes().to_vec(),
         preprocess: steps.to_vec(),
         model: model.resolved().spec.model,
+        temperature: None,
+        threshold: None,
     };
     tch::manual_seed(i64::from(model.spec.training.seed));
     let store = nn::VarStore::new(device);

@@ -14,23 +14,28 @@ pub(super) fn targets_of(
     head: &Head,
     training: &Tensor,
 ) -> Result<(Vec<f64>, Vec<f64>), Fault> {
-    match (&rows.target, head) {
+    let (targets, mut weights) = match (&rows.target, head) {
         (Target::Classes { labels, classes }, _) => {
             let of_class = weights_of(model, labels, classes, training)?;
             let place = |label: &i64| usize::try_from(*label).unwrap_or(0);
-            let weights = labels.iter().map(|label| of_class.get(place(label)).copied().unwrap_or(1.0)).collect();
+            let weights: Vec<f64> =
+                labels.iter().map(|label| of_class.get(place(label)).copied().unwrap_or(1.0)).collect();
             #[expect(clippy::cast_precision_loss, reason = "the index of a class")]
-            let targets = labels.iter().map(|label| *label as f64).collect();
-            Ok((targets, weights))
+            let targets: Vec<f64> = labels.iter().map(|label| *label as f64).collect();
+            (targets, weights)
         }
         (Target::Numbers(labels), Head::Number { mean, deviation }) => {
             let targets = labels.iter().map(|label| (label - mean) / deviation).collect();
-            Ok((targets, vec![1.0; labels.len()]))
+            (targets, vec![1.0; labels.len()])
         }
-        (Target::Numbers(_), Head::Classes(_)) => {
-            Err(Fault::new(FaultKind::Internal, "numbers are to be predicted by a head of classes"))
+        (Target::Numbers(_), Head::Classes { .. }) => {
+            return Err(Fault::new(FaultKind::Internal, "numbers are to be predicted by a head of classes"));
         }
+    };
+    for (weight, of_row) in weights.iter_mut().zip(&rows.weights) {
+        *weight *= of_row;
     }
+    Ok((targets, weights))
 }
 
 /// The weight of each class.

@@ -2,6 +2,7 @@
 
 mod bad_data;
 mod bad_specification;
+mod calibrated;
 mod dates;
 mod ends;
 mod evaluation;
@@ -13,8 +14,10 @@ mod inputs;
 mod learning;
 mod linear;
 mod mlp;
+mod selection;
 mod shared;
 mod splits;
 mod support;
 mod trees;
 mod typed_tables;
+mod weights;
