@@ -27,7 +27,7 @@ const PACKAGES: &[(&str, &[&str])] = &[
     ("families", &[]),
     ("onnx", &["contract", "families"]),
     ("trainer", &["contract", "onnx", "tables", "families"]),
-    ("server", &["contract", "onnx"]),
+    ("server", &["contract", "git", "manifest", "onnx"]),
     ("testkit", &[]),
     (
         "",

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use slipway_contract::Digest;
+use slipway_git::Credentials;
 use slipway_server::engine::Threads;
+use slipway_server::follow::Settings;
 use slipway_server::http::HttpLimits;
 use slipway_server::library::VARIABLE;
 use slipway_server::registry::Source;
@@ -23,6 +25,27 @@ pub(crate) struct Arguments {
     /// A model and the folder of its artifact; `@sha256:…` behind it refuses any other artifact
     #[arg(long = "model", value_name = "NAME=FOLDER[@DIGEST]")]
     pub(crate) models: Vec<NamedModel>,
+    /// An environment repository whose marked artifacts are served; `http` or `https`
+    #[arg(long, value_name = "URL", requires = "artifacts")]
+    pub(crate) follow: Option<String>,
+    /// The branch of the environment
+    #[arg(long, default_value = "main", value_name = "BRANCH", requires = "follow")]
+    pub(crate) branch: String,
+    /// The folder of the manifests in the environment; by default the whole repository
+    #[arg(long, default_value = "", value_name = "FOLDER", requires = "follow")]
+    pub(crate) path: String,
+    /// The folder of the artifact store that promotions name
+    #[arg(long, value_name = "FOLDER", requires = "follow")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// A folder for the mirror of the environment, used by one server at a time
+    #[arg(long, default_value = "slipway-server-cache", value_name = "FOLDER", requires = "follow")]
+    pub(crate) cache: PathBuf,
+    /// A file with `USERNAME:PASSWORD` for the environment
+    #[arg(long, value_name = "FILE", requires = "follow")]
+    pub(crate) credentials: Option<PathBuf>,
+    /// The time between two looks at the environment, in milliseconds
+    #[arg(long, default_value_t = 5_000, value_name = "MILLISECONDS", requires = "follow", value_parser = clap::value_parser!(u64).range(100..))]
+    pub(crate) interval: u64,
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1:8500", value_name = "ADDRESS")]
     pub(crate) listen: SocketAddr,
@@ -79,6 +102,25 @@ impl Arguments {
             deadline: Duration::from_millis(self.deadline),
             threads: self.threads,
         }
+    }
+
+    /// What is followed, if anything is.
+    pub(crate) fn followed(&self) -> Result<Option<Settings>, String> {
+        let (Some(url), Some(store)) = (&self.follow, &self.artifacts) else { return Ok(None) };
+        let credentials = self.credentials.as_ref().map(|file| {
+            let named = |problem: String| format!("`{}`: {problem}", file.display());
+            let text = std::fs::read_to_string(file).map_err(|error| named(error.to_string()))?;
+            let login = text.trim().split_once(':').ok_or_else(|| named("expected `USERNAME:PASSWORD`".to_owned()))?;
+            Ok::<_, String>(Credentials { username: login.0.to_owned(), password: login.1.to_owned() })
+        });
+        Ok(Some(Settings {
+            url: url.clone(),
+            branch: self.branch.clone(),
+            credentials: credentials.transpose()?,
+            folder: self.path.clone(),
+            store: store.clone(),
+            cache: self.cache.clone(),
+        }))
     }
 
     /// The limits of the traffic.

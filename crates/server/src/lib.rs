@@ -2,6 +2,7 @@
 
 pub mod artifact;
 pub mod engine;
+pub mod follow;
 pub mod http;
 pub mod library;
 mod metrics;

@@ -6,9 +6,10 @@ use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::Parser as _;
+use slipway_server::follow::{Follower, follow};
 use slipway_server::http::{Server, serve};
 use slipway_server::library;
 use slipway_server::registry::{LoadError, Loaded, Registry};
@@ -79,8 +80,11 @@ fn start_log(form: LogForm) {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    if arguments.models.is_empty() {
-        return Err(invalid("there is no model to serve\n  help: name one by `--model NAME=FOLDER`"));
+    let followed = arguments.followed().map_err(invalid)?;
+    if arguments.models.is_empty() && followed.is_none() {
+        return Err(invalid(
+            "there is no model to serve\n  help: name one by `--model NAME=FOLDER`, or an environment by `--follow URL`",
+        ));
     }
     // Before anything is served, so that no signal ends the program while it starts.
     let (mut stops, mut reloads) = (Stops::listen()?, listen_to(SignalKind::hangup())?);
@@ -98,6 +102,14 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let server = Server::new(registry.clone(), arguments.http_limits(), arguments.repository_control);
     let stop = CancellationToken::new();
     let mut parts = JoinSet::new();
+    if let Some(followed) = followed {
+        let follower = Follower::new(followed, registry.clone()).map_err(invalid)?;
+        let (interval, stop) = (Duration::from_millis(arguments.interval), stop.clone());
+        parts.spawn(async move {
+            follow(follower, interval, stop).await;
+            0
+        });
+    }
     parts.spawn(serve(listener, Arc::new(server), stop.clone()));
     writeln!(io::stdout(), "listening on http://{address}").ok();
     loop {

@@ -135,10 +135,10 @@ impl Registry {
         self.models.read().unwrap_or_else(PoisonError::into_inner).iter().map(state).collect()
     }
 
-    /// Whether every model that nobody unloaded answers.
+    /// Whether there are models, and every one that nobody unloaded answers.
     pub fn is_ready(&self) -> bool {
         let models = self.models.read().unwrap_or_else(PoisonError::into_inner);
-        models.values().all(|model| model.version.is_some() || model.is_unloaded)
+        !models.is_empty() && models.values().all(|model| model.version.is_some() || model.is_unloaded)
     }
 
     /// Reads the artifact of a model again. The version before answers until the new one is warm, and keeps answering if the new

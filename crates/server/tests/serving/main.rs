@@ -3,6 +3,7 @@
 mod artifacts;
 mod clients;
 mod conformance;
+mod follow;
 mod models;
 mod overload;
 mod refusals;
