@@ -33,7 +33,7 @@ pub(super) struct SourceDataFile {
     /// Maximum size of all files of one model from outside of git.
     #[schemars(with = "String")]
     pub(super) max_bytes: ByteSize,
-    /// The stores whose addresses models may name (`data.train.url`). No other address is contacted.
+    /// The stores whose addresses models may name (`spec.data.train.url`). No other address is contacted.
     pub(super) stores: Vec<StoreSettingsFile>,
 }
 
