@@ -80,8 +80,8 @@ fn start_log(form: LogForm) {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let followed = arguments.followed().map_err(invalid)?;
-    if arguments.models.is_empty() && followed.is_none() {
+    let environment_repository = arguments.followed().map_err(invalid)?;
+    if arguments.models.is_empty() && environment_repository.is_none() {
         return Err(invalid(
             "there is no model to serve\n  help: name one by `--model NAME=FOLDER`, or an environment by `--follow URL`",
         ));
@@ -102,7 +102,7 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
     let server = Server::new(registry.clone(), arguments.http_limits(), arguments.repository_control);
     let stop = CancellationToken::new();
     let mut parts = JoinSet::new();
-    if let Some(followed) = followed {
+    if let Some(followed) = environment_repository {
         let follower = Follower::new(followed, registry.clone()).map_err(invalid)?;
         let (interval, stop) = (Duration::from_millis(arguments.interval), stop.clone());
         parts.spawn(async move {
