@@ -44,7 +44,10 @@ fn repository() -> tempfile::TempDir {
     std::fs::create_dir(folder.path().join("data")).expect("a folder");
     write(folder.path(), "slipway.yaml", MODEL);
     write(folder.path(), "policy.yaml", POLICY);
-    let rows = "age,months,region,churned\r\n".to_owned() + &"1,2,north,yes\r\n3,4,south,no\r\n".repeat(50);
+    // No column tells the label by itself, which would be warned of.
+    let rows = "age,months,region,churned\r\n".to_owned()
+        + &"1,2,north,yes\r\n3,4,south,no\r\n".repeat(49)
+        + "1,2,north,no\r\n3,4,south,yes\r\n";
     write(folder.path(), "data/train.csv", &rows);
     // No test row is a training row.
     write(folder.path(), "data/test.csv", &rows.replace(",north", ".5,north").replace(",south", ".5,south"));
