@@ -115,7 +115,7 @@ fn too_many_outputs(names: &[String], outputs: u32, key: String) -> Fault {
 pub(super) fn rare_in_test(counts: &[Counted], key: &str) -> Option<Fault> {
     let rare: Vec<&Counted> = counts.iter().filter(|(_, rows)| *rows < FEW_ROWS).collect();
     let is_small = counts.iter().map(|(_, rows)| rows).sum::<u64>() < MANY_ROWS;
-    if rare.is_empty() || is_small {
+    if rare.is_empty() || rare.len() == counts.len() || is_small {
         return None;
     }
     let named = rare.iter().take(MAX_REPORTED).map(|(class, rows)| format!("`{}` {rows}", table::shown(class)));
