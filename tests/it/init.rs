@@ -20,7 +20,10 @@ pub(crate) fn customers(rows: usize) -> String {
     let mut table = "customer_id,plan,age,months,churned\n".to_owned();
     for row in 0..rows {
         let leaves = row % 3 == 0;
-        let (age, months) = if leaves { (25 + row % 11, 2 + row % 7) } else { (45 + row % 13, 20 + row % 17) };
+        // A few rows are like those of the other label, so that no column tells the label by itself.
+        let (is_young, is_new) = (leaves != (row % 29 == 7), leaves != (row % 23 == 5));
+        let age = if is_young { 25 + row % 11 } else { 45 + row % 13 };
+        let months = if is_new { 2 + row % 7 } else { 20 + row % 17 };
         let plan = ["basic", "plus"][row % 2];
         // Writing into a string cannot fail.
         let _ =
@@ -290,13 +293,14 @@ fn rows_to_learn_from_are_no_rows_to_be_judged_on() {
 }
 
 #[test]
-fn what_the_rows_cannot_show_is_not_asked_for_and_checks_without_a_warning() {
+fn what_the_rows_cannot_show_is_not_asked_for_and_only_rare_classes_are_warned_of() {
     // One row of fifty leaves: four of the 200 test rows.
     let rare = |rows: usize| {
         let mut table = "age,churned\n".to_owned();
         for row in 0..rows {
             let leaves = row % 50 == 0;
-            let _ = writeln!(table, "{}.{row},{}", if leaves { 20 } else { 50 }, if leaves { "yes" } else { "no" });
+            let age = if row % 50 < 2 { 20 } else { 50 };
+            let _ = writeln!(table, "{age}.{row},{}", if leaves { "yes" } else { "no" });
         }
         table
     };
@@ -311,7 +315,10 @@ fn what_the_rows_cannot_show_is_not_asked_for_and_checks_without_a_warning() {
         assert!(text_of(folder.path(), "policy.yaml").contains(expected));
         let checked = run(folder.path(), &["check"]);
         assert_eq!(checked.status.code(), Some(0), "{}", said(&checked));
-        assert!(!said(&checked).contains("warning"), "{}", said(&checked));
+        let checked = said(&checked);
+        let warned = checked.lines().filter(|line| line.starts_with("warning"));
+        let others: Vec<&str> = warned.filter(|line| !line.ends_with("have fewer than 5 test rows: `yes` 4")).collect();
+        assert_eq!(others, [""; 0], "{checked}");
     }
 }
 
