@@ -19,7 +19,7 @@ use crate::failure::of_file;
 use crate::family::Core;
 use crate::head::Head;
 use crate::mlp::Mlp;
-use crate::network::Network;
+use crate::network::{Forward, Network};
 use crate::output;
 use crate::pipeline::Pipeline;
 
@@ -123,6 +123,20 @@ pub(crate) fn load(path: &Path, device: Device) -> Result<Loaded, Fault> {
     Ok(Loaded { digest, architecture, core, pipeline, head })
 }
 
+/// The network whose variables are in `store`, with the tensors of an artifact as its weights.
+fn filled(
+    network: Box<dyn Forward>,
+    mut store: nn::VarStore,
+    tensors: &SafeTensors<'_>,
+    statistics: &[String],
+) -> Result<Core, Fault> {
+    let variables = store.variables();
+    refuse_others(tensors, |name| variables.contains_key(name) || statistics.iter().any(|known| known == name))?;
+    fill(&store, tensors)?;
+    store.freeze();
+    Ok(Core::Network { network, _store: store })
+}
+
 /// Constructs the model of an artifact from its tensors. `statistics` are the names of those that are not the model's.
 fn core_of(
     architecture: &Architecture,
@@ -132,27 +146,15 @@ fn core_of(
 ) -> Result<Core, Fault> {
     match &architecture.model {
         ModelFamily::Layers(stack) => {
-            let mut store = nn::VarStore::new(device);
+            let store = nn::VarStore::new(device);
             let input = Pipeline::shape_of(architecture).map_err(|fault| unusable(fault.message))?;
             let network = Network::build(&store.root(), stack, &input).map_err(|fault| unusable(fault.message))?;
-            let variables = store.variables();
-            refuse_others(tensors, |name| {
-                variables.contains_key(name) || statistics.iter().any(|known| known == name)
-            })?;
-            fill(&store, tensors)?;
-            store.freeze();
-            Ok(Core::Network { network: Box::new(network), _store: store })
+            filled(Box::new(network), store, tensors, statistics)
         }
         ModelFamily::Mlp(options) => {
-            let mut store = nn::VarStore::new(device);
+            let store = nn::VarStore::new(device);
             let network = Mlp::of(&store.root(), architecture, options);
-            let variables = store.variables();
-            refuse_others(tensors, |name| {
-                variables.contains_key(name) || statistics.iter().any(|known| known == name)
-            })?;
-            fill(&store, tensors)?;
-            store.freeze();
-            Ok(Core::Network { network: Box::new(network), _store: store })
+            filled(Box::new(network), store, tensors, statistics)
         }
         ModelFamily::GradientBoostedTrees(_) => {
             refuse_others(tensors, |name| {

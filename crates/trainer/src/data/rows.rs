@@ -168,7 +168,13 @@ impl Rows {
 
     /// The values of a table's column in the order of the rows.
     pub(crate) fn column(&self, place: usize) -> Vec<f64> {
-        let column = self.features.select(1, i64::try_from(place).unwrap_or(i64::MAX)).contiguous();
+        self.column_by_step(place, 1)
+    }
+
+    /// The values of a table's column in the first row and in every row that is `step` further. Only these are copied.
+    pub(crate) fn column_by_step(&self, place: usize, step: usize) -> Vec<f64> {
+        let [place, step] = [place, step].map(|number| i64::try_from(number).unwrap_or(i64::MAX));
+        let column = self.features.select(1, place).slice(0, None, None, step).contiguous();
         Vec::<f64>::try_from(&column).unwrap_or_default()
     }
 }

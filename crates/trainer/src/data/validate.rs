@@ -12,7 +12,7 @@ use super::expected::Judged;
 use super::file::Source;
 use super::opened::Tables;
 use super::table::Request;
-use super::{Half, Rows, TableName, cells, idx, numbers, revealing, shared, table, tables_of};
+use super::{Half, Rows, TableName, cells, idx, label_leakage, numbers, shared, table, tables_of};
 use crate::definable::{self, TestRows};
 
 /// The rows of a model, with the faults and warnings.
@@ -110,7 +110,7 @@ impl ValidatedData {
         match training.into_rows(&names) {
             Ok(rows) => {
                 said.faults.extend(numbers::constant_label(&rows));
-                said.warnings.extend(revealing::warnings(&rows, train, key));
+                said.warnings.extend(label_leakage::warnings(&rows, train, key));
                 self.training = Some(rows);
             }
             Err(faults) => self.faults.extend(faults),

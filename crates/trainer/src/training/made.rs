@@ -1,9 +1,9 @@
 //! From prepared rows to a trained model and everything that its artifact contains.
 
-use slipway_contract::{API_VERSION, Architecture, Fault, Model};
+use slipway_contract::{Architecture, Fault, Model};
 use tch::Tensor;
 
-use super::prepare::Prepared;
+use super::prepare::{Prepared, architecture_of};
 use super::rounds::Ground;
 use super::{Trained, fit};
 use crate::data::Rows;
@@ -30,18 +30,7 @@ impl Prepared {
         reporter: &mut Reporter,
     ) -> Result<Made, Fault> {
         let Self { rows, training, validation, pipeline, head, steps, subject } = self;
-        let architecture = Architecture {
-            api_version: API_VERSION.to_owned(),
-            task: model.spec.task,
-            input: rows.shape.clone(),
-            columns: rows.columns.clone(),
-            encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
-            classes: rows.classes().to_vec(),
-            temperature: None,
-            threshold: None,
-            preprocess: steps,
-            model: model.resolved().spec.model,
-        };
+        let architecture = architecture_of(model, &rows, &pipeline, &steps);
         let statistics: Vec<(String, Tensor)> = pipeline.tensors().into_iter().chain(head.tensors()).collect();
         let ground = Ground {
             rows: &rows,

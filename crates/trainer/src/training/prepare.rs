@@ -184,6 +184,22 @@ fn network_of(model: &Model, stack: &LayerStack, store: &nn::VarStore, input: &S
     Ok(network)
 }
 
+/// The architecture of a model that is trained on these rows, before anything is fitted to its answers.
+pub(super) fn architecture_of(model: &Model, rows: &Rows, pipeline: &Pipeline, steps: &[Preprocess]) -> Architecture {
+    Architecture {
+        api_version: API_VERSION.to_owned(),
+        task: model.spec.task,
+        input: rows.shape.clone(),
+        columns: rows.columns.clone(),
+        encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
+        classes: rows.classes().to_vec(),
+        temperature: None,
+        threshold: None,
+        preprocess: steps.to_vec(),
+        model: model.resolved().spec.model,
+    }
+}
+
 /// An `mlp` with initial weights that fit the training rows.
 fn mlp_of(
     model: &Model,
@@ -194,18 +210,7 @@ fn mlp_of(
     training: &Tensor,
     device: Device,
 ) -> Result<Subject, Fault> {
-    let architecture = Architecture {
-        api_version: API_VERSION.to_owned(),
-        task: model.spec.task,
-        input: rows.shape.clone(),
-        columns: rows.columns.clone(),
-        encodings: pipeline.encoder().map(|encoder| encoder.encodings().to_vec()),
-        classes: rows.classes().to_vec(),
-        preprocess: steps.to_vec(),
-        model: model.resolved().spec.model,
-        temperature: None,
-        threshold: None,
-    };
+    let architecture = architecture_of(model, rows, pipeline, steps);
     tch::manual_seed(i64::from(model.spec.training.seed));
     let store = nn::VarStore::new(device);
     let mut network = Mlp::of(&store.root(), &architecture, options);

@@ -1,5 +1,5 @@
-//! Finds columns that tell the label by themselves. Most are the label under another name, or were recorded after it: figures
-//! on test rows are then perfect, and the model is useless for new rows.
+//! Finds columns that leak the label: each tells it by itself. Most are the label under another name, or were recorded after it.
+//! Figures on test rows are then perfect, and the model is useless for new rows.
 
 use slipway_contract::table::{fault as table_fault, shown};
 use slipway_contract::{Fault, counted};
@@ -15,9 +15,9 @@ const MIN_ROWS_OF_VALUE: usize = 5;
 /// The share of the label's variance that a straight line may leave. The rest is rounding.
 const ROUNDING: f64 = 1e-10;
 
-/// How a column tells the label.
+/// How a column leaks the label.
 #[derive(Debug, PartialEq)]
-enum Telling {
+enum Leak {
     /// Each of so many values occurs with one label only.
     Values(usize),
     /// The labels are those of intervals.
@@ -30,30 +30,29 @@ enum Telling {
     Order,
 }
 
-/// The warnings about columns of the training rows that tell the label. `key` is the key of the file of the rows.
+/// The warnings about columns of the training rows that leak the label. `key` is the key of the file of the rows.
 pub(super) fn warnings(rows: &Rows, file: &str, key: &str) -> Vec<Fault> {
     let Some(columns) = rows.columns.as_ref().filter(|_| rows.len() >= MIN_ROWS) else { return Vec::new() };
     let step = rows.len().div_ceil(FIRST_LOOK);
-    let sample: Vec<usize> = (0..rows.len()).step_by(step).collect();
-    let all: Vec<usize> = if step > 1 { (0..rows.len()).collect() } else { Vec::new() };
     let mut warnings = Vec::new();
     for (place, name) in columns.iter().enumerate() {
-        let values = rows.column(place);
         let is_text = rows.texts.get(place).is_some_and(Option::is_some);
-        let mut telling = telling(&values, &rows.target, is_text, &sample);
-        if telling.is_some() && step > 1 {
-            telling = self::telling(&values, &rows.target, is_text, &all);
+        let leak_by = |step: usize| leak_of(&rows.column_by_step(place, step), &rows.target, is_text, step);
+        // The sampled rows rule most columns out, which are then neither copied nor sorted as a whole.
+        let mut leak = leak_by(step);
+        if leak.is_some() && step > 1 {
+            leak = leak_by(1);
         }
-        let Some(telling) = telling else { continue };
-        let how = match telling {
-            Telling::Values(count) => format!("each of its {} occurs with one label only", counted(count, "value")),
-            Telling::Intervals => "thresholds on it separate the labels of all training rows".to_owned(),
-            Telling::Missing(class) => {
+        let Some(leak) = leak else { continue };
+        let how = match leak {
+            Leak::Values(count) => format!("each of its {} occurs with one label only", counted(count, "value")),
+            Leak::Intervals => "thresholds on it separate the labels of all training rows".to_owned(),
+            Leak::Missing(class) => {
                 let class = rows.classes().get(class).map_or("", String::as_str);
                 format!("it has no value in exactly the rows with the label `{}`", shown(class))
             }
-            Telling::Line => "it is the label up to a factor and an offset".to_owned(),
-            Telling::Order => "it puts the training rows in exactly the order of their labels".to_owned(),
+            Leak::Line => "it is the label up to a factor and an offset".to_owned(),
+            Leak::Order => "it puts the training rows in exactly the order of their labels".to_owned(),
         };
         let message = format!("column `{}` tells the label by itself: {how}", shown(name));
         let help =
@@ -63,23 +62,24 @@ pub(super) fn warnings(rows: &Rows, file: &str, key: &str) -> Vec<Fault> {
     warnings
 }
 
-/// How a column tells the label of some rows, if it does. A missing value is NaN.
-fn telling(values: &[f64], target: &Target, is_text: bool, rows: &[usize]) -> Option<Telling> {
+/// How a column leaks the label of every row in steps of `step`, if it does. `values` are its values in these rows; a missing value
+/// is NaN.
+fn leak_of(values: &[f64], target: &Target, is_text: bool, step: usize) -> Option<Leak> {
     match target {
         Target::Classes { labels, classes } => {
-            let class = |row: usize| labels.get(row).and_then(|label| usize::try_from(*label).ok());
-            let pairs = rows.iter().filter_map(|row| Some((*values.get(*row)?, class(*row)?)));
+            let pairs = values.iter().zip(labels.iter().step_by(step));
+            let pairs = pairs.filter_map(|(value, label)| Some((*value, usize::try_from(*label).ok()?)));
             of_classes(pairs.collect(), classes.len(), is_text)
         }
         Target::Numbers(labels) if !is_text => {
-            let pairs = rows.iter().filter_map(|row| Some((*values.get(*row)?, *labels.get(*row)?)));
+            let pairs = values.iter().copied().zip(labels.iter().step_by(step).copied());
             of_numbers(pairs.filter(|(value, _)| !value.is_nan()).collect())
         }
         Target::Numbers(_) => None,
     }
 }
 
-fn of_classes(mut pairs: Vec<(f64, usize)>, classes: usize, is_text: bool) -> Option<Telling> {
+fn of_classes(mut pairs: Vec<(f64, usize)>, classes: usize, is_text: bool) -> Option<Leak> {
     let mut present = vec![0_usize; classes];
     let mut missing = vec![0_usize; classes];
     for (value, class) in &pairs {
@@ -94,7 +94,7 @@ fn of_classes(mut pairs: Vec<(f64, usize)>, classes: usize, is_text: bool) -> Op
         && missing[class] == present[class]
         && present[class] >= MIN_ROWS_OF_VALUE
     {
-        return Some(Telling::Missing(class));
+        return Some(Leak::Missing(class));
     }
     // A missing value is a value of its own here, and the last in the order.
     pairs.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
@@ -110,13 +110,13 @@ fn of_classes(mut pairs: Vec<(f64, usize)>, classes: usize, is_text: bool) -> Op
     }
     let present = present.iter().filter(|rows| **rows > 0).count();
     if values > 1 && values * MIN_ROWS_OF_VALUE <= pairs.len() {
-        Some(Telling::Values(values))
+        Some(Leak::Values(values))
     } else {
-        (!is_text && changes + 1 == present).then_some(Telling::Intervals)
+        (!is_text && changes + 1 == present).then_some(Leak::Intervals)
     }
 }
 
-fn of_numbers(mut pairs: Vec<(f64, f64)>) -> Option<Telling> {
+fn of_numbers(mut pairs: Vec<(f64, f64)>) -> Option<Leak> {
     if pairs.len() < MIN_ROWS {
         return None;
     }
@@ -136,7 +136,7 @@ fn of_numbers(mut pairs: Vec<(f64, f64)>) -> Option<Telling> {
     }
     // The share of the variance that the best line leaves: one less the square of Pearson's correlation.
     if 1.0 - both / values * (both / labels) < ROUNDING {
-        return Some(Telling::Line);
+        return Some(Leak::Line);
     }
     pairs.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
     let mut distinct = 1;
@@ -148,7 +148,7 @@ fn of_numbers(mut pairs: Vec<(f64, f64)>) -> Option<Telling> {
         }
         distinct += usize::from(!is_equal);
     }
-    (distinct >= MIN_ROWS).then_some(Telling::Order)
+    (distinct >= MIN_ROWS).then_some(Leak::Order)
 }
 
 #[cfg(test)]
@@ -156,17 +156,17 @@ mod tests {
     use super::*;
 
     /// What a column tells of the labels of 100 rows.
-    fn classes(value: impl Fn(usize) -> f64, label: impl Fn(usize) -> i64, is_text: bool) -> Option<Telling> {
+    fn classes(value: impl Fn(usize) -> f64, label: impl Fn(usize) -> i64, is_text: bool) -> Option<Leak> {
         let values: Vec<f64> = (0..100).map(value).collect();
         let target = Target::Classes { labels: (0..100).map(label).collect(), classes: vec![String::new(); 3] };
-        telling(&values, &target, is_text, &(0..100).collect::<Vec<_>>())
+        leak_of(&values, &target, is_text, 1)
     }
 
-    fn numbers(value: impl Fn(f64) -> f64, label: impl Fn(f64) -> f64) -> Option<Telling> {
+    fn numbers(value: impl Fn(f64) -> f64, label: impl Fn(f64) -> f64) -> Option<Leak> {
         // Rows in no order, without two that are equal.
         let order: Vec<f64> = (0..100_u32).map(|row| f64::from(row * 37 % 100)).collect();
         let target = Target::Numbers(order.iter().map(|row| label(*row)).collect());
-        telling(&order.iter().map(|row| value(*row)).collect::<Vec<_>>(), &target, false, &(0..100).collect::<Vec<_>>())
+        leak_of(&order.iter().map(|row| value(*row)).collect::<Vec<_>>(), &target, false, 1)
     }
 
     #[expect(clippy::cast_possible_wrap, clippy::cast_precision_loss, reason = "small numbers")]
@@ -174,24 +174,24 @@ mod tests {
     fn a_column_that_is_the_label_under_another_name_is_found() {
         let label = |row: usize| (row % 3) as i64;
         let code = |row: usize| if row % 3 == 1 { 70.0 } else { (row % 3) as f64 };
-        assert_eq!(classes(code, label, false), Some(Telling::Values(3)));
-        assert_eq!(classes(code, label, true), Some(Telling::Values(3)));
+        assert_eq!(classes(code, label, false), Some(Leak::Values(3)));
+        assert_eq!(classes(code, label, true), Some(Leak::Values(3)));
         let finer = |row: usize| (row % 9) as f64;
-        assert_eq!(classes(finer, label, true), Some(Telling::Values(9)), "nine values, three of each class");
+        assert_eq!(classes(finer, label, true), Some(Leak::Values(9)), "nine values, three of each class");
         let once_wrong = |row: usize| if row == 50 { 0.0 } else { code(row) };
         assert_eq!(classes(once_wrong, label, true), None);
     }
 
     #[expect(clippy::cast_possible_wrap, clippy::cast_precision_loss, reason = "small numbers")]
     #[test]
-    fn thresholds_and_gaps_that_tell_the_label_are_found() {
+    fn thresholds_and_gaps_that_leak_the_label_are_found() {
         let label = |row: usize| (row % 2) as i64;
         let apart = |row: usize| (row % 2 * 1_000 + row) as f64;
-        assert_eq!(classes(apart, label, false), Some(Telling::Intervals));
+        assert_eq!(classes(apart, label, false), Some(Leak::Intervals));
         assert_eq!(classes(apart, label, true), None, "a text in each row is an identifier, and codes have no order");
         assert_eq!(classes(|row| row as f64, label, false), None);
         let gap = |row: usize| if row % 2 == 1 { f64::NAN } else { (row * 37 % 100) as f64 };
-        assert_eq!(classes(gap, label, false), Some(Telling::Missing(1)));
+        assert_eq!(classes(gap, label, false), Some(Leak::Missing(1)));
         let some_gaps = |row: usize| if row % 4 == 1 { f64::NAN } else { (row * 37 % 100) as f64 };
         assert_eq!(classes(some_gaps, label, false), None);
         assert_eq!(classes(|row| (row % 7) as f64, |_| 0, false), None, "one class only");
@@ -199,10 +199,10 @@ mod tests {
 
     #[test]
     fn a_column_that_is_the_label_in_other_units_is_found() {
-        assert_eq!(numbers(|x| x, |x| 1.1 * x + 32.0), Some(Telling::Line));
-        assert_eq!(numbers(|x| 1e9 - x, |x| 0.001 * x), Some(Telling::Line));
-        assert_eq!(numbers(|x| x, |x| (x / 10.0).exp()), Some(Telling::Order));
-        assert_eq!(numbers(|x| x, |x| -(x / 10.0).exp()), Some(Telling::Order));
+        assert_eq!(numbers(|x| x, |x| 1.1 * x + 32.0), Some(Leak::Line));
+        assert_eq!(numbers(|x| 1e9 - x, |x| 0.001 * x), Some(Leak::Line));
+        assert_eq!(numbers(|x| x, |x| (x / 10.0).exp()), Some(Leak::Order));
+        assert_eq!(numbers(|x| x, |x| -(x / 10.0).exp()), Some(Leak::Order));
         assert_eq!(numbers(|x| x, |x| x + 5.0 * (x * 7.0).sin()), None);
         assert_eq!(numbers(|x| (x / 10.0).floor(), |x| (x / 10.0).floor().exp()), None, "ten values only");
         assert_eq!(numbers(|_| 5.0, |x| x), None);
