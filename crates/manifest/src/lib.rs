@@ -38,3 +38,4 @@ pub use marker::{Mark, Marker, NotAMark};
 pub use names::is_slip_of;
 pub use refusal::Refusal;
 pub use selector::{NotASelector, Selector};
+pub use within::is_before_first_promotion;

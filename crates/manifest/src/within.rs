@@ -9,6 +9,11 @@ const NOTHING_YET: &str = "none";
 /// The algorithms of digests, with the colon after them.
 const ALGORITHMS: [&str; 4] = ["sha256:", "sha512:", "sha1:", "md5:"];
 
+/// Whether the value of a marked place is one of those before the first promotion: empty, or `none`.
+pub fn is_before_first_promotion(value: &str) -> bool {
+    value.is_empty() || value == NOTHING_YET
+}
+
 /// The prefix and suffix of a marked value in its scalar.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Around {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use slipway_contract::Digest;
 use slipway_git::{Credentials, GitError, Mirror, Remote};
-use slipway_manifest::{Field, inspect};
+use slipway_manifest::{Field, inspect, is_before_first_promotion};
 use tokio_util::sync::CancellationToken;
 
 use crate::registry::{Loaded, Registry, Source};
@@ -19,8 +19,6 @@ use crate::registry::{Loaded, Registry, Source};
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 /// The most manifests that are read.
 const MAX_MANIFESTS: usize = 10_000;
-/// Values of a marked digest before the first promotion.
-const NOTHING_YET: [&str; 2] = ["", "none"];
 
 /// What is followed.
 #[derive(Debug)]
@@ -183,7 +181,7 @@ fn is_yaml(path: &str) -> bool {
 
 /// The artifact that values name together; `None` before the first promotion.
 fn one(values: &BTreeSet<String>) -> Result<Option<Digest>, String> {
-    let named: Vec<&String> = values.iter().filter(|value| !NOTHING_YET.contains(&value.as_str())).collect();
+    let named: Vec<&String> = values.iter().filter(|value| !is_before_first_promotion(value)).collect();
     match named[..] {
         [] => Ok(None),
         [digest] => digest.parse().map(Some).map_err(|error| format!("{error}")),

@@ -15,7 +15,7 @@ use file::FileMarks;
 use slipway_contract::Digest;
 use slipway_domain::{DeployedArtifact, Diagnostic};
 use slipway_git::{GitError, Held, TreeFile};
-use slipway_manifest::{Field, Marker, Values, is_slip_of};
+use slipway_manifest::{Field, Marker, Values, is_before_first_promotion, is_slip_of};
 
 pub use file::not_utf8;
 pub(crate) use manifests::Manifests;
@@ -24,8 +24,6 @@ pub(crate) use unmarked::Unmarked;
 pub use unmarked::{NO_LFS, mark_digest};
 use unmarked::{kept_away, misspelt};
 
-/// Values of a marked `digest` before the first promotion.
-const NOTHING_YET: [&str; 2] = ["", "none"];
 /// Maximum number of files in the cache. A full cache is cleared.
 const MAX_REMEMBERED: usize = 100_000;
 
@@ -139,7 +137,7 @@ impl Marks {
         let here: Vec<&Searched> = self.in_folder(&all).collect();
         let is_in_use = |name: &str| {
             let mut values = here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == name);
-            values.any(|marker| !NOTHING_YET.contains(&marker.value.as_str()))
+            values.any(|marker| !is_before_first_promotion(&marker.value))
         };
         let markers = here.iter().flat_map(|(path, marks)| marks.inspection.markers.iter().map(move |it| (path, it)));
         let close = markers.filter(|(_, marker)| is_slip_of(&marker.model, model) && !is_in_use(&marker.model));
@@ -233,11 +231,10 @@ fn digests(marks: &FileMarks) -> impl Iterator<Item = &Marker> {
 /// The mistake of a mark of a digest whose value names no artifact and is not one of the values before the first promotion, so
 /// that no model could be compared with the champion.
 pub(crate) fn no_artifact(path: &str, marker: &Marker) -> Option<Diagnostic> {
-    let value = marker.value.as_str();
-    if marker.field != Field::Digest || NOTHING_YET.contains(&value) {
+    if marker.field != Field::Digest || is_before_first_promotion(&marker.value) {
         return None;
     }
-    let error = value.parse::<Digest>().err()?;
+    let error = marker.value.parse::<Digest>().err()?;
     let help = "write `none` before the first promotion; afterwards Slipway writes the digest";
     Some(
         Diagnostic::new(path, format!("the marked `digest` names no artifact: {error}")).at(marker.position).help(help),
@@ -256,7 +253,7 @@ fn find_marked(here: &[&Searched], model: &str) -> Option<Marked> {
     let mut has_digest = false;
     for marker in here.iter().flat_map(|(_, marks)| digests(marks)).filter(|marker| marker.model == model) {
         has_digest = true;
-        if !NOTHING_YET.contains(&marker.value.as_str()) && !deployed.contains(&marker.value) {
+        if !is_before_first_promotion(&marker.value) && !deployed.contains(&marker.value) {
             deployed.push(marker.value.clone());
         }
     }
