@@ -183,7 +183,7 @@ fn lfs_files(tree: &SourceTree, source: &Path, limit: u64) -> Result<Vec<Placed>
     let placed = tree.pointers.iter().map(|LfsFile { path, pointer }| {
         let too_large = || DataError::TooLarge { path: path.clone(), limit };
         left = left.checked_sub(pointer.size).ok_or_else(too_large)?;
-        let sha256 = format!("sha256:{}", pointer.oid).parse().expect("64 hexadecimal digits");
+        let sha256 = Digest::of_hex(&pointer.oid).expect("64 hexadecimal digits");
         let wanted = Wanted { path: path.clone(), sha256, size: Some(pointer.size), limit };
         let origin = Origin::Lfs(LfsFile { path: path.clone(), pointer: pointer.clone() });
         Ok(Placed { wanted, into: source.join(path), origin })

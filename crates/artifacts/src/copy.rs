@@ -126,7 +126,7 @@ fn each(
     for line in BufReader::new(File::open(&list).map_err(&failed)?).lines() {
         let line = line.map_err(&failed)?;
         let read = line.split_once("  ").and_then(|(hex, name)| {
-            let digest: Digest = format!("sha256:{hex}").parse().ok()?;
+            let digest = Digest::of_hex(hex).ok()?;
             parts_of(name).map(|_| (digest, name))
         });
         let Some((digest, name)) = read else {
@@ -150,7 +150,7 @@ fn each(
 fn parts_of(name: &str) -> Option<(Digest, &str)> {
     let (hex, file) = name.strip_prefix("sha256/")?.split_once('/')?;
     let plain = file.split('/').all(|part| !part.is_empty() && part != "." && part != "..");
-    Some((format!("sha256:{hex}").parse().ok()?, file)).filter(|_| plain)
+    Some((Digest::of_hex(hex).ok()?, file)).filter(|_| plain)
 }
 
 /// Reads a file, optionally writes it to `into`, and returns its digest; `None` if there is no such file.

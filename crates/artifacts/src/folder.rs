@@ -67,7 +67,7 @@ impl Folder {
     /// All artifacts. Other names in the folder are ignored.
     pub(super) fn artifacts(&self) -> io::Result<Vec<Digest>> {
         let names = names_in(&self.root.join(ARTIFACTS))?;
-        Ok(names.iter().filter_map(|name| format!("sha256:{name}").parse().ok()).collect())
+        Ok(names.iter().filter_map(|name| Digest::of_hex(name).ok()).collect())
     }
 
     /// Files of an artifact, sorted by name.
@@ -134,7 +134,7 @@ impl Folder {
             for name in names_in(&self.root.join(REMOVED).join(&time))? {
                 // The next purge completes an interrupted one.
                 let hex = name.strip_suffix(GOING).unwrap_or(&name);
-                if let Ok(artifact) = format!("sha256:{hex}").parse() {
+                if let Ok(artifact) = Digest::of_hex(hex) {
                     removed.push(Removed { artifact, at });
                 }
             }

@@ -2,6 +2,9 @@
 
 use crate::{DataSpec, Digest, Model, TableFile};
 
+/// The schemes of addresses that are read.
+pub const SCHEMES: [&str; 6] = ["s3", "gs", "az", "https", "http", "file"];
+
 /// A file of a model at an address outside of git.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileAddress {
@@ -20,7 +23,7 @@ impl Model {
     pub fn addresses(&self) -> Vec<FileAddress> {
         let files = self.spec.data.table_files().into_iter();
         let addressed = files.filter_map(|(key, TableFile { file, url, sha256 })| {
-            let sha256 = format!("sha256:{}", sha256.as_ref()?).parse().ok()?;
+            let sha256 = Digest::of_hex(sha256.as_ref()?).ok()?;
             Some(FileAddress { key, file: file.clone(), url: url.clone()?, sha256 })
         });
         addressed.collect()

@@ -31,6 +31,14 @@ impl Digest {
         Self(format!("sha256:{}", hex::encode(hasher.finalize())))
     }
 
+    /// The digest with these 64 digits, which have no algorithm's name before them.
+    ///
+    /// # Errors
+    /// The text is not 64 lower-case hexadecimal digits.
+    pub fn of_hex(digits: &str) -> Result<Self, NotADigest> {
+        format!("sha256:{digits}").parse()
+    }
+
     /// The 64 digits, without the algorithm's name.
     pub fn hex(&self) -> &str {
         &self.0["sha256:".len()..]

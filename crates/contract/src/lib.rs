@@ -33,7 +33,7 @@ pub mod table;
 mod training;
 mod validate;
 
-pub use address::FileAddress;
+pub use address::{FileAddress, SCHEMES as ADDRESS_SCHEMES};
 pub use artifact::{Architecture, ColumnEncoding, METADATA_KEY, ModelCard};
 pub use baseline::Baseline;
 pub use column::{Column, ColumnType};

@@ -8,6 +8,7 @@ mod header;
 mod labels;
 mod lines;
 pub mod number;
+mod number_help;
 mod place;
 mod records;
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! Addresses of files outside of git.
 
 use super::Problems;
-use crate::Model;
+use crate::address::SCHEMES;
 use crate::table::is_glob;
-
-/// The beginnings of addresses that servers can read.
-const SCHEMES: [&str; 6] = ["s3://", "gs://", "az://", "https://", "http://", "file://"];
+use crate::{Digest, Model};
 
 impl Model {
     pub(super) fn check_addresses(&self, problems: &mut Problems) {
@@ -23,16 +21,15 @@ impl Model {
                 }
                 (Some(_), Some(_)) => {}
             }
-            if let Some(url) = table.url.as_ref().filter(|url| !SCHEMES.iter().any(|scheme| url.starts_with(scheme))) {
+            let is_address = |url: &String| url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
+            if let Some(url) = table.url.as_ref().filter(|url| !is_address(url)) {
                 let url: String = url.chars().take(80).collect();
                 let message = format!(
                     "`{url}` is not an address, expected `s3://`, `gs://`, `az://`, `https://`, `http://` or `file://`"
                 );
                 problems.add(&below("url"), message, "");
             }
-            let is_digest =
-                |text: &String| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-            if table.sha256.as_ref().is_some_and(|sha256| !is_digest(sha256)) {
+            if table.sha256.as_ref().is_some_and(|sha256| Digest::of_hex(sha256).is_err()) {
                 let help = "`slipway data digest FILE` prints it";
                 problems.add(&below("sha256"), "expected 64 lower-case hexadecimal digits", help);
             }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// The schemes that are read.
-const SCHEMES: [&str; 6] = ["s3", "gs", "az", "https", "http", "file"];
+use slipway_contract::ADDRESS_SCHEMES;
+
 /// Maximum length of an address in bytes.
 const MAX_LENGTH: usize = 2048;
 
@@ -42,7 +42,7 @@ impl Address {
         }
         let (scheme, rest) = text.split_once("://").ok_or("expected `SCHEME://PLACE`")?;
         let scheme = scheme.to_ascii_lowercase();
-        if !SCHEMES.contains(&scheme.as_str()) {
+        if !ADDRESS_SCHEMES.contains(&scheme.as_str()) {
             return Err("expected the scheme `s3`, `gs`, `az`, `https`, `http` or `file`");
         }
         let (rest, query) = match rest.split_once('?') {
