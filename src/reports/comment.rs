@@ -8,7 +8,7 @@ use slipway_contract::{counted, counted_are};
 use super::annotations;
 use crate::context::messages::code;
 use crate::runs::proposed;
-use slipway_domain::{CommitSha, Rule, Run, RunState, TrainingCost, beside_state};
+use slipway_domain::{CommitSha, Diagnostic, Rule, Run, RunState, TrainingCost, beside_state};
 use slipway_forge::{Conclusion, Pages, Report, ReportButton, ReportState};
 use slipway_gate::policy::render::{escaped, markdown};
 
@@ -209,11 +209,12 @@ fn text_of(run: &Run, pages: Option<&Pages>) -> String {
     if let Some(proposed) = run.judgement.proposed_policy.as_ref().filter(|_| ended) {
         text += &proposed::markdown(proposed);
     }
+    let on_one_line = |diagnostic: &Diagnostic| escaped(&diagnostic.to_string().replace('\n', " "));
     for diagnostic in run.status.diagnostics.iter().take(20) {
-        add(&mut text, format_args!("- {}\n", escaped(&diagnostic.to_string().replace('\n', " "))));
+        add(&mut text, format_args!("- {}\n", on_one_line(diagnostic)));
     }
     for warning in run.training.warnings.iter().filter(|_| ended) {
-        add(&mut text, format_args!("- warning: {}\n", escaped(&warning.to_string().replace('\n', " "))));
+        add(&mut text, format_args!("- warning: {}\n", on_one_line(warning)));
     }
     if let Some(reason) = run.status.reason.as_ref().filter(|_| ended) {
         add(&mut text, format_args!("\n{}\n", escaped(&reason.replace('\n', " "))));
@@ -278,7 +279,6 @@ fn severity(conclusion: Conclusion) -> u8 {
 mod tests {
     use super::*;
     use crate::context::sample::run;
-    use slipway_domain::Diagnostic;
 
     #[test]
     fn a_revision_is_as_good_as_its_worst_model_and_has_not_ended_before_all_have() {

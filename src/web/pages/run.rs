@@ -31,14 +31,10 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
         add(&mut page, format_args!("<p>{}</p>\n", xml(reason)));
     }
     for diagnostic in &run.status.diagnostics {
-        add(
-            &mut page,
-            format_args!("<pre>{}</pre>\n", diagnostic.to_string().lines().map(xml).collect::<Vec<_>>().join("\n")),
-        );
+        add(&mut page, format_args!("<pre>{}</pre>\n", lines(&diagnostic.to_string())));
     }
     for warning in &run.training.warnings {
-        let shown: Vec<String> = warning.to_string().lines().map(xml).collect();
-        add(&mut page, format_args!("<pre>warning: {}</pre>\n", shown.join("\n")));
+        add(&mut page, format_args!("<pre>warning: {}</pre>\n", lines(&warning.to_string())));
     }
     if let Some(verdict) = &run.judgement.verdict {
         add(&mut page, format_args!("<h2>Verdict</h2>\n<p>{}</p>\n", xml(&verdict.summary())));
@@ -55,14 +51,13 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
         page += "</ul>\n";
     }
     if let Some(ProposedPolicy { file, difference, sentence }) = &run.judgement.proposed_policy {
-        let shown: Vec<String> = difference.lines().map(xml).collect();
         add(
             &mut page,
             format_args!(
                 "<h2>Changed policy</h2>\n<p><code>{}</code>: {}.</p>\n<pre>{}</pre>\n",
                 xml(file),
                 xml(sentence),
-                shown.join("\n")
+                lines(difference)
             ),
         );
     }
@@ -83,4 +78,8 @@ pub(super) fn page_of(run: &Run, transitions: &[Transition], picture: &str) -> S
 fn add(page: &mut String, more: std::fmt::Arguments<'_>) {
     // Writing to a text cannot fail.
     let _ = page.write_fmt(more);
+}
+/// A text of several lines, escaped line by line.
+fn lines(text: &str) -> String {
+    text.lines().map(xml).collect::<Vec<_>>().join("\n")
 }
